@@ -1,0 +1,112 @@
+"""One error tree: a stable code, a public message, a private detail. It knows no HTTP.
+
+The codes 2000011005, 2000061001, 2000061003 and 1 and their Chinese words are those of Juggle's
+open API; the other 20000610xx codes are ours, in the same scheme (``docs/open-api.md``).
+Everything raised on purpose derives from :class:`SiteswapError`; whatever else reaches an entry
+point is a bug, which is logged there once and withheld from the caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class SiteswapError(Exception):
+    """An expected failure. ``str(error)`` is the public message: it holds no secret."""
+
+    code = 1
+    words = "系统错误"
+
+    def __init__(self, message: str = "", *, code: int | None = None) -> None:
+        self.message = message
+        if code is not None:
+            self.code = code
+        super().__init__(self.public)
+
+    @property
+    def public(self) -> str:
+        """The sentence a caller reads: the code's fixed words, then what happened."""
+        return f"{self.words}: {self.message}" if self.message else self.words
+
+
+class TokenRejected(SiteswapError):
+    """The token is missing, wrong, expired, or does not cover this flow."""
+
+    code = 2000011005
+    words = "令牌错误"
+
+
+class FlowNotFound(SiteswapError):
+    """There is no such flow, or no such version of it."""
+
+    code = 2000061001
+    words = "流程不存在"
+
+
+class FlowDisabled(SiteswapError):
+    """The version exists and says ``enabled: false``."""
+
+    code = 2000061003
+    words = "流程未启用，无法调用"
+
+
+@dataclass(frozen=True, slots=True)
+class InputProblem:
+    """One thing wrong with one input; ``name`` is empty when it is about the request as a whole."""
+
+    name: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.message}" if self.name else self.message
+
+
+class InputsInvalid(SiteswapError):
+    """Inputs are missing or of the wrong type, or the body cannot be read: all problems at once."""
+
+    code = 2000061004
+    words = "流程入参错误"
+
+    def __init__(self, problems: Sequence[InputProblem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(map(str, self.problems)))
+
+
+class InstanceNotFound(SiteswapError):
+    """No instance has this id (or its id is malformed)."""
+
+    code = 2000061005
+    words = "流程实例不存在"
+
+
+class Busy(SiteswapError):
+    """The work cannot be taken now; the same request may succeed after ``retry_after`` seconds."""
+
+    code = 2000061006
+    words = "系统繁忙"
+    retry_after = 1
+
+
+class FlowTimeout(SiteswapError):
+    """The flow passed its deadline."""
+
+    code = 2000061007
+    words = "流程执行超时"
+
+
+class FlowFailed(SiteswapError):
+    """A step failed and nothing handled it, or the flow said ``fail``.
+
+    A ``fail`` step may choose its own code; its message then stands alone.
+    """
+
+    @property
+    def public(self) -> str:
+        return super().public if self.code == SiteswapError.code else self.message
+
+
+class SettingsError(SiteswapError):
+    """A setting is wrong; the message names it and says what to write instead."""
+
+    words = "Configuration error"

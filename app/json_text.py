@@ -1,0 +1,119 @@
+"""Strict JSON text: what is read can always be written back, as UTF-8, by any JSON reader.
+
+Python's decoder accepts more than RFC 8259 does: ``NaN``, numbers that become infinite, duplicate
+keys, lone surrogates (``"\\ud800"``, which no UTF-8 text can hold) and nesting until the stack ends.
+Each of these crashes something later, so each is refused here, with a sentence.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+from typing import Any, NoReturn
+
+MAX_DEPTH = 100
+"""Nesting of lists and objects that is accepted; people nest about five deep."""
+
+MAX_DIGITS = 1000
+"""Digits of one whole number that are accepted (Python itself refuses beyond 4,300)."""
+
+
+class JsonError(ValueError):
+    """The text is not JSON we accept; the message says why, and where if that is known."""
+
+
+def loads(text: str | bytes) -> Any:
+    """Parse a JSON text.
+
+    Raises:
+        JsonError: not UTF-8, not JSON, duplicate keys, a number that is not finite or too long,
+            a lone surrogate, or nested deeper than :data:`MAX_DEPTH`.
+    """
+    if isinstance(text, bytes):
+        try:
+            text = text.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            raise JsonError("the text is not UTF-8") from None
+    try:
+        value = _DECODER.decode(text)
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise JsonError(f"{error.msg[:1].lower()}{error.msg[1:]} at {where}") from None
+    except RecursionError:
+        raise JsonError(f"nested deeper than {MAX_DEPTH}") from None
+    if text.count("[") + text.count("{") > MAX_DEPTH and depth(value, MAX_DEPTH) > MAX_DEPTH:
+        raise JsonError(f"nested deeper than {MAX_DEPTH}")
+    if "\\u" in text and not _is_encodable(value):
+        raise JsonError("a \\ud800–\\udfff escape stands alone, which no text can hold")
+    return value
+
+
+def dumps(value: Any) -> str:
+    """Write a value as compact JSON: UTF-8 characters as they are, no spaces.
+
+    Raises:
+        JsonError: the value holds something JSON cannot (``NaN``, a set, a cycle …).
+    """
+    try:
+        return _ENCODER.encode(value)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise JsonError(f"not a JSON value: {error}") from None
+
+
+def depth(value: Any, limit: int) -> int:
+    """How deep lists and objects nest (a scalar is 0, ``[]`` is 1); stops just past ``limit``."""
+    level, found = [value], 0
+    while found <= limit and (level := [node for node in level if isinstance(node, dict | list)]):
+        found += 1
+        level = [child for node in level for child in _children(node)]
+    return found
+
+
+def _children(node: dict[str, Any] | list[Any]) -> Iterable[Any]:
+    return node.values() if isinstance(node, dict) else node
+
+
+def _is_encodable(value: Any) -> bool:
+    try:
+        _ENCODER.encode(value).encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise JsonError(f"{name} is not a JSON number")
+
+
+def _parse_int(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise JsonError(f"a number of {len(digits)} digits is too long")
+    return int(digits)
+
+
+def _parse_float(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise JsonError(f"the number {digits[:40]} is too large")
+    return number
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise JsonError(f"the key {key[:80]!r} stands twice")
+            seen.add(key)
+    return result
+
+
+_DECODER = json.JSONDecoder(
+    parse_constant=_refuse_constant,
+    parse_int=_parse_int,
+    parse_float=_parse_float,
+    object_pairs_hook=_unique_keys,
+)
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))

@@ -1,0 +1,61 @@
+"""The Transport contract: one HTTP exchange, bounded in time and size, with its failures named.
+
+A transport sends exactly what it is given, once: it follows no redirect and repeats nothing.
+Retries belong to ``engine/retry.py``, redirects and the meaning of a status to ``steps/http.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request. ``url`` is absolute, or begins with ``/`` for this very application."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+    timeout: float
+    """Seconds the whole exchange may take: name lookup, connecting, TLS, and the last body byte."""
+    max_bytes: int
+    """Largest answer body accepted, counted after decompression."""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One HTTP answer. Header names are lower case; a repeated header is joined with ``, ``."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class TransportError(Exception):
+    """There is no usable answer. ``kind`` is a word that ``retry.on`` knows or a step error names.
+
+    ``connection``  refused, unreachable, name not found, TLS failed, reset before the answer ended
+    ``timeout``     the whole exchange did not end within ``Request.timeout``
+    ``too_large``   the answer is larger than ``Request.max_bytes``
+    ``response``    what came back is not HTTP, or is encoded in a way we cannot read
+    ``request``     the request cannot be sent as it is (a bad URL, scheme or header)
+    """
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.message = message
+
+
+class Transport(Protocol):
+    """Sends requests; safe to call from many threads or greenlets at once."""
+
+    def send(self, request: Request) -> Response:
+        """Exchange one request for one response.
+
+        Raises:
+            TransportError: no usable answer; its text says which failure it was.
+        """
