@@ -31,12 +31,20 @@ ID_PATTERN = re.compile(r"(?:sync|async)_[A-Za-z0-9]{16}")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a run ended: ``result`` is the outputs as JSON text, or the failure as code and text."""
+    """How a run ended: ``result`` is the outputs as JSON text, or the failure as code and text.
+
+    Raises:
+        ValueError: ``status`` is not terminal.
+    """
 
     status: Status
     result: str | None = None
     error_code: int = 0
     error_message: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.status.is_terminal:
+            raise ValueError(f"a run cannot end as {self.status}")
 
 
 @dataclass(frozen=True, slots=True)

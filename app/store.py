@@ -20,7 +20,7 @@ class Store(Protocol):
     """
 
     def add(self, instance: Instance) -> None:
-        """Keep a new instance. Committed when this returns.
+        """Keep a new instance, which is ``INIT``. Committed when this returns.
 
         Raises:
             ValueError: an instance with this id exists already.
@@ -42,4 +42,4 @@ class Store(Protocol):
         """The instance as it stands now, or ``None``."""
 
     def close(self) -> None:
-        """Release files and connections. No call follows."""
+        """Finish the calls under way, then release files and connections. No call follows."""

@@ -1,7 +1,9 @@
 """The Transport contract: one HTTP exchange, bounded in time and size, with its failures named.
 
-A transport sends exactly what it is given, once: it follows no redirect and repeats nothing.
-Retries belong to ``engine/retry.py``, redirects and the meaning of a status to ``steps/http.py``.
+A transport sends exactly what it is given, once: it follows no redirect and repeats nothing. (One
+thing no client can avoid: a request that meets a kept connection in the moment the server closes it
+is sent again on a new one, if it is idempotent and no byte of an answer came.) Retries belong to
+``engine/retry.py``, redirects and the meaning of a status to ``steps/http.py``.
 """
 
 from __future__ import annotations
@@ -27,7 +29,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One HTTP answer. Header names are lower case; a repeated header is joined with ``, ``."""
+    """One HTTP answer. Header names are lower case; a repeated header is joined with ``, ``.
+
+    The body is decoded (``gzip``, ``deflate``); the headers are those that came.
+    """
 
     status: int
     headers: Mapping[str, str]

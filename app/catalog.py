@@ -1,0 +1,143 @@
+"""Every flow version, compiled, and always the last good one.
+
+``refresh`` compares the folder with what was read before and loads only what changed. Readers see one
+immutable snapshot or the next, so a request never waits and never meets half a change.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from app.engine.compiler import Program, compile_flow
+from app.errors import FlowDisabled, FlowNotFound
+from app.spec.checks import Surroundings
+from app.spec.diagnostics import Finding, Severity, render
+from app.spec.loader import Loaded, identity, load_flow
+
+Signature = tuple[int, int, int]
+"""Modification time in ns, size, inode: what changes when a file does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One flow file. ``program`` is its last good version, ``findings`` are of what it is now."""
+
+    path: Path
+    signature: Signature
+    program: Program | None
+    findings: tuple[Finding, ...]
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether the file as it is now cannot be served."""
+        return any(finding.severity is Severity.ERROR for finding in self.findings)
+
+
+class Catalog:
+    """The flows of one folder, ``<folder>/<key>/<version>.yaml``."""
+
+    def __init__(self, folder: Path, surroundings: Surroundings, log: logging.Logger) -> None:
+        self._folder = folder
+        self._surroundings = surroundings
+        self._log = log
+        self._entries: Mapping[Path, Entry] = {}
+        self._programs: Mapping[tuple[str, str], Program] = {}
+        self._broken: frozenset[tuple[str, str]] = frozenset()
+
+    def get(self, key: str, version: str) -> Program:
+        """The program of a flow version.
+
+        Raises:
+            FlowNotFound: there is none, or its file never had a version without errors.
+            FlowDisabled: it says ``enabled: false``.
+        """
+        program = self._programs.get((key, version))
+        if program is None:
+            broken = (key, version) in self._broken
+            raise FlowNotFound("its file has errors, see `flask flow lint`" if broken else "")
+        if not program.flow.enabled:
+            raise FlowDisabled
+        return program
+
+    def entries(self) -> list[Entry]:
+        """Every flow file, in the order of their paths."""
+        return sorted(self._entries.values(), key=lambda entry: entry.path)
+
+    def refresh(self) -> bool:
+        """Read new and changed files and forget removed ones; returns whether anything changed."""
+        try:
+            found = dict(flow_files(self._folder))
+        except OSError as error:
+            # A folder that is being replaced or remounted is no reason to stop serving.
+            self._log.error("cannot read the flows folder %s: %s", self._folder, error.strerror)
+            return False
+        before = self._entries
+        after = {
+            path: before[path]
+            if path in before and before[path].signature == signature
+            else self._load(path, signature, before.get(path))
+            for path, signature in found.items()
+        }
+        if after == before and all(after[path] is before[path] for path in after):
+            return False
+        self._publish(after)
+        for path in before.keys() - after.keys():
+            self._log.info("%s is gone; its flow is not served any more", self._shown(path))
+        return True
+
+    def _publish(self, entries: Mapping[Path, Entry]) -> None:
+        named = [(identity(path), entry) for path, entry in entries.items()]
+        self._broken = frozenset(name for name, entry in named if name and entry.is_broken)
+        self._programs = {
+            name: entry.program for name, entry in named if name and entry.program is not None
+        }
+        self._entries = entries
+
+    def _load(self, path: Path, signature: Signature, before: Entry | None) -> Entry:
+        loaded, text = self._read(path)
+        program = compile_flow(loaded.flow) if loaded.flow else None
+        entry = Entry(path, signature, program, loaded.findings)
+        if entry.is_broken:
+            kept = before.program if before else None
+            entry = replace(entry, program=kept)
+            self._report(path, text, entry)
+        return entry
+
+    def _read(self, path: Path) -> tuple[Loaded, str]:
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            message = f"the file cannot be read: {error.strerror}"
+            finding = Finding(1, 1, Severity.ERROR, "unreadable", message)
+            return Loaded(None, (finding,)), ""
+        return load_flow(path, data, self._surroundings), data.decode("utf-8", "replace")
+
+    def _report(self, path: Path, text: str, entry: Entry) -> None:
+        kept = "its last good version is still served" if entry.program else "it is not served"
+        found = (render(self._shown(path), text, finding) for finding in entry.findings)
+        self._log.error("%s has errors; %s\n%s", self._shown(path), kept, "\n".join(found))
+
+    def _shown(self, path: Path) -> str:
+        return str(path.relative_to(self._folder.parent))
+
+
+def flow_files(folder: Path) -> Iterator[tuple[Path, Signature]]:
+    """Every file below ``folder/<key>/`` that is, or was meant to be, a flow.
+
+    Hidden files, editors' backups and tests (``v1.test.yaml``) are passed over.
+    """
+    for key in os.scandir(folder):
+        if key.name.startswith(".") or not key.is_dir():
+            continue
+        for file in os.scandir(key.path):
+            if _is_flow_file(file.name) and file.is_file():
+                status = file.stat()
+                yield Path(file.path), (status.st_mtime_ns, status.st_size, status.st_ino)
+
+
+def _is_flow_file(name: str) -> bool:
+    return name.endswith((".yaml", ".yml")) and not name.startswith(".") and ".test." not in name

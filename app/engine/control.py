@@ -1,0 +1,76 @@
+"""How a run leaves its straight path. Signals are private to the engine and its verbs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.transport import Response
+
+
+class Signal(Exception):  # noqa: N818 - a signal is not an error
+    """Ends or redirects a run on purpose; ``on_error`` never sees it."""
+
+
+class ReturnSignal(Signal):
+    """The flow ends well, with these output values."""
+
+    def __init__(self, outputs: dict[str, Any]) -> None:
+        super().__init__("return")
+        self.outputs = outputs
+
+
+class FailSignal(Signal):
+    """The flow ends badly because it says so."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+
+
+class DeadlinePassed(Signal):
+    """Time is up: for the step that has a ``timeout``, or for the whole flow."""
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.step: str | None = None
+
+
+class StepError(Exception):
+    """A step failed: what ``retry`` looks at and ``on_error`` may handle.
+
+    ``kind`` is one of ``connection timeout status response redirect too_large request expression
+    output``. ``step`` names the innermost step that failed; it is filled in by the interpreter.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        message: str,
+        *,
+        response: Response | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.message = message
+        self.response = response
+        self.retry_after = retry_after
+        self.step: str | None = None
+
+    @property
+    def status(self) -> int | None:
+        """The status of the answer, if there was one."""
+        return self.response.status if self.response else None
+
+    def as_value(self) -> dict[str, Any]:
+        """What ``error`` holds inside ``on_error``."""
+        body = self.response.body.decode("utf-8", "replace") if self.response else None
+        return {
+            "kind": self.kind,
+            "message": self.message,
+            "step": self.step,
+            "status": self.status,
+            "body": body,
+        }

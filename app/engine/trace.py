@@ -1,0 +1,80 @@
+"""The trace of a run: each step with its time, outcome and values. Only made when asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from app.engine.control import FailSignal, ReturnSignal, Signal, StepError
+from app.engine.masking import mask_value
+from app.engine.scope import Run
+from app.expression import ExpressionError
+from app.step import Action
+
+
+@dataclass(slots=True)
+class Entry:
+    """One step that ran. ``seconds`` is its duration, ``depth`` how many blocks it stands in."""
+
+    label: str
+    verb: str
+    depth: int
+    outcome: str = "running"
+    seconds: float = 0.0
+    value: Any = None
+
+
+class Trace:
+    """Entries in the order in which the steps began."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+        self.depth = 0
+
+    def begin(self, label: str, verb: str) -> Entry:
+        """A new entry, one level inside those that have not ended."""
+        entry = Entry(label, verb, self.depth)
+        self.entries.append(entry)
+        self.depth += 1
+        return entry
+
+
+def with_trace(action: Action, label: str, verb: str) -> Action:
+    """The action, which leaves an entry in the run's trace. Values are masked at once."""
+
+    def traced(run: Run) -> Any:
+        if run.trace is None:
+            return action(run)
+        trace, clock = run.trace, run.tools.monotonic
+        entry = trace.begin(label, verb)
+        before, began = dict(run.scope.vars), clock()
+        try:
+            result = action(run)
+            entry.outcome, entry.value = "ok", result if result is not None else _set(run, before)
+        except (Signal, StepError, ExpressionError) as signal:
+            entry.outcome, entry.value = _outcome(signal)
+            raise
+        finally:
+            entry.seconds = clock() - began
+            entry.value = mask_value(entry.value, run.mask)
+            trace.depth -= 1
+        return result
+
+    return traced
+
+
+def _set(run: Run, before: dict[str, Any]) -> dict[str, Any] | None:
+    """The variables that a step changed."""
+    after = run.scope.vars
+    changed = {name: after[name] for name in after if before.get(name, run) is not after[name]}
+    return changed or None
+
+
+def _outcome(signal: Exception) -> tuple[str, Any]:
+    if isinstance(signal, ReturnSignal):
+        return "return", signal.outputs
+    if isinstance(signal, FailSignal):
+        return "fail", signal.message
+    if isinstance(signal, StepError | ExpressionError):
+        return "error", signal.message
+    return "timeout", None

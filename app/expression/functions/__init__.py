@@ -1,0 +1,1 @@
+"""The functions that expressions can call: one module for each family."""

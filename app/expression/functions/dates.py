@@ -1,0 +1,88 @@
+"""Functions on dates and times, which are ISO 8601 text or seconds since 1970."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from app.expression.function import Function, text_argument
+from app.expression.runtime.evaluation import Evaluation
+from app.expression.runtime.faults import Fault
+from app.expression.runtime.values import NUMBERS, kind
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DIRECTIVE = re.compile(r"%(.?)", re.DOTALL)
+_STANDARD = frozenset("mdHIMSfpjyaAbBz")
+"""Directives that are the same on every platform; ``%Y %s %%`` are written here."""
+_LONGEST_PATTERN = 200
+_LONGEST_DATE = 100
+
+
+def now(evaluation: Evaluation) -> str:
+    """Tell the time in UTC, to the second."""
+    return evaluation.scope.now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def date(evaluation: Evaluation, value: Any) -> str:
+    """Tell the day of a moment, in the time zone it is written in."""
+    return _moment(evaluation, "date", value).date().isoformat()
+
+
+def format_date(evaluation: Evaluation, value: Any, pattern: Any) -> str:
+    """Write a moment by a pattern of ``strftime`` directives."""
+    moment = _moment(evaluation, "format_date", value)
+    pattern = text_argument(evaluation, "format_date", pattern)
+    if len(pattern) > _LONGEST_PATTERN:
+        raise Fault(f"the pattern of format_date has at most {_LONGEST_PATTERN} characters")
+    evaluation.spend(20 * pattern.count("%"))
+    return _DIRECTIVE.sub(lambda match: _written(moment, match[1]), pattern)
+
+
+def _moment(evaluation: Evaluation, function: str, value: Any) -> datetime:
+    evaluation.spend(20)
+    try:
+        if type(value) in NUMBERS:
+            return _EPOCH + timedelta(seconds=value)
+        if type(value) is str:
+            return datetime.fromisoformat(value[:_LONGEST_DATE])
+    except (ValueError, OverflowError):
+        raise Fault(f"{function} needs a date like 2026-11-23 or 2026-11-23T20:07:40Z") from None
+    raise Fault(f"{function} needs date text or seconds, not {kind(value)}")
+
+
+def _written(moment: datetime, directive: str) -> str:
+    if directive == "%":
+        return "%"
+    if directive == "Y":
+        return f"{moment.year:04}"
+    if directive == "s":
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return str(int(aware.timestamp()))
+    if directive not in _STANDARD or not directive:
+        known = " ".join(f"%{letter}" for letter in ("Y", *sorted(_STANDARD), "s", "%"))
+        raise Fault(f"format_date knows only {known}")
+    return moment.strftime(f"%{directive}")
+
+
+DATE_FUNCTIONS = (
+    Function(
+        "now", now, "now()", "The time as ISO 8601 text, in UTC.", "now()", "2026-11-23T20:07:40Z"
+    ),
+    Function(
+        "date",
+        date,
+        "date(value)",
+        "The day of a date, of a time, or of seconds since 1970 (in UTC).",
+        'date("2026-11-23T20:07:40Z")',
+        "2026-11-23",
+    ),
+    Function(
+        "format_date",
+        format_date,
+        "format_date(value, pattern)",
+        "A date or time by a pattern; see below.",
+        'format_date("2026-11-23T20:07:40Z", "%d.%m.%Y %H:%M")',
+        "23.11.2026 20:07",
+    ),
+)

@@ -1,0 +1,132 @@
+"""Functions on text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.expression.function import Function, list_argument, text_argument
+from app.expression.limits import MAX_ITEMS
+from app.expression.runtime.evaluation import Evaluation
+from app.expression.runtime.faults import Fault
+from app.expression.runtime.values import check_list_size, check_text_size, written
+
+
+def lower(evaluation: Evaluation, text: Any) -> str:
+    """Small letters; some letters grow to three, so the result is measured too."""
+    return _recased(evaluation, text_argument(evaluation, "lower", text), str.lower)
+
+
+def upper(evaluation: Evaluation, text: Any) -> str:
+    """Capital letters."""
+    return _recased(evaluation, text_argument(evaluation, "upper", text), str.upper)
+
+
+def _recased(evaluation: Evaluation, text: str, change: Any) -> str:
+    if not text.isascii():
+        evaluation.spend(len(text) // 2)
+    result: str = change(text)
+    check_text_size(len(result))
+    return result
+
+
+def trim(evaluation: Evaluation, text: Any) -> str:
+    """Without white space at both ends."""
+    return text_argument(evaluation, "trim", text).strip()
+
+
+def split(evaluation: Evaluation, text: Any, separator: Any = None) -> list[str]:
+    """The parts between separators, or between white space."""
+    text = text_argument(evaluation, "split", text)
+    if separator is not None and not text_argument(evaluation, "split", separator):
+        raise Fault("split needs a separator that is not empty")
+    pieces = text.split(separator, MAX_ITEMS)
+    check_list_size(len(pieces))
+    evaluation.spend(len(pieces))
+    return pieces
+
+
+def join(evaluation: Evaluation, items: Any, separator: Any = "") -> str:
+    """The items written as text, with the separator between them."""
+    separator = text_argument(evaluation, "join", separator)
+    items = list_argument(evaluation, "join", items)
+    size = len(separator) * max(len(items) - 1, 0)
+    texts = []
+    for item in items:
+        evaluation.spend(3)
+        texts.append(written(evaluation, item))
+        size += len(texts[-1])
+        check_text_size(size)
+    evaluation.spend_text(size)
+    return str(separator).join(texts)
+
+
+def replace(evaluation: Evaluation, text: Any, old: Any, new: Any) -> str:
+    """Every ``old`` becomes ``new``."""
+    text, old, new = (text_argument(evaluation, "replace", value) for value in (text, old, new))
+    if not old:
+        raise Fault("replace needs a text to look for that is not empty")
+    count = text.count(old)
+    check_text_size(len(text) + count * (len(new) - len(old)))
+    evaluation.spend(count)
+    return text.replace(old, new)
+
+
+def startswith(evaluation: Evaluation, text: Any, start: Any) -> bool:
+    """Whether the text begins so."""
+    text = text_argument(evaluation, "startswith", text)
+    return text.startswith(text_argument(evaluation, "startswith", start))
+
+
+def endswith(evaluation: Evaluation, text: Any, end: Any) -> bool:
+    """Whether the text ends so."""
+    text = text_argument(evaluation, "endswith", text)
+    return text.endswith(text_argument(evaluation, "endswith", end))
+
+
+TEXT_FUNCTIONS = (
+    Function("lower", lower, "lower(text)", "Small letters.", 'lower("ABc")', "abc"),
+    Function("upper", upper, "upper(text)", "Capital letters.", 'upper("abC")', "ABC"),
+    Function(
+        "trim", trim, "trim(text)", "Without white space at both ends.", 'trim("  a b ")', "a b"
+    ),
+    Function(
+        "split",
+        split,
+        "split(text, separator)",
+        "The parts of a text; without a separator, the words.",
+        'split("a,b,c", ",")',
+        ["a", "b", "c"],
+    ),
+    Function(
+        "join",
+        join,
+        "join(list, separator)",
+        "The items as one text; without a separator, end to end.",
+        'join(["a", 1, true], "-")',
+        "a-1-true",
+    ),
+    Function(
+        "replace",
+        replace,
+        "replace(text, old, new)",
+        "Every `old` becomes `new`.",
+        'replace("1-2-3", "-", "/")',
+        "1/2/3",
+    ),
+    Function(
+        "startswith",
+        startswith,
+        "startswith(text, start)",
+        "Whether the text begins so.",
+        'startswith("order-17", "order-")',
+        True,
+    ),
+    Function(
+        "endswith",
+        endswith,
+        "endswith(text, end)",
+        "Whether the text ends so.",
+        'endswith("photo.png", ".png")',
+        True,
+    ),
+)

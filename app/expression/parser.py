@@ -1,0 +1,49 @@
+"""From a scanned expression to Python's syntax tree, or to the reason why there is none."""
+
+from __future__ import annotations
+
+import ast
+
+from app.expression.limits import MAX_SOURCE
+from app.expression.problem import Problem
+from app.expression.scanner import TOKEN
+from app.expression.source import Source
+
+
+def parse(source: Source) -> ast.expr | Problem:
+    """Parse an expression whose scan found no problem."""
+    if len(source.text) > MAX_SOURCE:
+        message = f"an expression has at most {MAX_SOURCE:,} characters"
+        return _whole(source, "too-long", message, "compute a part of it in a `set` step")
+    if not source.text:
+        return _whole(source, "empty", "there is no expression here")
+    try:
+        return ast.parse(source.code, "<expression>", "eval").body
+    except SyntaxError as error:
+        return _syntax_problem(source, error)
+    except (RecursionError, MemoryError):
+        return _whole(source, "too-deep", "the expression is nested too deeply")
+    except ValueError:
+        return _whole(source, "syntax", "the expression holds a character that no text can hold")
+
+
+def _whole(source: Source, code: str, message: str, hint: str | None = None) -> Problem:
+    length = max(1, len(source.text))
+    return Problem(code, message, source.offset, length, hint, source.path)
+
+
+def _syntax_problem(source: Source, error: SyntaxError) -> Problem:
+    start = min(max((error.offset or 1) - 1, 0), len(source.text))
+    token = TOKEN.match(source.text, start)
+    shown = token[0] if token else ""
+    hint = None
+    if error.msg.startswith("expected 'else'"):
+        message, hint = "`if` has no `else`", "write `a if condition else b`"
+    elif "forgot a comma" in error.msg:
+        message, hint = "something is missing between two values", "write `,` or an operator"
+    elif shown.strip():
+        message = f"`{shown[:40]}` does not fit here"
+    else:
+        message = "the expression ends too early"
+    offset = min(start, max(len(source.text) - 1, 0))
+    return Problem("syntax", message, source.offset + offset, max(1, len(shown)), hint, source.path)

@@ -1,0 +1,33 @@
+"""Building values: rounds of a comprehension, names of fields, text with values in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.expression.runtime.evaluation import Evaluation
+from app.expression.runtime.faults import Fault
+from app.expression.runtime.values import check_text_size, kind
+
+
+def rounds(evaluation: Evaluation, items: Any, cost: int) -> list[Any]:
+    """The list a comprehension goes over, each round paid for with ``cost`` units."""
+    if not isinstance(items, list):
+        advice = "; write `keys(…)` or `values(…)`" if isinstance(items, dict) else ""
+        raise Fault(f"`for` goes over a list, not over {kind(items)}{advice}")
+    evaluation.spend(len(items) * cost)
+    return items
+
+
+def field_name(value: Any) -> str:
+    """A computed name of a field."""
+    if type(value) is not str:
+        raise Fault(f"the name of a field is text, not {kind(value)}")
+    return value
+
+
+def mixed_text(evaluation: Evaluation, *parts: str) -> str:
+    """Literal text and written values, put together."""
+    size = sum(map(len, parts))
+    check_text_size(size)
+    evaluation.spend_text(size)
+    return "".join(parts)

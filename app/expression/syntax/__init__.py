@@ -1,0 +1,1 @@
+"""How each construct of the language becomes Python: one module for each family."""

@@ -1,0 +1,256 @@
+"""Every setting, read once from the environment and checked before anything starts.
+
+A wrong value stops the start, and all wrong values are told at once. A name nobody knows is only
+worth a warning: it may be meant for a later version. An empty value counts as unset, because that
+is what ``NAME=${NAME:-}`` in a compose file or a unit file means.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from app.errors import SettingsError
+from app.token_file import NAME
+from app.tokens import digest_of
+
+PREFIX = "SITESWAP_"
+SECRET = "SECRET_"
+
+_VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_SIZE = re.compile(r"([0-9]{1,12}) ?(B|KB|MB|GB)?", re.IGNORECASE)
+_UNITS = {"B": 1, "KB": 1_000, "MB": 1_000_000, "GB": 1_000_000_000}
+_SMALLEST_BODY, _LARGEST_BODY = 1_000, 1_000_000_000
+_MOST_THREADS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the operator decided. Sizes are bytes, paths are absolute.
+
+    Its ``repr`` shows no value of ``env`` and ``secrets``; of a token only a digest is ever kept.
+    """
+
+    flows_dir: Path
+    store: Path | None
+    """The SQLite file that keeps the runs; ``None`` keeps them in the memory of one process."""
+    executor_threads: int
+    """How many async flows run at once in each worker."""
+    tokens_file: Path
+    tokens: Mapping[str, str] = field(repr=False)
+    """The inline tokens: name → SHA-256 hex digest."""
+    http_status: str
+    """``real`` or ``always-200``."""
+    max_body_bytes: int
+    max_response_bytes: int
+    env: Mapping[str, str] = field(repr=False)
+    """What flows read as ``env.NAME``: only names that are listed and set."""
+    example_api: bool
+    secrets: Mapping[str, str] = field(repr=False)
+    """What flows read as ``secrets.NAME``; to be masked wherever it turns up."""
+    warnings: tuple[str, ...] = ()
+    """Sentences for the operator; nothing in them stops the start."""
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str], *, root: Path) -> Settings:
+        """Read the settings; a relative path in them starts at the project folder ``root``.
+
+        Raises:
+            SettingsError: some values are wrong. The message has a line for each of them, which
+                names the setting, what was given (never a token or a secret) and what is allowed.
+        """
+        values, problems = _read_all(environ, root)
+        if problems:
+            raise SettingsError("\n".join(problems))
+        env, missing = _pick(environ, values.pop("env"))
+        return cls(
+            **values,
+            env=env,
+            secrets=_secrets(environ),
+            warnings=(*_unknown(environ), *missing),
+        )
+
+
+def check_serving(settings: Settings, *, workers: int) -> None:
+    """Refuse what can be read but cannot be served with this many worker processes.
+
+    Raises:
+        SettingsError: the folder of the flows is not there, or the runs would be kept in the
+            memory of one worker and polled from another.
+    """
+    if not settings.flows_dir.is_dir():
+        raise SettingsError(
+            f"{PREFIX}FLOWS_DIR: {settings.flows_dir} is not a folder; "
+            "make it, or name the folder of your flows"
+        )
+    if settings.store is None and workers > 1:
+        raise SettingsError(
+            f"{PREFIX}STORE: memory: keeps runs inside one process, but {workers} workers would "
+            "start; set WEB_CONCURRENCY=1, or keep the runs in a file with "
+            f"{PREFIX}STORE=file:instance/runs.db"
+        )
+
+
+def _folder(text: str, root: Path) -> Path:
+    return root / Path(text).expanduser()
+
+
+def _store(text: str, root: Path) -> Path | None:
+    scheme, colon, path = text.partition(":")
+    if text == "memory:":
+        return None
+    if scheme == "file" and path:
+        return _folder(path, root)
+    if scheme in ("redis", "rediss") and colon:
+        raise ValueError("a Redis store is not in this version; write file:PATH or memory:")
+    # Only the part before the colon: what follows may hold a password.
+    raise ValueError(f"{scheme + colon!r} is not a store; write file:PATH or memory:")
+
+
+def _executor(text: str, _root: Path) -> int:
+    kind, _, count = text.partition(":")
+    if kind == "celery":
+        raise ValueError("the celery executor is not in this version; write threads or threads:N")
+    if kind != "threads" or not re.fullmatch(r"[0-9]{0,6}", count) or text.endswith(":"):
+        raise ValueError(f"{text!r} is not an executor; write threads or threads:N")
+    threads = int(count or 32)
+    if not 1 <= threads <= _MOST_THREADS:
+        raise ValueError(f"{threads} threads are outside of 1 to {_MOST_THREADS}")
+    return threads
+
+
+def _tokens(text: str, _root: Path) -> dict[str, str]:
+    tokens: dict[str, str] = {}
+    for number, entry in enumerate(filter(None, map(str.strip, text.split(","))), start=1):
+        name, equals, token = entry.partition("=")
+        if not equals or not NAME.fullmatch(name):
+            raise ValueError(f"entry {number} is not name=token, with a name such as crm or ci-2")
+        if name in tokens:
+            raise ValueError(f"the name {name} stands twice")
+        if not re.fullmatch(r"[!-~]+", token):
+            raise ValueError(f"the token of {name} must be printable ASCII without spaces")
+        tokens[name] = digest_of(token)
+    if len(set(tokens.values())) != len(tokens):
+        raise ValueError("two names have the same token; give each its own")
+    return tokens
+
+
+def _http_status(text: str, _root: Path) -> str:
+    if text not in ("real", "always-200"):
+        raise ValueError(f"{text!r} is neither real nor always-200")
+    return text
+
+
+def _size(text: str, _root: Path) -> int:
+    match = _SIZE.fullmatch(text)
+    if not match:
+        raise ValueError(f"{text!r} is not a size; write bytes, or a number with KB, MB or GB")
+    size = int(match[1]) * _UNITS[(match[2] or "B").upper()]
+    if not _SMALLEST_BODY <= size <= _LARGEST_BODY:
+        raise ValueError(f"{text!r} is outside of 1KB to 1GB")
+    return size
+
+
+def _names(text: str, _root: Path) -> tuple[str, ...]:
+    names = tuple(filter(None, map(str.strip, text.split(","))))
+    for name in names:
+        if not _VARIABLE_NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is not the name of a variable; write NAME,OTHER_NAME")
+        if name == f"{PREFIX}TOKENS" or name.startswith(PREFIX + SECRET):
+            raise ValueError(
+                f"{name} may not be read as env, which is not masked; "
+                f"flows read {PREFIX}{SECRET}NAME as secrets.NAME"
+            )
+    return names
+
+
+def _switch(text: str, _root: Path) -> bool:
+    if text not in ("on", "off"):
+        raise ValueError(f"{text!r} is neither on nor off")
+    return text == "on"
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One environment variable: its name after the prefix, its default text, its parser.
+
+    The parser raises ``ValueError`` with what was given and what is allowed.
+    """
+
+    name: str
+    default: str
+    parse: Callable[[str, Path], Any]
+
+
+VARIABLES: Mapping[str, Variable] = {
+    "flows_dir": Variable("FLOWS_DIR", "flows", _folder),
+    "store": Variable("STORE", "file:instance/runs.db", _store),
+    "executor_threads": Variable("EXECUTOR", "threads", _executor),
+    "tokens_file": Variable("TOKENS_FILE", "instance/tokens.yaml", _folder),
+    "tokens": Variable("TOKENS", "", _tokens),
+    "http_status": Variable("HTTP_STATUS", "real", _http_status),
+    "max_body_bytes": Variable("MAX_BODY_BYTES", "1MB", _size),
+    "max_response_bytes": Variable("MAX_RESPONSE_BYTES", "10MB", _size),
+    "env": Variable("ENV", "", _names),
+    "example_api": Variable("EXAMPLE_API", "on", _switch),
+}
+"""Field of :class:`Settings` → the variable it is read from."""
+
+
+def _read_all(environ: Mapping[str, str], root: Path) -> tuple[dict[str, Any], list[str]]:
+    values: dict[str, Any] = {}
+    problems: list[str] = []
+    for field_name, variable in VARIABLES.items():
+        text = environ.get(PREFIX + variable.name, "").strip() or variable.default
+        try:
+            values[field_name] = variable.parse(text, root)
+        except ValueError as error:
+            problems.append(f"{PREFIX}{variable.name}: {error}")
+    problems.extend(_misnamed_secrets(environ))
+    return values, problems
+
+
+def _secrets(environ: Mapping[str, str]) -> dict[str, str]:
+    return {
+        variable.removeprefix(PREFIX + SECRET): value
+        for variable, value in environ.items()
+        if variable.startswith(PREFIX + SECRET) and value
+    }
+
+
+def _misnamed_secrets(environ: Mapping[str, str]) -> Iterator[str]:
+    for name in _secrets(environ):
+        if not _VARIABLE_NAME.fullmatch(name):
+            yield (
+                f"{PREFIX}{SECRET}{name}: flows cannot write secrets.{name}; "
+                "the name may hold letters, digits and _, and begins with a letter or _"
+            )
+
+
+def _pick(environ: Mapping[str, str], names: tuple[str, ...]) -> tuple[dict[str, str], list[str]]:
+    found = {name: environ[name] for name in names if name in environ}
+    missing = [
+        f"{PREFIX}ENV lists {name}, but it is not set" for name in names if name not in environ
+    ]
+    return found, missing
+
+
+def _unknown(environ: Mapping[str, str]) -> Iterator[str]:
+    known = [PREFIX + variable.name for variable in VARIABLES.values()]
+    for name in sorted(environ):
+        if not name.upper().startswith(PREFIX) or name in known:
+            continue
+        if not name.startswith(PREFIX + SECRET):
+            yield f"{name} is not a setting{_suggestion(name.upper(), known)}"
+
+
+def _suggestion(name: str, known: list[str]) -> str:
+    head, _, tail = name.removeprefix(PREFIX).partition("_")
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.75)
+    if difflib.SequenceMatcher(None, head, "SECRET").ratio() > 0.8 and tail:
+        close = [PREFIX + SECRET + tail]
+    return f"; did you mean {close[0]}?" if close else ""

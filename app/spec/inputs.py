@@ -1,0 +1,201 @@
+"""Types at the door: what a caller sent becomes what a flow declared, or a sentence says why not.
+
+A *reader* takes a JSON value, or text as it stands in a query string or form, and returns the typed
+value; it raises ``ValueError`` with the reason. Inside a flow every value is a JSON value: dates and
+times are ISO 8601 text. An *output check* is stricter: a flow decides its types itself.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from typing import Any
+
+from app.errors import InputProblem, InputsInvalid
+from app.json_text import JsonError, loads
+from app.spec.fields import describe
+from app.spec.model import Input
+
+Reader = Callable[[Any], Any]
+
+MAX_INTEGER = 2**63 - 1
+"""Whole numbers beyond 64 bits are refused: other systems could not read them back."""
+
+_INTEGER = re.compile(r"[+-]?\d{1,19}")
+_NUMBER = re.compile(r"[+-]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:[eE][+-]?\d{1,3})?")
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_DATETIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}.{0,24}")
+_FLAGS = {"true": True, "1": True, "false": False, "0": False}
+
+
+def coerce(inputs: Mapping[str, Input], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The typed inputs of a run; undeclared names are left out.
+
+    Raises:
+        InputsInvalid: every missing or wrong input, each with its name.
+    """
+    values: dict[str, Any] = {}
+    problems: list[InputProblem] = []
+    for name, spec in inputs.items():
+        value = given.get(name)
+        if value is None or (value == "" and spec.type != "string"):
+            values[name] = spec.default
+            if spec.required:
+                problems.append(InputProblem(name, f"missing; expected {article(spec.type)}"))
+            continue
+        try:
+            values[name] = spec.read(value)
+        except ValueError as error:
+            reason = f"expected {article(spec.type)}" if spec.secret else str(error)
+            problems.append(InputProblem(name, reason))
+    if problems:
+        raise InputsInvalid(problems)
+    return values
+
+
+def article(type_name: str) -> str:
+    """``an integer``, ``a number``, ``text``: the type in a sentence."""
+    if type_name == "string":
+        return "text"
+    return f"{'an' if type_name[0] in 'aeiou' else 'a'} {type_name}"
+
+
+def _wrong(type_name: str, value: Any) -> ValueError:
+    return ValueError(f"expected {article(type_name)}, got {describe(value)}")
+
+
+def read_string(value: Any) -> str:
+    """Text; a JSON number or boolean is written as JSON writes it."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return str(value)
+    raise _wrong("string", value)
+
+
+def read_integer(value: Any) -> int:
+    """A whole number of at most 64 bits; ``"42"`` and ``42.0`` count."""
+    if isinstance(value, str) and _INTEGER.fullmatch(text := value.strip()):
+        value = int(text)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise _wrong("integer", value)
+    if abs(value) > MAX_INTEGER:
+        raise ValueError("expected an integer of at most 64 bits")
+    return value
+
+
+def read_number(value: Any) -> int | float:
+    """A number; ``"1000.00"`` counts, ``NaN`` and infinities do not."""
+    if isinstance(value, str) and _NUMBER.fullmatch(text := value.strip()):
+        value = int(text) if _INTEGER.fullmatch(text) else float(text)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _wrong("number", value)
+    if isinstance(value, int) and abs(value) > MAX_INTEGER:
+        raise ValueError("expected a whole number of at most 64 bits")
+    if not math.isfinite(value):
+        raise ValueError("expected a finite number")
+    return value
+
+
+def read_boolean(value: Any) -> bool:
+    """``true``/``false``, also as text in any case, and ``1``/``0``."""
+    if isinstance(value, bool):
+        return value
+    word = value.strip().lower() if isinstance(value, str) else str(value)
+    if isinstance(value, str | int) and word in _FLAGS:
+        return _FLAGS[word]
+    raise _wrong("boolean", value)
+
+
+def read_date(value: Any) -> str:
+    """``2026-11-23``."""
+    if isinstance(value, str) and _DATE.fullmatch(text := value.strip()):
+        try:
+            return date.fromisoformat(text).isoformat()
+        except ValueError:
+            pass
+    raise ValueError(f"expected a date like 2026-11-23, got {describe(value)}")
+
+
+def read_datetime(value: Any) -> str:
+    """``2026-11-23T20:07:40Z``, in any offset or none, as ISO 8601 text."""
+    if isinstance(value, str) and _DATETIME.fullmatch(text := value.strip()):
+        try:
+            # A "+" in a query string that was not percent-encoded arrives as a space.
+            moment = datetime.fromisoformat(re.sub(r" (?=\d{2}:?\d{2}$)", "+", text[11:]).join((text[:11], "")))
+        except ValueError:
+            pass
+        else:
+            return moment.isoformat().replace("+00:00", "Z")
+    raise ValueError(f"expected a time like 2026-11-23T20:07:40Z, got {describe(value)}")
+
+
+def read_list(value: Any) -> list[Any]:
+    """A JSON list, JSON text of one, or a parameter that stands once or several times."""
+    if isinstance(value, str):
+        value = _from_text("list", value) if value.lstrip().startswith("[") else [value]
+    if not isinstance(value, list):
+        raise _wrong("list", value)
+    return value
+
+
+def read_object(value: Any) -> dict[str, Any]:
+    """A JSON object, or JSON text of one."""
+    if isinstance(value, str):
+        value = _from_text("object", value)
+    if not isinstance(value, dict):
+        raise _wrong("object", value)
+    return value
+
+
+def _from_text(type_name: str, text: str) -> Any:
+    try:
+        return loads(text)
+    except JsonError as error:
+        raise ValueError(f"expected {article(type_name)} as JSON: {error}") from None
+
+
+READERS: Mapping[str, Reader] = {
+    "string": read_string,
+    "integer": read_integer,
+    "number": read_number,
+    "boolean": read_boolean,
+    "date": read_date,
+    "datetime": read_datetime,
+    "list": read_list,
+    "object": read_object,
+}
+TYPES = tuple(READERS)
+
+_PYTHON_TYPES: Mapping[str, tuple[type, ...]] = {
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "list": (list,),
+    "object": (dict,),
+}
+
+
+def check_output(type_name: str, value: Any) -> Any:
+    """The value of an output, ``null`` included.
+
+    Raises:
+        ValueError: it is not of the declared type; the sentence says what it is.
+    """
+    if value is None:
+        return None
+    if type_name in ("date", "datetime"):
+        return READERS[type_name](value)
+    if type_name == "integer" and isinstance(value, float) and value.is_integer():
+        return int(value)
+    wrong_bool = isinstance(value, bool) and type_name != "boolean"
+    if wrong_bool or not isinstance(value, _PYTHON_TYPES[type_name]):
+        raise _wrong(type_name, value)
+    return value

@@ -1,0 +1,73 @@
+"""What a flow is: frozen records, made by the schemas, read by the checks and the compiler.
+
+Nothing here knows where it stood in a file; a *path* (``("steps", 0, "json")``) names a place, and
+:class:`app.spec.yaml.Document` turns a path into a line and a column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from app.step import Step
+
+MODES = ("sync", "async")
+DEFAULT_TIMEOUT = {"sync": 30.0, "async": 600.0}
+"""Seconds a run may take where the flow does not say ``timeout``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """One declared input, or the items of a list, or a property of an object.
+
+    ``read`` turns what a caller sent (JSON value, or text of a query string) into the typed value,
+    or raises ``ValueError`` with the reason (see ``spec/inputs.py``).
+    """
+
+    type: str
+    read: Callable[[Any], Any] = field(repr=False, compare=False)
+    required: bool = True
+    default: Any = None
+    secret: bool = False
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """When and how often a step is repeated. ``delay`` and ``max_delay`` are seconds.
+
+    ``on`` holds statuses (numbers) and the failure kinds ``connection`` and ``timeout``.
+    The wait before repetition *n* (from 0) is ``delay * backoff**n``, at most ``max_delay``.
+    """
+
+    times: int
+    on: frozenset[int | str]
+    delay: float
+    backoff: float
+    max_delay: float
+    jitter: bool
+    idempotent: bool
+
+
+@dataclass(frozen=True)
+class Flow:
+    """One version of a flow."""
+
+    key: str
+    version: str
+    steps: tuple[Step, ...]
+    name: str | None = None
+    description: str | None = None
+    mode: str = "sync"
+    enabled: bool = True
+    timeout: float = DEFAULT_TIMEOUT["sync"]
+    inputs: Mapping[str, Input] = field(default_factory=dict)
+    outputs: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def secret_inputs(self) -> tuple[str, ...]:
+        """Names of the inputs whose values are masked wherever a person could read them."""
+        return tuple(name for name, spec in self.inputs.items() if spec.secret)

@@ -1,0 +1,93 @@
+"""A text, its places as lines and columns, and its small repairs.
+
+After a mistake that has one evident repair the parser continues with the repaired text, so that one
+run reports all mistakes of a file. Places always refer to the text as it was given.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from app.spec.diagnostics import Finding, Severity
+
+Edit = tuple[int, int, str]
+"""Put this text in place of ``[start, end)``; it is never shorter, and adds no line break."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A finding whose place is still a range of offsets into ``Source.text``."""
+
+    start: int
+    end: int
+    code: str
+    message: str
+    hint: str | None = None
+    severity: Severity = Severity.ERROR
+    repair: tuple[Edit, ...] = ()
+    """Edits that say what the author meant; empty if nobody can know."""
+
+
+class Source:
+    """A text with line breaks ``\\n``, perhaps repaired."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._inserted: list[int] = []
+        self._starts: list[int] = []
+
+    def repaired(self, edits: Iterable[Edit]) -> Source:
+        """This text with the edits made. Edits do not overlap."""
+        result = Source(self.text)
+        result._starts = self._line_starts()
+        inserted = self._inserted
+        for start, end, new in sorted(edits, reverse=True):
+            grown = len(new) - (end - start)
+            result.text = result.text[:start] + new + result.text[end:]
+            inserted = [offset if offset < end else offset + grown for offset in inserted]
+            inserted += range(end, end + grown)
+        result._inserted = inserted
+        return result
+
+    def position(self, offset: int) -> tuple[int, int]:
+        """Line and column, from 1, that an offset into ``text`` has in the text as given."""
+        offset = self._given(offset)
+        starts = self._line_starts()
+        line = bisect_right(starts, offset)
+        return line, offset - starts[line - 1] + 1
+
+    def length(self, start: int, end: int) -> int:
+        """How many characters of the text as given ``[start, end)`` covers on its first line."""
+        newline = self.text.find("\n", start, end)
+        end = end if newline < 0 else newline
+        return self._given(end) - self._given(start)
+
+    def finding(self, problem: Problem) -> Finding:
+        """The problem as a finding at its place."""
+        line, column = self.position(problem.start)
+        length = max(1, self.length(problem.start, problem.end))
+        return Finding(
+            line, column, problem.severity, problem.code, problem.message, problem.hint, length
+        )
+
+    def _given(self, offset: int) -> int:
+        return offset - sum(inserted < offset for inserted in self._inserted)
+
+    def _line_starts(self) -> list[int]:
+        if not self._starts:
+            self._starts = [0]
+            find, newline = self.text.find, self.text.find("\n")
+            while newline >= 0:
+                self._starts.append(newline + 1)
+                newline = find("\n", newline + 1)
+        return self._starts
+
+
+class ProblemError(Exception):
+    """Reading cannot go on behind this problem, unless it is repaired."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem

@@ -1,0 +1,226 @@
+"""Mistakes in text that is YAML all the same: what YAML reads is not what the author meant."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from yaml.events import AliasEvent, CollectionStartEvent, Event, NodeEvent, ScalarEvent
+
+from app.spec.diagnostics import Severity, did_you_mean
+from app.spec.source import Edit, Problem, ProblemError
+from app.spec.yaml_layout import WIDE_SPACES, glued
+from app.spec.yaml_lines import flow_value_end, line_at, value_end
+from app.spec.yaml_scalars import meant, resolve
+from app.spec.yaml_traps import in_quotes, negation, open_quote, swallows_keys, template
+
+_COMMENT = re.compile(r"[ \t]+(#[^\n]*)")
+_QUOTED = re.compile(r"(?<!\w)(?:'[^']*'|\"[^\"]*\")")
+_OPEN_QUOTE = re.compile(r"(?<!\w)['\"]")
+_ENDS_FLOW_ITEM = re.compile(r"[ \t\n]*[,}]")
+
+
+class Checks:
+    """Looks at events. A problem that spoils what follows is raised, any other is reported."""
+
+    def __init__(self, text: str, report: Callable[[Problem], None]) -> None:
+        self._text = text
+        self._report = report
+
+    def key(self, event: ScalarEvent, *, in_flow: bool) -> bool:
+        """Check a key that is not an ordinary word; whether its value is to be kept."""
+        if event.tag:
+            self.tag(event)
+        if event.style:
+            return True
+        if event.value == "<<":
+            self._merge_key(event)
+            return False
+        if not _is_text(event.value):
+            self._key_not_text(event)
+        else:
+            self._glued_key(event, in_flow=in_flow)
+        return True
+
+    def duplicate_key(self, event: ScalarEvent, first: Event | None) -> None:
+        """A key that its mapping holds already."""
+        where = f", first on line {first.start_mark.line + 1}" if first else ""
+        message = f"the key `{event.value}` stands twice in one mapping{where}"
+        self._report(problem_at(event, "duplicate-key", message, "delete one of the two"))
+
+    def collection_as_key(self, event: CollectionStartEvent, parent: CollectionStartEvent) -> None:
+        """A key that is itself a mapping or a list, as in an unquoted ``{{ x }}``."""
+        start = parent.end_mark.index - 1
+        if event.start_mark.index == start + 1 and self._text.startswith("{{", start):
+            in_block = line_at(self._text, start).value == start
+            end = value_end(self._text, start) if in_block else flow_value_end(self._text, start)
+            raise ProblemError(template(self._text, start, end))
+        message = "a key must be text, and this one is a mapping or a list"
+        self._report(problem_at(event, "non-string-key", message, "write text before the `:`"))
+
+    def root(self, event: ScalarEvent) -> None:
+        """A document that is one text: perhaps all its keys lack a space."""
+        start = event.start_mark.index
+        if problem := glued(self._text, start, line_at(self._text, start).value_end):
+            raise ProblemError(problem)
+
+    def plain(self, event: ScalarEvent, key: Event | None) -> None:
+        """A value that is not in quotes."""
+        text: str = event.value
+        if "{" in text or "'" in text or '"' in text:
+            self._cut_by_comment(event)
+        if "{{" in text and "}}" in text:
+            self._template_in_text(event)
+        if ":" in text or "：" in text or text[:1] == "-":
+            self._glued_lines(event, key)
+        if word := meant(text):
+            message = f"`{text}` is text: only `true`, `false` and `null` are not"
+            hint = f"write `{word}`, or put the text in quotes"
+            self._report(problem_at(event, "looks-like-constant", message, hint, Severity.WARNING))
+        if event.anchor and not text:
+            self._anchor_alone(event)
+
+    def quoted(self, event: ScalarEvent) -> None:
+        """A value in quotes: perhaps the closing quote is that of another value."""
+        start, end = event.start_mark.index, event.end_mark.index
+        if event.style in ("'", '"') and swallows_keys(self._text, start, end):
+            raise ProblemError(open_quote(self._text, start))
+        if not event.value.isascii() and re.search("[\ud800-\udfff]", event.value):
+            message = "a \\ud800–\\udfff escape stands alone, which no text can hold"
+            raise ProblemError(problem_at(event, "bad-escape", message))
+
+    def bad_number(self, event: ScalarEvent, message: str) -> None:
+        """A number that JSON does not have."""
+        self._report(problem_at(event, "bad-number", message, "put it in quotes if it is text"))
+
+    def tagged(self, event: ScalarEvent) -> str:
+        """A scalar with a tag; the text the author may have meant."""
+        start, end, text = event.start_mark.index, event.end_mark.index, self._text
+        if not _is_negation(text, start):
+            self.tag(event)
+            return str(event.value)
+        self._report(negation(text, start, end))
+        return f"not {text[start + 1 : end].strip()}"
+
+    def tag(self, event: ScalarEvent | CollectionStartEvent) -> None:
+        """A tag: none is allowed."""
+        start = event.start_mark.index
+        words = self._text[start : event.end_mark.index].split(maxsplit=1)
+        message = "YAML tags (`!name`) are not allowed"
+        end = start + len(words[0]) if words else start
+        self._report(Problem(start, end, "yaml-tag", message, "delete it, or put text in quotes"))
+
+    def unused_anchor(self, event: NodeEvent) -> None:
+        """``&name`` that no ``*name`` refers to; perhaps it is text."""
+        message = f"the anchor `&{event.anchor}` is never used"
+        hint = "delete it, or put the value in quotes if it is text"
+        self._report(problem_at(event, "unused-anchor", message, hint, Severity.WARNING))
+
+    def undefined_alias(
+        self, event: AliasEvent, known: Iterable[str], *, in_flow: bool
+    ) -> ProblemError:
+        """``*name`` without ``&name`` above it; perhaps it is text."""
+        start, end = event.start_mark.index, event.end_mark.index
+        to = flow_value_end(self._text, start) if in_flow else value_end(self._text, start)
+        message = f"`*` begins a YAML alias, and there is no anchor `&{event.anchor}` above"
+        problem = in_quotes(self._text, start, to, "undefined-alias", message, (start, end))
+        near = did_you_mean(event.anchor, known)
+        hint = f"write `*{near}`" if near else problem.hint
+        return ProblemError(Problem(start, end, problem.code, message, hint, repair=problem.repair))
+
+    def _merge_key(self, event: ScalarEvent) -> None:
+        message = "merge keys (`<<`) are not allowed"
+        self._report(problem_at(event, "merge-key", message, "write the keys out"))
+
+    def _key_not_text(self, event: ScalarEvent) -> None:
+        name = f"`{event.value}`" if event.value else "an empty key"
+        message = f"a key must be text, and {name} is not"
+        self._report(problem_at(event, "non-string-key", message, f'write `"{event.value}"`'))
+
+    def _glued_key(self, event: ScalarEvent, *, in_flow: bool) -> None:
+        start, end, text = event.start_mark.index, event.end_mark.index, self._text
+        if text[start] in WIDE_SPACES:
+            raise ProblemError(_wide_spaces(text, start, end))
+        if not in_flow and text[start] == "-":
+            problem = glued(text, start, line_at(text, start).value_end)
+        else:
+            problem = in_flow and _ENDS_FLOW_ITEM.match(text, end) and glued(text, start, end)
+        if problem:
+            raise ProblemError(problem)
+
+    def _cut_by_comment(self, event: ScalarEvent) -> None:
+        start, end, value = event.start_mark.index, event.end_mark.index, event.value
+        comment = _COMMENT.match(self._text, end)
+        if comment is None or not _is_open(value, comment[1]):
+            return
+        message = "` #` begins a comment, which cuts this value off"
+        mark, to = (comment.start(1), comment.start(1) + 1), comment.end()
+        raise ProblemError(
+            in_quotes(self._text, start, to, "comment-in-value", message, mark)
+        )
+
+    def _template_in_text(self, event: ScalarEvent) -> None:
+        message = "`{{ … }}` is text here: an expression is written `${…}`"
+        hint = "write `${…}`, or put the text in quotes"
+        self._report(problem_at(event, "template-braces", message, hint, Severity.WARNING))
+
+    def _glued_lines(self, event: ScalarEvent, key: Event | None) -> None:
+        """Warn of a value below its key all of whose lines look like a key or an item."""
+        start, end = event.start_mark, event.end_mark
+        if start.line == end.line and (key is None or key.end_mark.line == start.line):
+            return
+        text = self._text[start.index : end.index]
+        first, *others = text.split("\n")
+        problem = glued(self._text, start.index, start.index + len(first))
+        if problem and all(glued(line, _indent(line), len(line)) for line in others):
+            self._report(replace(problem, severity=Severity.WARNING, repair=()))
+
+    def _anchor_alone(self, event: ScalarEvent) -> None:
+        start, end = event.start_mark.index, event.end_mark.index
+        message = "a value that is not in quotes cannot begin with `&`: it begins a YAML anchor"
+        raise ProblemError(in_quotes(self._text, start, end, "reserved-character", message))
+
+
+def problem_at(
+    event: NodeEvent, code: str, message: str, hint: str | None = None,
+    severity: Severity = Severity.ERROR,
+) -> Problem:  # fmt: skip
+    """A problem with one value or key."""
+    return Problem(
+        event.start_mark.index, event.end_mark.index, code, message, hint, severity
+    )
+
+
+def _wide_spaces(text: str, start: int, end: int) -> Problem:
+    """A key behind characters that only look like spaces."""
+    count = end - start - len(text[start:end].lstrip(WIDE_SPACES))
+    edits: tuple[Edit, ...] = ((start, start + count, " " * count),)
+    message = "the line is indented with full-width or no-break spaces"
+    return Problem(
+        start, start + count, "wide-space", message, "indent with plain spaces", repair=edits
+    )
+
+
+def _is_text(plain: str) -> bool:
+    try:
+        return isinstance(resolve(plain), str)
+    except ValueError:
+        return False
+
+
+def _is_open(value: str, comment: str) -> bool:
+    """Whether ``value`` ends within a ``${…}``, or within a quote that the comment closes."""
+    if "${" in value and value.count("{") > value.count("}"):
+        return "}" in comment
+    opened = _OPEN_QUOTE.search(_QUOTED.sub("", value))
+    return opened is not None and opened[0] in comment
+
+
+def _is_negation(text: str, start: int) -> bool:
+    """Whether ``!x`` looks like an expression rather than a tag: no ``!!str``, no ``!a/b``."""
+    return re.match(r"!(?:[A-Za-z_(][\w.()[\]]*)(?:[ \t\n,}\]]|$)", text[start:]) is not None
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())

@@ -1,0 +1,174 @@
+"""What an author probably meant where lines do not fit together: indentation, dashes, colons.
+
+Like :mod:`app.spec.yaml_traps`: one function a family of mistakes, ``None`` if it is another one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from app.spec.source import Problem
+from app.spec.yaml_lines import Line, Trouble, line_at, write
+
+WIDE_SPACES = "\u00a0\u3000"
+"""No-break and ideographic space: they look like spaces, and YAML takes them for text."""
+
+_WIDE_COLON = re.compile(r"([^\s:：]+)：[ \t\u00a0\u3000]*")
+_DASH_GLUED = re.compile(r"-[^\s\d.-]")
+_COLON_GLUED = re.compile(r"[^\W\d][\w$.-]*:[^ \t\n/:]")
+_EQUALS = re.compile(r"[\w.-]+[ \t]*(=)[^=]")
+_DASH = re.compile(r"-(?:[ \n]|$)")
+
+
+def tab(trouble: Trouble) -> Problem | None:
+    """A tab where YAML wants spaces."""
+    text, start = trouble.text, trouble.at
+    if trouble.char != "\t":
+        return None
+    end = start + len(text[start:]) - len(text[start:].lstrip("\t"))
+    if text[trouble.line.start : start].strip():
+        message, repair = "a tab where YAML wants a space", ((start, start + 1, " "),)
+        return Problem(start, end, "tab", message, "write a space instead", repair=repair)
+    message = "the line is indented with a tab"
+    return Problem(start, end, "tab", message, "indent with spaces, two for each level")
+
+
+def stray_dash(trouble: Trouble) -> Problem | None:
+    """``then: - return: {}``."""
+    line, at = trouble.line, trouble.at
+    if not line.has_key:
+        return None
+    key, item = trouble.text[line.content : line.value].strip(), trouble.text[at + 2 : line.end]
+    hint = f"write `- {item.strip()}` on the next line, indented, or put the value in quotes"
+    message = f"a list cannot begin on the line of its key `{key}`"
+    return Problem(at, at + 1, "list-after-key", message, hint if len(item) < 99 else None)
+
+
+def value_above(trouble: Trouble) -> Problem | None:
+    """``:`` where the lines above were read as one text: which line is at fault?"""
+    if not trouble.is_above(trouble.last_start):
+        return None
+    above = line_at(trouble.text, trouble.last_start)
+    if above.content == trouble.last_start:
+        return without_colon(trouble.text, above)
+    return _too_deep(trouble, above)
+
+
+def _too_deep(trouble: Trouble, above: Line) -> Problem:
+    line = trouble.line
+    number, key = _number(trouble.text, above), _key(trouble.text, above)
+    message = f"indented deeper than `{key}` of line {number}, which has a value on its own line"
+    hint = f"indent it with {above.content_indent} spaces, like line {number}"
+    return Problem(line.content, line.value_end, "wrong-indentation", message, hint)
+
+
+def line_without_colon(trouble: Trouble) -> Problem | None:
+    """A line that should be ``key: value`` and is not."""
+    return without_colon(trouble.text, line_at(trouble.text, trouble.opened))
+
+
+def without_colon(text: str, line: Line) -> Problem:
+    """The advice for a line that is neither ``key: value`` nor ``- item``."""
+    return (
+        glued(text, line.content, line.value_end)
+        or _equals_sign(text, line)
+        or _missing_colon(text, line)
+    )
+
+
+def glued(text: str, start: int, end: int) -> Problem | None:
+    """``key:value``, ``key：value`` or ``-item``, if that is what stands at ``start``."""
+    if match := _WIDE_COLON.match(text, start, end):
+        colon = match.end(1)
+        hint = write(f"{match[1]}: {text[match.end() : end]}".rstrip())
+        message = "`：` is a full-width colon, which is part of the text"
+        edit = (colon, colon + 1, ": ")
+        return Problem(colon, colon + 1, "full-width", message, hint, repair=(edit,))
+    for pattern, name in ((_DASH_GLUED, "dash"), (_COLON_GLUED, "colon")):
+        if match := pattern.match(text, start, end):
+            return _missing_space(text, (start, match.end() - 1, end), name)
+    return None
+
+
+def _missing_space(text: str, places: tuple[int, int, int], name: str) -> Problem:
+    start, at, end = places
+    hint = write(f"{text[start:at]} {text[at:end].lstrip(WIDE_SPACES)}")
+    message = f"a space is missing after the {name}"
+    return Problem(start, at, "missing-space", message, hint, repair=((at, at, " "),))
+
+
+def _equals_sign(text: str, line: Line) -> Problem | None:
+    match = _EQUALS.match(text, line.content, line.value_end)
+    if match is None:
+        return None
+    at, key = match.start(1), text[line.content : match.start(1)].rstrip()
+    hint = write(f"{key}: {text[at + 1 : line.value_end].lstrip()}")
+    message = "`=` where a key ends with `:`"
+    return Problem(at, at + 1, "equals-sign", message, hint, repair=((at, at + 1, ": "),))
+
+
+def _missing_colon(text: str, line: Line) -> Problem:
+    content, end = text[line.content : line.value_end], line.value_end
+    is_key = re.fullmatch(r"[\w$.-]+", content) is not None
+    message = "a line that is neither `key: value` nor `- item`"
+    hint = write(f"{content}:") if is_key else "end the key with `: `"
+    repair = ((end, end, ":"),) if is_key else ()
+    return Problem(line.content, end, "missing-colon", message, hint, repair=repair)
+
+
+def misplaced_line(trouble: Trouble) -> Problem | None:
+    """A line that fits none of the blocks above it."""
+    text, line, at = trouble.text, trouble.line, trouble.at
+    if text[line.content : at].strip():
+        return None
+    if trouble.char in (":", "}", "]", ","):
+        message = f"nothing before this `{trouble.char}` belongs to it"
+        return Problem(at, at + 1, "unexpected-character", message, "delete it")
+    is_item = _DASH.match(text, line.first) is not None
+    return _dash_and_keys(trouble, is_item=is_item) or _between(trouble)
+
+
+def _dash_and_keys(trouble: Trouble, *, is_item: bool) -> Problem | None:
+    text, line, opened = trouble.text, trouble.line, line_at(trouble.text, trouble.opened)
+    column, wanted = trouble.at - line.start, trouble.opened - opened.start
+    if column != wanted:
+        return None
+    number = _number(text, opened)
+    if is_item:
+        message = f"a list item where line {number} began `key: value` lines"
+        hint = f"begin line {number} with `- ` too, or indent this line below its key"
+    else:
+        message = f"a key where line {number} began a list"
+        hint = f"indent it with {wanted + 2} spaces to belong to the item above, or write `- ` before it"
+    return Problem(trouble.at, line.value_end, "missing-dash", message, hint)
+
+
+def _between(trouble: Trouble) -> Problem:
+    line = trouble.line
+    places = sorted(
+        _columns_above(trouble.text, line), key=lambda place: abs(place[0] - line.indent)
+    )
+    columns = " or ".join(f"{indent} spaces (like line {number})" for indent, number in places[:2])
+    message = f"indented with {line.indent} spaces, which fits no line above"
+    hint = f"indent it with {columns}" if places else None
+    return Problem(line.first, line.value_end, "wrong-indentation", message, hint)
+
+
+def _columns_above(text: str, line: Line) -> Iterator[tuple[int, int]]:
+    """The columns at which the blocks around a line began, with the line of each."""
+    end, number, lowest = line.start, _number(text, line), line.end
+    while end > 0 and lowest > 0:
+        above = line_at(text, end - 1)
+        end, number = above.start, number - 1
+        if above.first < above.value_end and above.indent < lowest:
+            lowest = above.indent
+            yield from ((column, number) for column in {above.indent, above.content_indent})
+
+
+def _number(text: str, line: Line) -> int:
+    return text.count("\n", 0, line.start) + 1
+
+
+def _key(text: str, line: Line) -> str:
+    return text[line.content : line.value].rstrip(" \t:")

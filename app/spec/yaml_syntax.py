@@ -1,0 +1,62 @@
+"""From the YAML parser's complaint to a problem an author understands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from app.spec.source import Problem
+from app.spec.yaml_layout import (
+    line_without_colon,
+    misplaced_line,
+    stray_dash,
+    tab,
+    value_above,
+)
+from app.spec.yaml_lines import Trouble
+from app.spec.yaml_traps import (
+    bad_escape,
+    bad_first_character,
+    broken_flow,
+    leading_tag,
+    no_content,
+    stray_colon,
+    text_after_value,
+    unclosed_quote,
+    unquoted_in_flow,
+)
+
+Handler = Callable[[Trouble], Problem | None]
+
+_HANDLERS: tuple[tuple[str, tuple[Handler, ...]], ...] = (
+    ("tab character", (tab,)),
+    ("cannot start any token", (tab, bad_first_character)),
+    ("mapping values are not allowed", (value_above, stray_colon)),
+    ("sequence entries are not allowed", (stray_dash,)),
+    ("mapping keys are not allowed", (bad_first_character,)),
+    ("found unexpected", (unclosed_quote,)),
+    ("escape", (bad_escape,)),
+    ("hexdecimal", (bad_escape,)),
+    ("hexadecimal", (bad_escape,)),
+    ("could not find expected ':'", (line_without_colon,)),
+    ("expected alphabetic", (bad_first_character,)),
+    ("comment or", (bad_first_character,)),
+    ("chomping", (bad_first_character,)),
+    ("indentation indicator", (bad_first_character,)),
+    ("tag", (leading_tag,)),
+    ("',' or ", (unquoted_in_flow, broken_flow)),
+    ("node content", (no_content,)),
+    ("expected key", (text_after_value, misplaced_line)),
+    ("<block end>", (text_after_value, misplaced_line)),
+    ("'-' indicator", (text_after_value, misplaced_line)),
+)
+"""Words of libyaml's message, or of the pure Python parser's, and who may know the cause."""
+
+
+def explain(trouble: Trouble) -> Problem:
+    """The problem, with what to write instead if a known trap is the cause."""
+    for words, handlers in _HANDLERS:
+        if words in trouble.words:
+            for handler in handlers:
+                if problem := handler(trouble):
+                    return problem
+    return Problem(trouble.at, trouble.at + 1, "yaml-syntax", f"not YAML: {trouble.words}")

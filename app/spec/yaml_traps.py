@@ -1,0 +1,238 @@
+"""What an author probably meant where the YAML parser gave up: its own words say little.
+
+Each function recognises one family of mistakes from the text around the place, and answers ``None``
+when the mistake is another one.
+"""
+
+from __future__ import annotations
+
+import re
+
+from app.spec.source import Edit, Problem
+from app.spec.yaml_lines import (
+    Trouble,
+    flow_value_end,
+    line_at,
+    quote,
+    quoted,
+    replace_templates,
+    value_end,
+    without_templates,
+    write,
+)
+
+_NAMES = {
+    "*": "a YAML alias", "&": "a YAML anchor", "!": "a YAML tag", "%": "a YAML directive",
+    "|": "a text block", ">": "a text block", "?": "a YAML key", "@": "nothing", "`": "nothing",
+}  # fmt: skip
+_KEY_LINE = re.compile(r"[ ]*(?:- +)*[\w.$-]+:(?:[ \n]|$)")
+
+
+def in_quotes(
+    text: str, start: int, end: int, code: str, message: str, mark: tuple[int, int] | None = None
+) -> Problem:
+    """The advice to put the value ``[start, end)`` in quotes; ``mark`` is what to underline."""
+    line = line_at(text, start)
+    lead = text[line.content : start] if line.value == start else ""
+    hint = write(lead + quoted(text[start:end])) or "put the value in quotes"
+    return Problem(*(mark or (start, end)), code, message, hint, repair=quote(text, start, end))
+
+
+def template(text: str, start: int, end: int) -> Problem:
+    """The advice to write ``${x}`` for the ``{{ x }}`` that ``[start, end)`` begins with."""
+    meant = without_templates(text[start:end])
+    line = line_at(text, start)
+    hint = (
+        write(text[line.content : start] + meant)
+        if line.value == start and ": " not in meant
+        else write(quoted(meant))
+    )
+    edits: tuple[Edit, ...] = (*quote(text, start, end), *replace_templates(text, start, end))
+    message = "`{{ … }}` is not an expression here: an expression is written `${…}`"
+    return Problem(start, end, "template-braces", message, hint, repair=edits)
+
+
+def stray_colon(trouble: Trouble) -> Problem | None:
+    """``message: Error: no``."""
+    text, line = trouble.text, trouble.line
+    if trouble.is_above(trouble.last_start) or not line.has_key or line.value > trouble.at:
+        return None
+    mark = (trouble.at, trouble.at + 1)
+    message = "`: ` inside a value that is not in quotes"
+    problem = in_quotes(text, line.value, line.value_end, "unquoted-colon", message, mark)
+    value = text[line.value : line.value_end]
+    hint = _conditional(value) or f"{problem.hint}, or put a nested mapping on lines of its own"
+    return Problem(*mark, problem.code, message, hint, repair=problem.repair)
+
+
+def _conditional(value: str) -> str | None:
+    if " ? " not in value:
+        return None
+    condition, _, arms = value.removeprefix("${").removesuffix("}").partition(" ? ")
+    first, _, second = arms.partition(":")
+    choice = f"{first.strip()} if {condition.strip()} else {second.strip()}"
+    return write(f"${{{choice}}}" if value.startswith("${") else choice)
+
+
+def bad_first_character(trouble: Trouble) -> Problem | None:
+    """A value that begins with a character YAML keeps for itself: ``@x``, ``*.x``, ``> 5``."""
+    text, start = trouble.text, trouble.opened
+    if text[start : start + 1] == "%" and text[start - 1 : start] == "{":
+        start -= 1
+    char = text[start : start + 1]
+    if char not in _NAMES and char != "{":
+        return None
+    end = flow_value_end(text, start) if trouble.in_flow and char != "{" else value_end(text, start)
+    message = "`{% … %}` means nothing here" if char == "{" else _begins(char)
+    return in_quotes(text, start, end, "reserved-character", message, (start, start + 1))
+
+
+def _begins(char: str) -> str:
+    return f"a value that is not in quotes cannot begin with `{char}`: it begins {_NAMES[char]}"
+
+
+def leading_tag(trouble: Trouble) -> Problem | None:
+    """``if: !{x}``: something that is not even a well-formed tag."""
+    start = trouble.opened
+    if not trouble.text.startswith("!", start):
+        return None
+    return negation(trouble.text, start, value_end(trouble.text, start))
+
+
+def negation(text: str, start: int, end: int) -> Problem:
+    """The advice for a value that begins with ``!``."""
+    meant = f"not {text[start + 1 : end].strip()}"
+    hint = f"write `{meant}` in an expression, or put text in quotes" if end - start < 99 else None
+    edits = ((start, start + 1, "not "),)
+    message = "a leading `!` begins a YAML tag, and tags are not allowed"
+    return Problem(start, start + 1, "yaml-tag", message, hint, repair=edits)
+
+
+def unclosed_quote(trouble: Trouble) -> Problem | None:
+    """``name: "x`` at the line where the quote opened, wherever the parser noticed."""
+    start = trouble.opened if trouble.last_style is None else trouble.last_start
+    start = trouble.opened if trouble.text[trouble.opened] in "\"'" else start
+    return open_quote(trouble.text, start)
+
+
+def open_quote(text: str, start: int) -> Problem:
+    """The advice to close, on its line, the quote that opens at ``start``."""
+    mark, end = text[start], value_end(text, start)
+    hint = write(text[start:end] + mark)
+    message = f"the quote `{mark}` opens here and is not closed on this line"
+    return Problem(
+        start, start + 1, "unclosed-quote", message, hint, repair=((end, end, mark),)
+    )
+
+
+def swallows_keys(text: str, start: int, end: int) -> bool:
+    """Whether a quoted text runs over lines that look like keys: its quote was not closed."""
+    lines = text[start:end].split("\n")[1:]
+    return any(map(_KEY_LINE.match, lines))
+
+
+def bad_escape(trouble: Trouble) -> Problem | None:
+    """``"\\d"``."""
+    text, at = trouble.text, trouble.at
+    slash = at if trouble.char == "\\" else text.rfind("\\", trouble.opened, at)
+    if slash < 0:
+        return None
+    message = f"`{text[slash : slash + 2]}` is not an escape that double quotes know"
+    hint = f"write `\\{text[slash : slash + 2]}`, or use single quotes"
+    return Problem(slash, slash + 2, "bad-escape", message, hint, repair=((slash, slash, "\\"),))
+
+
+def unquoted_in_flow(trouble: Trouble) -> Problem | None:
+    """``{name: ${inputs.name}}``, ``{path: a[0]}``: brackets end an unquoted value there."""
+    text, at, start = trouble.text, trouble.at, trouble.last_start
+    touches = trouble.last_style == "" and trouble.last_end == at and trouble.char in ("{", "[")
+    if not touches or trouble.is_above(start):
+        return None
+    end = flow_value_end(text, start)
+    expression = text[at - 1] == "$"
+    message = (
+        "`${…}` inside `{…}` or `[…]` must be in quotes"
+        if expression
+        else f"`{trouble.char}` inside a value that is not in quotes"
+    )
+    code = "unquoted-expression" if expression else "unquoted-bracket"
+    hint = write(quoted(text[start:end])) or "put the value in quotes"
+    return Problem(start, end, code, message, hint, repair=quote(text, start, end))
+
+
+def broken_flow(trouble: Trouble) -> Problem | None:
+    """A bracket that is never closed, or closed by another one, or a comma left out."""
+    text, at, opened = trouble.text, trouble.at, trouble.opened
+    bracket, close = text[opened], {"{": "}", "[": "]"}.get(text[opened], "")
+    if trouble.char in ("}", "]"):
+        message = f"the `{bracket}` of line {text.count(chr(10), 0, opened) + 1} ends with this"
+        return Problem(at, at + 1, "mismatched-bracket", message, f"write `{close}`")
+    if trouble.is_above(opened) and trouble.char in (":", ""):
+        return _unclosed_bracket(text, opened, bracket, close)
+    return _missing_comma(trouble)
+
+
+def _unclosed_bracket(text: str, opened: int, bracket: str, close: str) -> Problem:
+    end = value_end(text, opened)
+    message = f"the bracket `{bracket}` opens here and is not closed"
+    hint = write(text[opened:end] + close)
+    return Problem(
+        opened, opened + 1, "unclosed-bracket", message, hint, repair=((end, end, close),)
+    )
+
+
+def _missing_comma(trouble: Trouble) -> Problem:
+    text, at, start = trouble.text, trouble.at, trouble.last_start
+    if trouble.char == ":" and trouble.last_style == "":
+        words = text[start:at].split()
+        if "，" in text[start:at]:
+            return _wide_comma(text, start + text[start:at].index("，"))
+        if len(words) == 1:
+            end, message = flow_value_end(text, start), "`: ` inside a value that is not in quotes"
+            return in_quotes(text, start, end, "unquoted-colon", message, (at, at + 1))
+        at -= len(words[-1]) if words else 0
+    message = "a comma is missing before this"
+    hint = "write `,` between two items; put a value with special characters in quotes"
+    return Problem(at, at + 1, "missing-comma", message, hint)
+
+
+def _wide_comma(text: str, at: int) -> Problem:
+    message = "`，` is a full-width comma, which is part of the text"
+    return Problem(at, at + 1, "full-width", message, "write `, `", repair=((at, at + 1, ", "),))
+
+
+def no_content(trouble: Trouble) -> Problem | None:
+    """``a: , x`` and ``[a,, b]``."""
+    if trouble.in_flow or trouble.char not in (",", "]", "}"):
+        message, hint = "a value is missing before this", "delete it, or write the value"
+        return Problem(trouble.at, trouble.at + 1, "missing-value", message, hint)
+    message = f"a value that is not in quotes cannot begin with `{trouble.char}`"
+    end = value_end(trouble.text, trouble.at)
+    return in_quotes(trouble.text, trouble.at, end, "reserved-character", message)
+
+
+def text_after_value(trouble: Trouble) -> Problem | None:
+    """``if: 'a' == x``, ``name: 'it's'``, ``url: {{ x }}/y``, ``for_each: [1] + x``."""
+    text, line, at = trouble.text, trouble.line, trouble.at
+    if not text[line.content : at].strip() or trouble.char in ("}", "]", ","):
+        return None
+    if trouble.last_style in ("'", '"') and trouble.is_above(trouble.last_start):
+        return unclosed_quote(trouble)
+    start, end = line.value, line.value_end
+    if text.startswith("{{", start):
+        return template(text, start, end)
+    if text[start] in "\"'" and text[at - 1] == text[start] == text[end - 1]:
+        return _quote_in_quotes(text, start, end, at)
+    if text[start] in "\"'[{":
+        message = "a value that begins with a quote or a bracket must end with it"
+        return in_quotes(text, start, end, "text-after-value", message, (at, end))
+    return None
+
+
+def _quote_in_quotes(text: str, start: int, end: int, at: int) -> Problem:
+    mark, inner = text[start], text[start + 1 : end - 1]
+    message = f"the quote `{mark}` inside the text ends the text"
+    repair = ((at - 1, at - 1, "'" if mark == "'" else "\\"),)
+    other = '"' if mark == "'" else "'"
+    hint = write(f"{other}{inner}{other}") if other not in inner and "\\" not in inner else None
+    return Problem(at - 1, at, "quote-in-quotes", message, hint, repair=repair)

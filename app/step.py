@@ -1,0 +1,219 @@
+"""The Step contract: what a verb is. Each verb is one file in ``steps/`` and one line in its registry.
+
+A verb is a frozen dataclass derived from :class:`Step` and a marshmallow schema derived from
+:class:`StepSchema`. The dataclass says which templates it holds, which blocks it contains and what
+it defines (read by ``spec/checks.py``), and builds the function that runs it (``engine/``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from marshmallow import ValidationError, fields, post_load
+
+from app.expression import Compiled, Problem
+from app.spec.fields import (
+    Condition,
+    Duration,
+    Flag,
+    StrictSchema,
+    Text,
+    Whole,
+    describe,
+    mistake,
+)
+from app.spec.model import Flow, RetryPolicy
+
+if TYPE_CHECKING:
+    from app.engine.scope import Run
+
+Path = tuple[str | int, ...]
+Action = Callable[["Run"], Any]
+"""A compiled step: runs, and returns the step's result."""
+
+
+class Builder(Protocol):
+    """What the compiler offers a verb."""
+
+    def block(self, steps: Sequence[Step]) -> Action:
+        """The function that runs these steps, one after the other."""
+
+    def reads_fields_of_body(self, step_id: str | None) -> bool:
+        """Whether the flow reads ``steps.<id>.body.<field>`` anywhere without ``default``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """A block of steps inside a step; ``path`` is relative to the step."""
+
+    path: Path
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """The keys that every step shares. All class attributes below are facts about the verb."""
+
+    id: str | None = None
+    name: str | None = None
+    when: Compiled | None = None
+    timeout: float | None = None
+    retry: RetryPolicy | None = None
+    on_error: tuple[Step, ...] | None = None
+
+    verb: ClassVar[str]
+    schema: ClassVar[type[StepSchema]]
+    result_fields: ClassVar[tuple[str, ...]] = ()
+    """Fields of ``steps.<id>``; empty for a verb that has no result."""
+    ends_flow: ClassVar[bool] = False
+    """Nothing after this step in its block can run."""
+    retryable: ClassVar[bool] = False
+    """Running it again can help."""
+
+    @property
+    def label(self) -> str:
+        """How messages call this step."""
+        return self.id or self.name or self.verb
+
+    def templates(self) -> Iterable[tuple[Path, Compiled]]:
+        """The step's own templates with their paths inside it (``when`` not among them)."""
+        return ()
+
+    def arms(self) -> Sequence[Arm]:
+        """The blocks inside this step, of which at most one runs (``on_error`` not among them)."""
+        return ()
+
+    @property
+    def is_exhaustive(self) -> bool:
+        """Whether one of the arms always runs."""
+        return False
+
+    def defines(self) -> Iterable[str]:
+        """Names this step assigns in ``vars``."""
+        return ()
+
+    def check(self, flow: Flow) -> Iterable[tuple[Path, Problem]]:
+        """Mistakes that only the whole flow shows, with their paths inside the step."""
+        return ()
+
+    def build(self, builder: Builder) -> Action:
+        """The function that runs this step.
+
+        The function raises only :class:`app.engine.control.StepError`, control signals and
+        :class:`app.expression.ExpressionError`.
+        """
+        raise NotImplementedError
+
+
+RETRY_DEFAULT_ON: frozenset[int | str] = frozenset({"connection", "timeout", 429, 502, 503, 504})
+
+
+class RetryOn(fields.Field[int | str]):
+    """A status (100–599) or ``connection`` or ``timeout``."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> int | str:
+        if value in ("connection", "timeout"):
+            return str(value)
+        if isinstance(value, int) and not isinstance(value, bool) and 100 <= value <= 599:
+            return value
+        raise mistake(
+            "bad-choice", f"expected connection, timeout or a status, got {describe(value)}"
+        )
+
+
+class RetrySchema(StrictSchema):
+    """``retry: 3``, or an object with these keys."""
+
+    times = Whole(1, 10, load_default=3)
+    on = fields.List(RetryOn, load_default=sorted(RETRY_DEFAULT_ON, key=str))
+    delay = Duration(load_default=0.2)
+    backoff = Whole(1, 10, load_default=2)
+    max_delay = Duration(load_default=10.0)
+    jitter = Flag(load_default=True)
+    idempotent = Flag(load_default=False)
+
+    @post_load
+    def _make(self, data: dict[str, Any], **_: Any) -> RetryPolicy:
+        return RetryPolicy(**{**data, "on": frozenset(data["on"]), "backoff": float(data["backoff"])})
+
+
+class Retry(fields.Nested):
+    """The ``retry`` key: a number of repetitions, or the whole policy."""
+
+    def __init__(self) -> None:
+        super().__init__(RetrySchema)
+
+    def _deserialize(self, value: Any, *args: Any, **options: Any) -> Any:
+        if isinstance(value, int) and not isinstance(value, bool):
+            value = {"times": value}
+        return super()._deserialize(value, *args, **options)
+
+
+class Block(fields.Field[tuple[Step, ...]]):
+    """A list of steps, each recognised by its verb."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> tuple[Step, ...]:
+        # The registry imports every verb, and verbs hold blocks: the circle is in the language.
+        from app.steps import load_step
+
+        if not isinstance(value, list):
+            hint = "begin each step with `- `"
+            raise mistake("wrong-type", f"expected a list of steps, got {describe(value)}", hint)
+        steps: list[Step] = []
+        errors: dict[int, Any] = {}
+        for index, raw in enumerate(value):
+            try:
+                steps.append(load_step(raw))
+            except ValidationError as error:
+                errors[index] = error.messages
+                steps.extend(step for step in [error.valid_data] if isinstance(step, Step))
+        if errors:
+            raise ValidationError(errors, valid_data=tuple(steps))
+        return tuple(steps)
+
+
+class OnError(Block):
+    """A block of steps, or the word ``continue``: go on as if nothing had happened."""
+
+    def _deserialize(self, value: Any, *args: Any, **options: Any) -> tuple[Step, ...]:
+        if value == "continue":
+            return ()
+        if isinstance(value, str):
+            raise mistake(
+                "wrong-type",
+                f"expected a list of steps or the word continue, got {describe(value)}",
+                "write `on_error: continue`, or a list of steps below it",
+            )
+        return super()._deserialize(value, *args, **options)
+
+
+class Identifier(Text):
+    """A name that expressions can read as ``steps.<id>``: letters, digits, ``_``."""
+
+    def _deserialize(self, value: Any, *args: Any, **options: Any) -> str:
+        text = super()._deserialize(value, *args, **options)
+        if not is_name(text):
+            raise mistake(
+                "bad-name",
+                f"`{text}` is not a name",
+                "a name is a letter, then letters, digits or `_`, at most 64",
+            )
+        return text
+
+
+def is_name(text: str) -> bool:
+    """Whether expressions can read it with a dot."""
+    return text.isidentifier() and text.isascii() and text[0] != "_" and len(text) <= 64
+
+
+class StepSchema(StrictSchema):
+    """The shared keys; each verb's schema adds its own."""
+
+    id = Identifier()
+    name = Text()
+    when = Condition()
+    timeout = Duration()
+    retry = Retry()
+    on_error = OnError()

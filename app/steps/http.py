@@ -1,0 +1,261 @@
+"""``http: METHOD url`` sends one request and reads one answer.
+
+The result is ``{status, headers, body}``: header names in lower case, a JSON body parsed, any other
+body as text, an empty one ``null``. A url that begins with ``/`` is served by this application.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+from urllib.parse import quote, urlencode
+
+from marshmallow import ValidationError, fields, validates_schema
+
+from app.engine.control import DeadlinePassed, StepError
+from app.engine.scope import Run, Scope
+from app.expression import Compiled, ExpressionSyntaxError, Problem, compile_template, split_template
+from app.json_text import dumps
+from app.spec.fields import Flag, ObjectTemplate, Template, describe, mistake, problem
+from app.spec.model import Flow
+from app.step import Action, Builder, Path, Step, StepSchema
+from app.steps import http_answer
+from app.transport import Request, Response, TransportError
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
+"""Methods that may be repeated (RFC 9110 section 9.2.2)."""
+_DEFAULT_HEADERS = {"Accept": "application/json, */*;q=0.5", "User-Agent": "siteswap"}
+_SUCCESS = frozenset(range(200, 300))
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Method and address; ``parts`` is the address as a list template.
+
+    Values after the host are percent-encoded, so that no value can change where the request goes.
+    """
+
+    method: str
+    parts: Compiled
+    is_encoded: tuple[bool, ...]
+
+    def url(self, scope: Scope) -> str:
+        """The address of one request, without query."""
+        values = self.parts.evaluate(scope)
+        return "".join(map(_url_part, values, self.is_encoded))
+
+
+def _url_part(value: Any, is_encoded: bool) -> str:
+    if value is None or isinstance(value, list | dict):
+        raise StepError("request", f"the url holds {describe(value)} where text belongs")
+    return quote(text(value), safe="") if is_encoded else text(value)
+
+
+def text(value: Any) -> str:
+    """A value as it is written in a url, a header or a form."""
+    return value if isinstance(value, str) else dumps(value)
+
+
+class TargetField(fields.Field[Target]):
+    """``GET https://host/path/${value}``."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> Target:
+        hint = "write it like `http: GET https://host/path`"
+        if not isinstance(value, str):
+            message = f"expected a method and a url, got {describe(value)}"
+            raise mistake("wrong-type", message, hint)
+        method, _space, url = value.partition(" ")
+        if method not in METHODS:
+            hint = f"write `{method.upper()}`" if method.upper() in METHODS else hint
+            raise mistake("bad-method", f"expected a method and a url, got {describe(value)}", hint)
+        address = url.strip()
+        if not address.startswith(("http://", "https://", "/", "${")):
+            message = "a url begins with https://, http://, or / for this very application"
+            raise mistake("bad-url", message, hint)
+        return _target(method, address, value.index(address, len(method)))
+
+
+def _target(method: str, address: str, offset: int) -> Target:
+    spans = split_template(address)
+    try:
+        parts = compile_template([part for _, part in spans])
+    except ExpressionSyntaxError as error:
+        starts = {(index,): offset + start for index, (start, _) in enumerate(spans)}
+        raise ValidationError(
+            [replace(p, offset=starts[p.path] + p.offset, path=()) for p in error.problems]  # type: ignore[index]
+        ) from None
+    is_hole = (part.startswith("${") for _, part in spans)
+    after_host = ("/" in address[:start].replace("://", "") for start, _ in spans)
+    return Target(method, parts, tuple(map(bool.__and__, is_hole, after_host)))
+
+
+class Expect(fields.Field[frozenset[int]]):
+    """The statuses that count as success: ``200``, ``2xx``, or a list of these."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> frozenset[int]:
+        statuses: set[int] = set()
+        for item in value if isinstance(value, list) else [value]:
+            statuses |= self._statuses(item)
+        return frozenset(statuses)
+
+    @staticmethod
+    def _statuses(item: Any) -> set[int]:
+        if isinstance(item, int) and not isinstance(item, bool) and 100 <= item <= 599:
+            return {item}
+        if isinstance(item, str) and item in ("1xx", "2xx", "3xx", "4xx", "5xx"):
+            return set(range(int(item[0]) * 100, int(item[0]) * 100 + 100))
+        raise mistake(
+            "bad-status",
+            f"expected statuses like 200 or 2xx, got {describe(item)}",
+            "write `expect: [200, 404]`",
+        )
+
+
+class HttpSchema(StepSchema):
+    MISPLACED = {  # noqa: RUF012
+        "url": "the url stands after the method: `http: GET https://host/path`",
+        "method": "the method stands before the url: `http: GET https://host/path`",
+        "params": "write `query`",
+        "data": "write `form` or `body`",
+        "auth": "write a header: `headers: {Authorization: ...}`",
+    }
+
+    target = TargetField(data_key="http", required=True)
+    query = ObjectTemplate()
+    headers = ObjectTemplate()
+    json = Template(allow_none=True)
+    form = ObjectTemplate()
+    body = Template()
+    expect = Expect()
+    follow_redirects = Flag()
+
+    @validates_schema(pass_original=True, skip_on_field_errors=False)
+    def _one_body(self, _: Any, original: Any, **__: Any) -> None:
+        found = [key for key in original if key in ("json", "form", "body")]
+        if len(found) > 1:
+            message = f"a request has one body, not {' and '.join(f'`{key}`' for key in found)}"
+            raise ValidationError({found[1]: mistake("two-bodies", message).messages})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Http(Step):
+    target: Target
+    query: Compiled | None = None
+    headers: Compiled | None = None
+    json: Compiled | None = None
+    form: Compiled | None = None
+    body: Compiled | None = None
+    expect: frozenset[int] = _SUCCESS
+    follow_redirects: bool = False
+
+    verb: ClassVar[str] = "http"
+    schema: ClassVar[type[StepSchema]] = HttpSchema
+    result_fields: ClassVar[tuple[str, ...]] = ("status", "headers", "body")
+    retryable: ClassVar[bool] = True
+
+    def templates(self) -> Iterable[tuple[Path, Compiled]]:
+        yield ("http",), self.target.parts
+        for key in ("query", "headers", "json", "form", "body"):
+            template = getattr(self, key)
+            if template is not None:
+                yield (key,), template
+
+    def check(self, flow: Flow) -> Iterable[tuple[Path, Problem]]:
+        method = self.target.method
+        if self.retry and method not in IDEMPOTENT and not self.retry.idempotent:
+            message = f"a {method} that is repeated may be carried out twice"
+            hint = "if that does no harm, write `retry: {times: 3, idempotent: true}`"
+            yield ("retry",), problem("unsafe-retry", message, hint)
+
+    def build(self, builder: Builder) -> Action:
+        prepare = self._prepare()
+        follow, expect = self.follow_redirects, self.expect
+        needs_json = builder.reads_fields_of_body(self.id)
+
+        def call(run: Run) -> dict[str, Any]:
+            request = prepare(run)
+            response = send(run, request)
+            if follow:
+                request, response = http_answer.follow(run, request, response, send)
+            return http_answer.read(run, request, response, expect, needs_json=needs_json)
+
+        return call
+
+    def _prepare(self) -> Callable[[Run], Request]:
+        method, url = self.target.method, self.target.url
+        query = self.query.evaluate if self.query else None
+        headers, encode = self._headers(), self._body()
+
+        def prepare(run: Run) -> Request:
+            scope = run.scope
+            address = url(scope)
+            if query is not None and (pairs := _pairs(query(scope))):
+                address += ("&" if "?" in address else "?") + urlencode(pairs)
+            return Request(
+                method,
+                address,
+                headers(scope),
+                encode(scope),
+                run.deadline - run.tools.monotonic(),
+                run.tools.max_response_bytes,
+            )
+
+        return prepare
+
+    def _headers(self) -> Callable[[Scope], dict[str, str]]:
+        content_type = {
+            "json": "application/json",
+            "form": "application/x-www-form-urlencoded",
+            "body": "text/plain; charset=utf-8",
+        }
+        fixed = dict(_DEFAULT_HEADERS)
+        for key, media_type in content_type.items():
+            if getattr(self, key) is not None:
+                fixed["Content-Type"] = media_type
+        if self.headers is None:
+            return lambda _: fixed
+        given = self.headers.evaluate
+
+        def headers(scope: Scope) -> dict[str, str]:
+            own = {name: text(value) for name, value in given(scope).items() if value is not None}
+            replaced = {name.lower() for name in own}
+            return {n: v for n, v in fixed.items() if n.lower() not in replaced} | own
+
+        return headers
+
+    def _body(self) -> Callable[[Scope], bytes]:
+        if self.json is not None:
+            value = self.json.evaluate
+            return lambda scope: dumps(value(scope)).encode()
+        if self.form is not None:
+            form = self.form.evaluate
+            return lambda scope: urlencode(_pairs(form(scope))).encode()
+        if self.body is not None:
+            body = self.body.evaluate
+            return lambda scope: text(body(scope)).encode()
+        return lambda _: b""
+
+
+def _pairs(values: dict[str, Any]) -> list[tuple[str, str]]:
+    """Parameters of a query or form: a list repeats its name, ``null`` is left out."""
+    pairs = []
+    for name, value in values.items():
+        for item in value if isinstance(value, list) else [value]:
+            if item is not None:
+                pairs.append((name, text(item)))
+    return pairs
+
+
+def send(run: Run, request: Request) -> Response:
+    """One exchange, its failures as step errors; running out of time ends the step's time."""
+    if request.timeout <= 0:
+        raise DeadlinePassed
+    try:
+        return run.tools.transport.send(request)
+    except TransportError as error:
+        message = f"{http_answer.name(request)}: {error.message}"
+        if error.kind == "timeout":
+            raise DeadlinePassed(message) from None
+        raise StepError(error.kind, message) from None

@@ -1,0 +1,48 @@
+"""``if: condition`` with ``then`` and, if wanted, ``else``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from app.engine.scope import Run
+from app.expression import Compiled
+from app.spec.fields import Condition
+from app.step import Action, Arm, Block, Builder, Path, Step, StepSchema
+
+
+class IfSchema(StepSchema):
+    condition = Condition(data_key="if", required=True)
+    then = Block(required=True)
+    otherwise = Block(data_key="else", load_default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class If(Step):
+    condition: Compiled
+    then: tuple[Step, ...]
+    otherwise: tuple[Step, ...] | None
+
+    verb: ClassVar[str] = "if"
+    schema: ClassVar[type[StepSchema]] = IfSchema
+
+    def templates(self) -> Iterable[tuple[Path, Compiled]]:
+        return [(("if",), self.condition)]
+
+    def arms(self) -> Sequence[Arm]:
+        arms = [Arm(("then",), self.then)]
+        return arms if self.otherwise is None else [*arms, Arm(("else",), self.otherwise)]
+
+    @property
+    def is_exhaustive(self) -> bool:
+        return self.otherwise is not None
+
+    def build(self, builder: Builder) -> Action:
+        holds = self.condition.evaluate
+        then, otherwise = builder.block(self.then), builder.block(self.otherwise or ())
+
+        def decide(run: Run) -> None:
+            (then if holds(run.scope) else otherwise)(run)
+
+        return decide

@@ -1,0 +1,75 @@
+"""``log: text`` writes a line to the server's log, secrets masked."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from marshmallow import fields, post_load
+
+from app.engine.masking import one_line
+from app.engine.scope import Run
+from app.expression import Compiled
+from app.json_text import dumps
+from app.spec.fields import Choice, StrictSchema, Template
+from app.step import Action, Builder, Path, Step, StepSchema
+
+LEVELS = ("debug", "info", "warning", "error")
+MAX_LINE = 4_000
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """``level`` is a number of the ``logging`` module; ``path`` is where the message stands."""
+
+    message: Compiled
+    level: int
+    path: Path
+
+
+class EntrySchema(StrictSchema):
+    message = Template(required=True)
+    level = Choice(LEVELS, load_default="info")
+
+    @post_load
+    def _make(self, data: dict[str, Any], **_: Any) -> Entry:
+        level = logging.getLevelNamesMapping()[data["level"].upper()]
+        return Entry(data["message"], level, ("log", "message"))
+
+
+class EntryField(fields.Nested):
+    """A text alone, or ``{message, level}``."""
+
+    def _deserialize(self, value: Any, *args: Any, **options: Any) -> Any:
+        if isinstance(value, dict):
+            return super()._deserialize(value, *args, **options)
+        return Entry(Template().deserialize(value), logging.INFO, ("log",))
+
+
+class LogSchema(StepSchema):
+    entry = EntryField(EntrySchema, data_key="log", required=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Log(Step):
+    entry: Entry
+
+    verb: ClassVar[str] = "log"
+    schema: ClassVar[type[StepSchema]] = LogSchema
+
+    def templates(self) -> Iterable[tuple[Path, Compiled]]:
+        return [(self.entry.path, self.entry.message)]
+
+    def build(self, builder: Builder) -> Action:
+        message, level = self.entry.message.evaluate, self.entry.level
+
+        def log(run: Run) -> None:
+            value = message(run.scope)
+            text = run.mask(value if isinstance(value, str) else dumps(value))
+            flow = run.scope.flow
+            where = f"{flow['key']}/{flow['version']} {flow['instanceId']}"
+            run.tools.log.log(level, "%s: %s", where, one_line(text, MAX_LINE))
+
+        return log

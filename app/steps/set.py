@@ -1,0 +1,47 @@
+"""``set: {name: value}`` assigns ``vars.name``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from app.engine.scope import Run
+from app.expression import Compiled, Problem
+from app.spec.fields import Assignments, AssignmentsTemplate, problem
+from app.spec.model import Flow
+from app.step import Action, Builder, Path, Step, StepSchema, is_name
+
+
+class SetSchema(StepSchema):
+    assignments = AssignmentsTemplate(data_key="set", required=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Set(Step):
+    assignments: Assignments
+
+    verb: ClassVar[str] = "set"
+    schema: ClassVar[type[StepSchema]] = SetSchema
+
+    def templates(self) -> Iterable[tuple[Path, Compiled]]:
+        return [(("set",), self.assignments.values)]
+
+    def defines(self) -> Iterable[str]:
+        return self.assignments.names
+
+    def check(self, flow: Flow) -> Iterable[tuple[Path, Problem]]:
+        hint = "a name is a letter, then letters, digits or `_`"
+        return [
+            (("set", name), problem("bad-name", f"`{name}` is not a name", hint))
+            for name in self.assignments.names
+            if not is_name(name)
+        ]
+
+    def build(self, builder: Builder) -> Action:
+        values = self.assignments.values.evaluate
+
+        def assign(run: Run) -> None:
+            run.scope.vars.update(values(run.scope))
+
+        return assign

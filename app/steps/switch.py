@@ -1,0 +1,95 @@
+"""``switch``: a list of ``when`` + ``then``, the last may be ``else``; the first match wins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from marshmallow import fields, post_load
+
+from app.engine.scope import Run
+from app.expression import Compiled, Problem
+from app.spec.fields import Condition, StrictSchema, mistake, problem
+from app.spec.model import Flow
+from app.step import Action, Arm, Block, Builder, Path, Step, StepSchema
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One case; ``when`` is ``None`` for ``else``."""
+
+    when: Compiled | None
+    steps: tuple[Step, ...]
+
+    @property
+    def key(self) -> str:
+        """The key its steps stand under."""
+        return "then" if self.when else "else"
+
+
+class CaseSchema(StrictSchema):
+    when = Condition()
+    then = Block()
+    otherwise = Block(data_key="else")
+
+    @post_load
+    def _make(self, data: dict[str, Any], **_: Any) -> Case:
+        if data.keys() == {"when", "then"}:
+            return Case(data["when"], data["then"])
+        if data.keys() == {"otherwise"}:
+            return Case(None, data["otherwise"])
+        raise mistake(
+            "bad-case", "a case is `when` and `then`, or `else` alone", "write `- when: condition`"
+        )
+
+
+class SwitchSchema(StepSchema):
+    cases = fields.List(fields.Nested(CaseSchema), data_key="switch", required=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Switch(Step):
+    cases: list[Case]
+
+    verb: ClassVar[str] = "switch"
+    schema: ClassVar[type[StepSchema]] = SwitchSchema
+
+    def templates(self) -> Iterable[tuple[Path, Compiled]]:
+        for index, case in enumerate(self.cases):
+            if case.when:
+                yield ("switch", index, "when"), case.when
+
+    def arms(self) -> Sequence[Arm]:
+        return [
+            Arm(("switch", index, case.key), case.steps) for index, case in enumerate(self.cases)
+        ]
+
+    @property
+    def is_exhaustive(self) -> bool:
+        return any(case.when is None for case in self.cases)
+
+    def check(self, flow: Flow) -> Iterable[tuple[Path, Problem]]:
+        if not self.cases:
+            yield ("switch",), problem("bad-case", "a switch needs at least one case")
+        for index, case in enumerate(self.cases[:-1]):
+            if case.when is None:
+                message = "`else` matches everything, so no case after it can run"
+                yield ("switch", index, "else"), problem("unreachable", message, "move it last")
+
+    def build(self, builder: Builder) -> Action:
+        cases = [
+            (case.when.evaluate if case.when else _always, builder.block(case.steps)) for case in self.cases
+        ]
+
+        def choose(run: Run) -> None:
+            for matches, steps in cases:
+                if matches(run.scope):
+                    steps(run)
+                    return
+
+        return choose
+
+
+def _always(_: Any) -> bool:
+    return True

@@ -1,0 +1,160 @@
+"""The store in one SQLite file, shared by all processes of one machine.
+
+What :meth:`SqliteStore.add` has returned for is on disk. A process reads on one connection and
+writes on another, each behind a :class:`~app.stores.batcher.Batcher`. A connection is opened by its
+first use, in the process that uses it: none crosses a fork.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from app.instance import Instance, Outcome, Status
+from app.offload import Offload, direct
+from app.stores.batcher import Batcher
+from app.stores.sqlite_file import prepare
+from app.stores.sqlite_session import Operation, SqliteSession, begin_read, begin_write
+
+T = TypeVar("T")
+
+_COLUMNS = (
+    "id, flow_key, flow_version, status, created_at, payload, started_at, ended_at, "
+    "result, error_code, error_message"
+)
+
+
+class SqliteStore:
+    """Keeps instances in a SQLite file, which is made with its folder if there is none.
+
+    ``timeout`` bounds how many seconds a call waits for its turn; ``offload`` runs what blocks
+    (see :func:`app.offload.native_offload`).
+
+    Raises:
+        SettingsError: the file cannot be used, or is not one of ours.
+    """
+
+    def __init__(self, path: Path, *, timeout: float = 5.0, offload: Offload = direct) -> None:
+        self._path = path
+        self._timeout = timeout
+        self._offload = offload
+        self._lanes: dict[int, _Lanes] = {}
+        prepare(path, timeout)
+
+    def add(self, instance: Instance) -> None:
+        if not self._write(partial(_insert, instance=instance)):
+            raise ValueError(f"the instance {instance.id} exists already")
+
+    def claim(self, instance_id: str, now: float) -> Instance | None:
+        return self._write(partial(_claim, instance_id=instance_id, now=now))
+
+    def complete(self, instance_id: str, outcome: Outcome, now: float) -> bool:
+        return self._write(partial(_complete, instance_id=instance_id, outcome=outcome, now=now))
+
+    def get(self, instance_id: str) -> Instance | None:
+        return self._read(partial(_select, instance_id=instance_id))
+
+    def close(self) -> None:
+        for lane in self._own_lanes():
+            lane.close()
+
+    def _read(self, operation: Operation[T]) -> T:
+        answer: T = self._own_lanes().reads.ask(operation)
+        return answer
+
+    def _write(self, operation: Operation[T]) -> T:
+        answer: T = self._own_lanes().writes.ask(operation)
+        return answer
+
+    def _own_lanes(self) -> _Lanes:
+        # A forked child leaves the lanes of its parent untouched: SQLite forbids even closing them.
+        pid = os.getpid()
+        if pid not in self._lanes:
+            self._lanes.setdefault(pid, self._new_lanes())
+        return self._lanes[pid]
+
+    def _new_lanes(self) -> _Lanes:
+        # Half of the time for the lock: a call may wait for the batch before its own, then for it.
+        lock_timeout = self._timeout / 2
+        batcher = partial(Batcher, timeout=self._timeout, offload=self._offload)
+        session = partial(SqliteSession, self._path, lock_timeout=lock_timeout)
+        return _Lanes(
+            reads=batcher(partial(session, begin_read)),
+            writes=batcher(partial(session, partial(begin_write, lock_timeout=lock_timeout))),
+        )
+
+
+class _Lanes(NamedTuple):
+    """The two queues of one process."""
+
+    reads: Batcher
+    writes: Batcher
+
+
+def _insert(connection: sqlite3.Connection, *, instance: Instance) -> bool:
+    cursor = connection.execute(
+        "INSERT INTO instance (id, flow_key, flow_version, status, created_at, payload) "
+        "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+        (
+            instance.id,
+            instance.flow_key,
+            instance.flow_version,
+            instance.status,
+            instance.created_at,
+            instance.payload,
+        ),
+    )
+    return cursor.rowcount == 1
+
+
+def _claim(connection: sqlite3.Connection, *, instance_id: str, now: float) -> Instance | None:
+    cursor = connection.execute(
+        "UPDATE instance SET status = ?, started_at = ? WHERE id = ? AND status = ?",
+        (Status.RUNNING, now, instance_id, Status.INIT),
+    )
+    return _select(connection, instance_id=instance_id) if cursor.rowcount == 1 else None
+
+
+def _complete(
+    connection: sqlite3.Connection, *, instance_id: str, outcome: Outcome, now: float
+) -> bool:
+    cursor = connection.execute(
+        "UPDATE instance SET status = ?, ended_at = ?, result = ?, error_code = ?, "
+        "error_message = ?, payload = NULL WHERE id = ? AND status = ?",
+        (
+            outcome.status,
+            now,
+            outcome.result,
+            outcome.error_code,
+            outcome.error_message,
+            instance_id,
+            Status.RUNNING,
+        ),
+    )
+    return cursor.rowcount == 1
+
+
+def _select(connection: sqlite3.Connection, *, instance_id: str) -> Instance | None:
+    row = connection.execute(
+        f"SELECT {_COLUMNS} FROM instance WHERE id = ?", (instance_id,)
+    ).fetchone()
+    return None if row is None else _instance(row)
+
+
+def _instance(row: tuple[Any, ...]) -> Instance:
+    key, flow_key, flow_version, word, created_at, payload, started_at, ended_at, *ending = row
+    status = Status(word)
+    return Instance(
+        key,
+        flow_key,
+        flow_version,
+        status,
+        created_at,
+        payload,
+        started_at,
+        ended_at,
+        Outcome(status, *ending) if status.is_terminal else None,
+    )

@@ -1,0 +1,125 @@
+"""HTTP/1.1 over sockets, with connections kept alive.
+
+The parts: ``url`` (where to), ``message`` (the request as bytes), ``dial`` and ``connection``
+(sockets under a deadline), ``answer`` and ``inflate`` (what comes back, bounded), ``pool``.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cached_property
+
+import certifi
+
+from app.transport import Request, Response, TransportError
+from app.transports.answer import Answer
+from app.transports.connection import Connection
+from app.transports.deadline import Deadline
+from app.transports.dial import Resolve, dial, failure, resolve
+from app.transports.message import encode
+from app.transports.pool import IdlePool
+from app.transports.url import Origin, split_url
+
+_IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"})
+"""Methods that may be repeated (RFC 9110, 9.2.2)."""
+
+
+def trusted_context() -> ssl.SSLContext:
+    """Trust the system's certificate authorities and certifi's.
+
+    Where ``SSL_CERT_FILE`` or ``SSL_CERT_DIR`` is set, only those that it names.
+    """
+    context = ssl.create_default_context()
+    if not ("SSL_CERT_FILE" in os.environ or "SSL_CERT_DIR" in os.environ):
+        context.load_verify_locations(certifi.where())
+    return context
+
+
+class NetworkTransport:
+    """Sends requests to other machines. Opens nothing before it is used, so it may cross a fork."""
+
+    def __init__(
+        self,
+        *,
+        max_idle: int = 512,
+        idle_seconds: float = 30.0,
+        resolve: Resolve = resolve,
+        tls: Callable[[], ssl.SSLContext] = trusted_context,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Keep up to ``max_idle`` unused connections, each for up to ``idle_seconds``."""
+        self._clock = clock
+        self._resolve = resolve
+        self._make_tls = tls
+        self._pool = IdlePool(max_idle, idle_seconds, clock)
+
+    def send(self, request: Request) -> Response:
+        """Exchange one request for one response.
+
+        Raises:
+            TransportError: no usable answer; its text names host and port, and nothing else of
+                the request.
+        """
+        origin, target = split_url(request.url)
+        data = encode(request, origin, target)
+        try:
+            return self._exchange(request, origin, data)
+        except TransportError as error:
+            raise TransportError(error.kind, f"{origin.place}: {error.message}") from None
+
+    def close(self) -> None:
+        """Close every idle connection."""
+        self._pool.close()
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        return self._make_tls()
+
+    def _exchange(self, request: Request, origin: Origin, data: bytes) -> Response:
+        deadline = Deadline(request.timeout, self._clock)
+        answer = Answer(request.method, request.max_bytes)
+        if connection := self._pool.take(origin):
+            try:
+                return self._converse(connection, data, answer, deadline)
+            except TransportError as error:
+                if not _may_repeat(request, answer, error):
+                    raise
+                answer = Answer(request.method, request.max_bytes)
+        connection = dial(origin, deadline, self._resolve, lambda: self._tls)
+        return self._converse(connection, data, answer, deadline)
+
+    def _converse(
+        self, connection: Connection, data: bytes, answer: Answer, deadline: Deadline
+    ) -> Response:
+        """Send the request and read the answer; then keep the connection, or close it."""
+        try:
+            _talk(connection, data, answer, deadline)
+        except BaseException:
+            connection.close()
+            raise
+        if answer.keeps_connection:
+            self._pool.put(connection)
+        else:
+            connection.close()
+        return answer.response()
+
+
+def _may_repeat(request: Request, answer: Answer, error: TransportError) -> bool:
+    """Whether the server just closed the idle connection while the request was on its way."""
+    is_unanswered = error.kind == "connection" and not answer.has_begun
+    return is_unanswered and request.method in _IDEMPOTENT
+
+
+def _talk(connection: Connection, data: bytes, answer: Answer, deadline: Deadline) -> None:
+    try:
+        # A server may answer, and close, before it has read a large body: its answer says why.
+        with suppress(ConnectionError):
+            connection.send(data, deadline)
+        while not answer.is_complete:
+            answer.receive(connection.receive(deadline))
+    except OSError as error:
+        raise failure(error, deadline, answer.progress) from None
