@@ -1,0 +1,148 @@
+"""Siteswap: one YAML file becomes an HTTP endpoint. ``create_app`` is the wiring diagram."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import secrets
+import threading
+import time
+import uuid
+from datetime import UTC, date, datetime
+from functools import partial
+from pathlib import Path
+
+from flask import Flask
+
+from app import cli
+from app.catalog import Catalog
+from app.engine.interpreter import Interpreter
+from app.engine.scope import Tools
+from app.executors.threads import ThreadsExecutor
+from app.instance import new_id
+from app.offload import native_offload
+from app.service import Service
+from app.settings import Settings
+from app.spec.checks import Surroundings
+from app.store import Store
+from app.stores.memory import MemoryStore
+from app.stores.sqlite import SqliteStore
+from app.tokens import TokenRegistry
+from app.transports.local import LocalTransport
+from app.transports.network import NetworkTransport
+from app.transports.routing import RoutingTransport
+from app.watch import Watcher
+from app.web import errors, example, health, open_api
+from app.web.auth import authenticator
+
+QUEUE_SIZE = 1_000
+"""Accepted async runs that may wait in one worker; beyond that callers are told to come back."""
+OFFLOAD_THREADS = 4
+DRAIN_SECONDS = 25.0
+"""How long a stopping worker finishes accepted runs: less than gunicorn's graceful timeout."""
+
+
+class Siteswap:
+    """The running parts of one process, as ``app.extensions["siteswap"]``.
+
+    Making the application starts nothing; ``start`` reads flows and tokens and begins to watch them.
+    """
+
+    def __init__(
+        self, settings: Settings, catalog: Catalog, tokens: TokenRegistry, service: Service
+    ) -> None:
+        self.settings = settings
+        self.catalog = catalog
+        self.tokens = tokens
+        self.service = service
+        self.log = logging.getLogger("siteswap")
+        self._watcher = Watcher([catalog.refresh, tokens.refresh], self.log)
+        self._lock = threading.Lock()
+        self._started = False
+
+    def start(self) -> None:
+        """Read everything and begin to watch; later calls do nothing."""
+        if self._started:
+            return
+        with self._lock:
+            if not self._started:
+                self.tokens.load()
+                self.catalog.refresh()
+                self._watcher.start()
+                self._started = True
+
+    def close(self) -> None:
+        """Finish what was accepted, as far as time allows, and let go of everything."""
+        self._watcher.close()
+        self.service.close(DRAIN_SECONDS)
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The Flask application, wired from the environment unless ``settings`` are given.
+
+    Raises:
+        SettingsError: a setting is wrong.
+    """
+    root = Path.cwd()
+    settings = settings or Settings.from_env(os.environ, root=root)
+    log = logging.getLogger("siteswap")
+    for warning in settings.warnings:
+        log.warning(warning)
+
+    app = Flask("siteswap", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    app.url_map.merge_slashes = False
+
+    routes = example.example_routes(today=date.today) if settings.example_api else {}
+    transport = RoutingTransport(LocalTransport(routes, app), NetworkTransport())
+    catalog = Catalog(settings.flows_dir, _surroundings(settings), log)
+    tokens = TokenRegistry(settings.tokens_file, settings.tokens, log=log)
+    service = Service(
+        catalog=catalog,
+        interpreter=Interpreter(_tools(settings, transport, log)),
+        store=_store(settings),
+        executor=lambda execute: ThreadsExecutor(
+            execute, threads=settings.executor_threads, queue_size=QUEUE_SIZE
+        ),
+        clock=time.time,
+        sleep=time.sleep,
+        new_id=partial(new_id, token_bytes=secrets.token_bytes),
+        log=log,
+    )
+    siteswap = Siteswap(settings, catalog, tokens, service)
+
+    app.before_request(siteswap.start)
+    app.register_blueprint(open_api.create_blueprint(service, authenticator(tokens, time.time)))
+    app.register_blueprint(health.create_blueprint(catalog))
+    if settings.example_api:
+        app.register_blueprint(example.create_blueprint(routes))
+    errors.install(app, log, always_200=settings.http_status == "always-200")
+    cli.install(app, siteswap)
+    app.extensions["siteswap"] = siteswap
+    return app
+
+
+def _surroundings(settings: Settings) -> Surroundings:
+    return Surroundings(env=frozenset(settings.env), secrets=frozenset(settings.secrets))
+
+
+def _tools(settings: Settings, transport: RoutingTransport, log: logging.Logger) -> Tools:
+    return Tools(
+        transport=transport,
+        monotonic=time.monotonic,
+        sleep=time.sleep,
+        random=random.random,
+        now=lambda: datetime.now(UTC),
+        uuid=lambda: str(uuid.uuid4()),
+        env=settings.env,
+        secrets=settings.secrets,
+        max_response_bytes=settings.max_response_bytes,
+        log=log.getChild("flow"),
+    )
+
+
+def _store(settings: Settings) -> Store:
+    if settings.store is None:
+        return MemoryStore()
+    return SqliteStore(settings.store, offload=native_offload(OFFLOAD_THREADS))

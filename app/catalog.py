@@ -42,7 +42,7 @@ class Catalog:
 
     def __init__(self, folder: Path, surroundings: Surroundings, log: logging.Logger) -> None:
         self._folder = folder
-        self._surroundings = surroundings
+        self.surroundings = surroundings
         self._log = log
         self._entries: Mapping[Path, Entry] = {}
         self._programs: Mapping[tuple[str, str], Program] = {}
@@ -62,6 +62,11 @@ class Catalog:
         if not program.flow.enabled:
             raise FlowDisabled
         return program
+
+    def latest(self, key: str) -> str:
+        """The highest version of a flow, ``v1`` if there is none."""
+        numbers = (int(version[1:]) for known, version in self._programs if known == key)
+        return f"v{max(numbers, default=1)}"
 
     def entries(self) -> list[Entry]:
         """Every flow file, in the order of their paths."""
@@ -114,7 +119,7 @@ class Catalog:
             message = f"the file cannot be read: {error.strerror}"
             finding = Finding(1, 1, Severity.ERROR, "unreadable", message)
             return Loaded(None, (finding,)), ""
-        return load_flow(path, data, self._surroundings), data.decode("utf-8", "replace")
+        return load_flow(path, data, self.surroundings), data.decode("utf-8", "replace")
 
     def _report(self, path: Path, text: str, entry: Entry) -> None:
         kept = "its last good version is still served" if entry.program else "it is not served"

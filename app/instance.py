@@ -8,6 +8,8 @@ executed by one worker only.
 from __future__ import annotations
 
 import re
+import string
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -27,6 +29,20 @@ class Status(StrEnum):
 
 ID_PATTERN = re.compile(r"(?:sync|async)_[A-Za-z0-9]{16}")
 """``sync_`` or ``async_`` and 16 characters (the contract of ``docs/open-api.md``)."""
+
+
+_CHARACTERS = string.ascii_letters + string.digits
+_TABLE = bytes(ord(_CHARACTERS[byte % 62]) for byte in range(256))
+_BIASED = bytes(range(248, 256))
+"""Byte values past the last whole multiple of 62: dropped, so that every character is as likely."""
+
+
+def new_id(mode: str, token_bytes: Callable[[int], bytes]) -> str:
+    """A new instance id for a flow of this mode; ``token_bytes`` is ``secrets.token_bytes``."""
+    text = b""
+    while len(text) < 16:
+        text += token_bytes(24).translate(_TABLE, _BIASED)
+    return f"{mode}_{text[:16].decode()}"
 
 
 @dataclass(frozen=True, slots=True)

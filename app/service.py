@@ -37,12 +37,15 @@ class Triggered:
     error: SiteswapError | None = None
 
 
+RawInputs = Callable[[], Mapping[str, Any]]
+"""Reads what the caller sent; called only once the flow is known to exist."""
+
 RequestView = Callable[[], dict[str, Any]]
 """Makes what a flow reads as ``request``; called only for flows that read it."""
 
 
 class Service:
-    """Runs flows. ``clock`` is in seconds since the epoch; ``new_id`` makes 16 characters."""
+    """Runs flows. ``clock`` is in seconds since the epoch; ``new_id`` makes one for a mode."""
 
     def __init__(
         self,
@@ -53,7 +56,7 @@ class Service:
         executor: Callable[[Callable[[str], None]], Executor],
         clock: Callable[[], float],
         sleep: Callable[[float], None],
-        new_id: Callable[[], str],
+        new_id: Callable[[str], str],
         log: logging.Logger,
     ) -> None:
         self.catalog = catalog
@@ -65,9 +68,7 @@ class Service:
         self._new_id = new_id
         self._log = log
 
-    def trigger(
-        self, key: str, version: str, given: Mapping[str, Any], request: RequestView
-    ) -> Triggered:
+    def trigger(self, key: str, version: str, given: RawInputs, request: RequestView) -> Triggered:
         """Run a sync flow, or accept a run of an async one.
 
         Raises:
@@ -76,7 +77,7 @@ class Service:
             Busy: an async run cannot be accepted now; nothing was kept of it.
         """
         program = self.catalog.get(key, version)
-        inputs = coerce(program.flow.inputs, given)
+        inputs = coerce(program.flow.inputs, given())
         seen = request() if program.reads_request else {}
         if program.flow.mode == "async":
             return self.submit(program, inputs, seen)
@@ -90,7 +91,7 @@ class Service:
         trace: Trace | None = None,
     ) -> Triggered:
         """One run, here and now. A failure is part of the answer, not an exception."""
-        instance_id = f"{program.flow.mode}_{self._new_id()}"
+        instance_id = self._new_id(program.flow.mode)
         try:
             data = self.interpreter.run(program, inputs, request, instance_id, trace)
         except SiteswapError as error:
@@ -106,7 +107,7 @@ class Service:
         """Accept a run: when this returns, the instance is committed and has a place in the queue."""
         flow = program.flow
         instance = Instance(
-            id=f"async_{self._new_id()}",
+            id=self._new_id("async"),
             flow_key=flow.key,
             flow_version=flow.version,
             status=Status.INIT,

@@ -77,6 +77,11 @@ class Step:
         """How messages call this step."""
         return self.id or self.name or self.verb
 
+    @property
+    def summary(self) -> str:
+        """What stands after the verb in a list of steps; one line."""
+        return ""
+
     def templates(self) -> Iterable[tuple[Path, Compiled]]:
         """The step's own templates with their paths inside it (``when`` not among them)."""
         return ()

@@ -17,9 +17,12 @@ from typing import Any
 from app.expression.limits import MAX_NESTING
 from app.expression.problem import Problem
 from app.expression.read import Read
+from app.expression.scope import ROOTS
 from app.expression.source import Source
 
 Grammar = Mapping[type[ast.AST], Callable[["Translator", Any], ast.expr]]
+
+LITERAL_NAMES: Mapping[str, bool | None] = {"true": True, "false": False, "null": None}
 
 SCOPE = "scope"
 EVALUATION = "evaluation"
@@ -42,23 +45,29 @@ class Translator:
         self.is_metered = False
         self.can_repeat = False
         """Whether data decides how often some value occurs in the result."""
+        self.depth = 0
+        """How many constructs the current node stands in."""
         self._grammar = grammar
         self._line = line
-        self._depth = 0
 
     def translate(self, node: ast.expr) -> ast.expr:
         """Python for a node; any expression at all when there was a problem."""
         translation = self._grammar.get(type(node))
         if translation is None:
             return self.refuse(node)
-        self._depth += 1
+        self.depth += 1
         self.cost += 1
-        if self._depth > MAX_NESTING:
-            result = self.problem(node, "too-deep", "the expression is nested too deeply")
-        else:
-            result = translation(self, node)
-        self._depth -= 1
+        result = translation(self, node) if self.depth <= MAX_NESTING else self.too_deep(node)
+        self.depth -= 1
         return result
+
+    def knows(self, name: str) -> bool:
+        """Whether a name stands for something: a variable, a root or a literal."""
+        return name in self.names or name in ROOTS or name in LITERAL_NAMES
+
+    def too_deep(self, node: ast.expr) -> ast.expr:
+        """Report that a node stands inside too many others."""
+        return self.problem(node, "too-deep", "the expression is nested too deeply")
 
     def refuse(self, node: ast.expr) -> ast.expr:
         """Report a construct of Python that is none of ours."""
@@ -110,9 +119,8 @@ class Translator:
 
     def function(self, parameters: Sequence[str], body: ast.expr, at: ast.expr) -> ast.expr:
         """A function, for what is evaluated later or never."""
-        arguments = ast.arguments([], [ast.arg(name, **self._place(at)) for name in parameters],
-                                  None, [], [], None, [])
-        return ast.Lambda(arguments, body, **self._place(at))
+        names = [ast.arg(name, **self._place(at)) for name in parameters]
+        return ast.Lambda(ast.arguments([], names, None, [], [], None, []), body, **self._place(at))
 
     def _place(self, at: ast.expr) -> dict[str, Any]:
         return {

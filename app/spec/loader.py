@@ -53,14 +53,13 @@ def identity(path: PurePath) -> tuple[str, str] | None:
 def load_flow(path: PurePath, text: str | bytes, surroundings: Surroundings) -> Loaded:
     """Read a flow file. Never raises, whatever the text is."""
     named = identity(path)
-    if named is None:
-        return Loaded(None, (_bad_path(path),))
+    findings = [] if named else [_bad_path(path)]
     try:
         document = load(text)
     except YamlError as error:
-        return Loaded(None, tuple(sorted(error.findings)))
-    findings = list(document.findings)
-    flow = _flow(named, document, findings)
+        return Loaded(None, tuple(sorted([*findings, *error.findings])))
+    findings += document.findings
+    flow = _flow(named or ("flow", "v1"), document, findings)
     if flow is not None:
         findings += [_finding(document, *report) for report in check(flow, surroundings)]
         findings += _secrets(document)

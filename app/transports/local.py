@@ -10,7 +10,6 @@ import io
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import closing, nullcontext
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
@@ -87,11 +86,13 @@ def _respond(wsgi: WSGIApplication, environment: dict[str, Any], request: Reques
         return body.extend
 
     chunks = wsgi(environment, start_response)
-    with closing(chunks) if hasattr(chunks, "close") else nullcontext():
+    try:
         for chunk in chunks:
             body += chunk
             if len(body) > request.max_bytes:
                 raise _too_large(request)
+    finally:
+        getattr(chunks, "close", lambda: None)()
     status, headers = heads[-1]
     return Response(int(status[:3]), _joined(headers), bytes(body))
 

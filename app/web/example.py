@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 
 import flask
 
-from app.json_text import dumps, loads
+from app.json_text import JsonError, dumps, loads
 from app.transport import Response
 from app.transports.local import Handler, Routes
 
@@ -119,7 +119,7 @@ def _form_fields(text: str) -> Fields:
 def _json_fields(text: str) -> Fields:
     fields = loads(text)
     if not isinstance(fields, dict):
-        raise ValueError("the body is not a JSON object")
+        raise JsonError("the body is not a JSON object")
     return fields
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+import itertools
+from collections.abc import Iterator
+from dataclasses import replace
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -19,18 +20,89 @@ from hypothesis.stateful import (
 from app.instance import Instance, Outcome, Status
 from app.store import Store
 
-TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=50)
+LEGAL = {
+    Status.INIT: {Status.INIT, Status.RUNNING},
+    Status.RUNNING: {Status.RUNNING, Status.FINISH, Status.ABORT},
+    Status.FINISH: {Status.FINISH},
+    Status.ABORT: {Status.ABORT},
+}
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 TIMES = st.floats(min_value=0, max_value=4e9)
-OUTCOMES = st.one_of(
-    st.builds(Outcome, st.just(Status.FINISH), result=TEXTS),
-    st.builds(
-        Outcome,
-        st.just(Status.ABORT),
-        error_code=st.integers(-(2**63), 2**63 - 1),
-        error_message=TEXTS,
-    ),
+OUTCOMES = st.builds(Outcome, st.just(Status.FINISH), result=TEXTS) | st.builds(
+    Outcome,
+    st.just(Status.ABORT),
+    error_code=st.integers(-(2**63), 2**63 - 1),
+    error_message=TEXTS,
 )
 
 
-class Model:
-    """What a store must answer."""
+def check_life_cycle(store: Store) -> None:
+    """Tell random histories to the store; each has ids of its own, so one store serves them all."""
+    numbers = itertools.count()
+    run_state_machine_as_test(
+        lambda: LifeCycle(store, numbers),
+        settings=settings(deadline=None, max_examples=40, stateful_step_count=25),
+    )
+
+
+class LifeCycle(RuleBasedStateMachine):
+    """``expected`` is what the store must hold, ``finals`` what it once said of ended runs."""
+
+    ids = Bundle("ids")
+
+    def __init__(self, store: Store, numbers: Iterator[int]) -> None:
+        super().__init__()
+        self.store = store
+        self.numbers = numbers
+        self.expected: dict[str, Instance] = {}
+        self.finals: dict[str, str] = {}
+        self.seen: dict[str, Status] = {}
+
+    @rule(target=ids, key=TEXTS, version=TEXTS, payload=TEXTS, now=TIMES)
+    def add(self, key: str, version: str, payload: str, now: float) -> str:
+        instance_id = f"run {next(self.numbers)}"
+        instance = Instance(instance_id, key, version, Status.INIT, now, payload)
+        self.store.add(instance)
+        self.expected[instance_id] = instance
+        return instance_id
+
+    @rule(instance_id=ids, payload=TEXTS)
+    def add_again(self, instance_id: str, payload: str) -> None:
+        with pytest.raises(ValueError, match="exists"):
+            self.store.add(replace(self.expected[instance_id], payload=payload))
+
+    @rule(instance_id=ids, now=TIMES)
+    def claim(self, instance_id: str, now: float) -> None:
+        before = self.expected[instance_id]
+        answer = self.store.claim(instance_id, now)
+        if before.status is Status.INIT:
+            self.expected[instance_id] = replace(before, status=Status.RUNNING, started_at=now)
+            assert answer == self.expected[instance_id]
+        else:
+            assert answer is None
+
+    @rule(instance_id=ids, outcome=OUTCOMES, now=TIMES)
+    def complete(self, instance_id: str, outcome: Outcome, now: float) -> None:
+        before = self.expected[instance_id]
+        assert self.store.complete(instance_id, outcome, now) is (before.status is Status.RUNNING)
+        if before.status is Status.RUNNING:
+            self.expected[instance_id] = replace(
+                before, status=outcome.status, payload=None, ended_at=now, outcome=outcome
+            )
+
+    @invariant()
+    def every_run_is_as_expected(self) -> None:
+        for instance_id, instance in self.expected.items():
+            assert self.store.get(instance_id) == instance
+
+    @invariant()
+    def every_move_is_legal_and_every_end_is_final(self) -> None:
+        for instance_id in self.expected:
+            found = self.store.get(instance_id)
+            assert found is not None
+            assert found.status in LEGAL[self.seen.get(instance_id, Status.INIT)]
+            self.seen[instance_id] = found.status
+            if found.status.is_terminal:
+                assert found.payload is None
+                assert repr(found) == self.finals.setdefault(instance_id, repr(found))

@@ -9,8 +9,6 @@ from typing import Any
 from app.expression.limits import MAX_INTEGER
 from app.expression.translator import Translator
 
-LITERAL_NAMES = {"true": True, "false": False, "null": None}
-
 
 def constant(translator: Translator, node: ast.Constant) -> ast.expr:
     """``12``, ``1.5``, ``"text"``: values that JSON can hold."""
@@ -67,6 +65,9 @@ def _key(translator: Translator, key: ast.expr, seen: set[str]) -> ast.expr:
             translator.problem(key, "duplicate-key", message)
         seen.add(key.value)
         return translator.translate(key)
+    if isinstance(key, ast.Name) and not translator.knows(key.id):
+        message = f"there is no name `{key.id[:40]}`"
+        return translator.problem(key, "unknown-root", message, f'write `"{key.id[:40]}"`')
     return computed_key(translator, key)
 
 

@@ -1,0 +1,112 @@
+"""Names, fields, indexes and slices.
+
+``a.b`` is always the field ``b`` of the object ``a``. A path of literal keys becomes plain
+subscripts, the fastest read Python has; ``explain.py`` finds out afterwards what was missing.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from itertools import takewhile
+
+from app.expression.limits import MAX_NESTING
+from app.expression.problem import Problem
+from app.expression.read import Read
+from app.expression.registry import FUNCTIONS
+from app.expression.scope import ROOTS
+from app.expression.suggestions import closest
+from app.expression.syntax.paths import Step, unwind
+from app.expression.translator import LITERAL_NAMES, SCOPE, Translator
+from app.expression.traps import NAMES
+
+VARIABLE = "v_{}"
+"""The Python name of a variable: never that of an argument or a helper."""
+
+
+def path(translator: Translator, node: ast.Attribute | ast.Subscript) -> ast.expr:
+    """``name.field``, ``name["field"][0]``, or a field or item of anything else."""
+    first, steps = unwind(translator.source, node)
+    if isinstance(node, ast.Subscript) and first is node:
+        return _computed(translator, node)
+    levels = len(steps) - 1
+    translator.depth += levels
+    translator.cost += levels
+    if translator.depth > MAX_NESTING:
+        result = translator.too_deep(node)
+    elif isinstance(first, ast.Name) and first.id not in LITERAL_NAMES:
+        result = _read_quickly(translator, first, steps)
+    else:
+        result = _read_carefully(translator, first, steps)
+    translator.depth -= levels
+    return result
+
+
+def _read_quickly(translator: Translator, first: ast.Name, steps: Sequence[Step]) -> ast.expr:
+    result = name(translator, first, steps)
+    for step in steps:
+        result = translator.subscript(result, step.key, step.node)
+    return result
+
+
+def _read_carefully(translator: Translator, first: ast.expr, steps: Sequence[Step]) -> ast.expr:
+    """The target is computed, so it cannot be looked at again when something is missing."""
+    result = translator.translate(first)
+    for step in steps:
+        key = translator.constant(step.key, step.node)
+        result = translator.call("item", [result, key], step.node)
+    return result
+
+
+def _computed(translator: Translator, node: ast.Subscript) -> ast.expr:
+    """``a[expression]`` or ``a[b:c]``."""
+    target = translator.translate(node.value)
+    if not isinstance(node.slice, ast.Slice):
+        return translator.call("item", [target, translator.translate(node.slice)], node)
+    bounds = [
+        translator.constant(None, node) if bound is None else translator.translate(bound)
+        for bound in (node.slice.lower, node.slice.upper, node.slice.step)
+    ]
+    return translator.metered("part", [target, *bounds], node)
+
+
+def name(translator: Translator, node: ast.Name, steps: Sequence[Step] = ()) -> ast.expr:
+    """A variable, ``true false null``, or a root, whose read is noted with its steps."""
+    word = node.id
+    if word in translator.names:
+        return translator.name(VARIABLE.format(word), node)
+    if word in LITERAL_NAMES:
+        return translator.constant(LITERAL_NAMES[word], node)
+    if word in ROOTS:
+        translator.reads.append(_read(translator, node, steps))
+        return translator.attribute(translator.name(SCOPE, node), word, node)
+    translator.problems.append(_unknown(translator, node))
+    return node
+
+
+def _read(translator: Translator, root: ast.Name, steps: Sequence[Step]) -> Read:
+    source, keys, last = translator.source, [root.id], root
+    for key, last in takewhile(lambda step: isinstance(step.key, str), steps):
+        keys.append(str(key))
+    start, end = source.span(root)[0], source.span(last)[1]
+    return Read(tuple(keys), source.offset + start, end - start, source.path, translator.is_safe)
+
+
+def _unknown(translator: Translator, node: ast.Name) -> Problem:
+    word, source = node.id, translator.source
+    if word in FUNCTIONS:
+        message = f"`{word}` is a function"
+        return source.problem(node, "unknown-root", message, f"call it: `{word}(…)`")
+    message = f"there is no name `{word[:40]}`"
+    return source.problem(node, "unknown-root", message, _unknown_hint(translator, node))
+
+
+def _unknown_hint(translator: Translator, node: ast.Name) -> str:
+    word, source = node.id, translator.source
+    start, _ = source.span(node)
+    if start > 1 and source.text[start - 1] == "-" and source.text[start - 2].isalnum():
+        return f'write `["…-{word}"]` for a field with a dash in its name'
+    near = NAMES.get(word) or closest(word, (*translator.names, *ROOTS, *LITERAL_NAMES))
+    if near:
+        return f"write `{near}`"
+    return f'write `inputs.{word}`, `steps.{word}` or `vars.{word}`, or `"{word}"` for a text'

@@ -1,0 +1,67 @@
+"""The open API: trigger a flow, fetch an async result. Two prefixes, one meaning."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, request
+
+from app import envelope
+from app.errors import InstanceNotFound, TokenRejected
+from app.instance import Instance, Status
+from app.service import Service
+from app.web import errors
+from app.web.auth import Authenticate
+from app.web.errors import Refusal, respond
+from app.web.inbound import Inbound
+
+PREFIXES = ("/v1/open/flow", "/open/v1/flow")
+"""The seed's path, and the one that the official 1.3+ SDKs call."""
+STATUS_HEADER = "Juggle-Flow-Status"
+
+
+def create_blueprint(service: Service, authenticate: Authenticate) -> Blueprint:
+    """The routes of the open API."""
+    blueprint = Blueprint("open_api", __name__)
+
+    def trigger(version: str, key: str) -> Response:
+        inbound = _inbound("GET, POST, OPTIONS")
+        caller = authenticate(request, inbound)
+        if not caller.may_call(key):
+            raise TokenRejected
+        answer = service.trigger(key, version, inbound.given, inbound.view)
+        text = envelope.triggered(answer)
+        return errors.answer(answer.error, text) if answer.error else respond(text)
+
+    def result(instance_id: str) -> Response:
+        caller = authenticate(request, _inbound("GET, OPTIONS"))
+        instance = service.result(instance_id)
+        if not caller.may_call(instance.flow_key):
+            raise InstanceNotFound
+        return _polled(instance)
+
+    for number, prefix in enumerate(PREFIXES):
+        path = f"{prefix}/trigger/<version>/<key>"
+        blueprint.add_url_rule(path, f"trigger_{number}", trigger, methods=["GET", "POST"])
+        path = f"{prefix}/getAsyncFlowResult/<instance_id>"
+        blueprint.add_url_rule(path, f"result_{number}", result, methods=["GET"])
+    return blueprint
+
+
+def _inbound(allow: str) -> Inbound:
+    """The request's contents. Flask routes ``HEAD`` like ``GET``, but a probe runs no flow."""
+    if request.method == "HEAD":
+        raise Refusal(405, "HEAD is not served here", allow)
+    return Inbound(request)
+
+
+def _polled(instance: Instance) -> Response:
+    """The polling table of ``docs/open-api.md``. A failed flow is a successful poll: always 200."""
+    outcome = instance.outcome
+    if outcome is None:
+        response = respond(envelope.success("null"))
+        response.headers["Retry-After"] = "1"
+    elif instance.status is Status.FINISH:
+        response = respond(envelope.success(outcome.result or "null"))
+    else:
+        response = respond(envelope.failure(outcome.error_code, outcome.error_message or ""))
+    response.headers[STATUS_HEADER] = instance.status
+    return response

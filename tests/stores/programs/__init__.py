@@ -1,0 +1,1 @@
+"""Processes that the SQLite tests start: ``python -m tests.stores.programs.NAME FILE``."""

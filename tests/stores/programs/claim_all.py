@@ -1,0 +1,17 @@
+"""Waits for a line, then claims the runs ``run 0`` … ``run N-1`` and prints those it got."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from app.stores.sqlite import SqliteStore
+
+if __name__ == "__main__":
+    store = SqliteStore(Path(sys.argv[1]), timeout=30)
+    print("ready", flush=True)
+    sys.stdin.readline()
+    ids = [f"run {number}" for number in range(int(sys.argv[2]))]
+    claimed = [instance_id for instance_id in ids if store.claim(instance_id, 2.0)]
+    store.close()
+    print(*claimed, sep=",", flush=True)

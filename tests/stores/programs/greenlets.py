@@ -1,0 +1,69 @@
+"""Hammers the store from 200 greenlets of a patched process; prints the longest stall and losses.
+
+It prints ``waiting`` when all greenlets are under way, and ``release`` a second later.
+"""
+
+from __future__ import annotations
+
+from gevent import monkey
+
+monkey.patch_all()
+
+import sys
+import threading
+import time
+from pathlib import Path
+
+import gevent
+from gevent.pool import Pool
+
+from app.instance import Outcome, Status
+from app.offload import native_offload
+from app.stores.sqlite import SqliteStore
+from tests.stores.suite import new
+
+GREENLETS = 200
+
+
+def live(store: SqliteStore, number: int) -> bool:
+    """One whole life of one run; tells whether every answer was right."""
+    instance_id = f"run {number}"
+    store.add(new(instance_id, instance_id))
+    claimed = store.claim(instance_id, 2.0)
+    happened = store.complete(instance_id, Outcome(Status.FINISH, instance_id), 3.0)
+    ended = store.get(instance_id)
+    return (
+        happened
+        and claimed is not None
+        and claimed.payload == instance_id
+        and ended is not None
+        and ended.outcome == Outcome(Status.FINISH, instance_id)
+    )
+
+
+def tick(done: threading.Event) -> float:
+    """Wake up every few milliseconds; the longest pause in seconds."""
+    began = before = time.monotonic()
+    longest, is_released = 0.0, False
+    print("waiting", flush=True)
+    while not done.is_set():
+        gevent.sleep(0.005)
+        now = time.monotonic()
+        longest, before = max(longest, now - before), now
+        if not is_released and now - began > 1:
+            print("release", flush=True)
+            is_released = True
+    return longest
+
+
+if __name__ == "__main__":
+    store = SqliteStore(Path(sys.argv[1]), timeout=20, offload=native_offload(2))
+    done = threading.Event()
+    sys.stdin.readline()
+    callers = Pool(GREENLETS)
+    lives = [callers.spawn(live, store, number) for number in range(GREENLETS)]
+    ticker = gevent.spawn(tick, done)
+    right = sum(one.get() for one in lives)
+    done.set()
+    store.close()
+    print(ticker.get(), right, flush=True)

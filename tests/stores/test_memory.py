@@ -1,0 +1,17 @@
+"""The memory store keeps the contract."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.store import Store
+from app.stores.memory import MemoryStore
+from tests.stores.suite import StoreSuite
+
+
+class TestMemoryStore(StoreSuite):
+    """The suite, on a dictionary."""
+
+    @pytest.fixture
+    def store(self) -> Store:
+        return MemoryStore()

@@ -1,0 +1,314 @@
+"""Servers that do everything wrong: each failure is named, bounded, and costs nothing later."""
+
+from __future__ import annotations
+
+import gzip
+import socket
+import struct
+import threading
+import time
+import tracemalloc
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from app.transport import TransportError
+from app.transports.dial import AddressInfo
+from app.transports.network import NetworkTransport
+from tests.transports.requests import failure, request
+from tests.transports.servers import (
+    Server,
+    Talk,
+    answer,
+    answering,
+    closed_port,
+    dripping,
+    echo,
+    hanging,
+    resetting,
+    streaming,
+)
+
+HEAD = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+GZIP = "Content-Encoding: gzip\r\n"
+PACKED = gzip.compress(bytes(range(256)))
+
+CASES: dict[str, tuple[Talk, str, str]] = {
+    "closes at once": (
+        lambda connection: None,
+        "connection",
+        "the connection was (closed|reset) before an answer came",
+    ),
+    "closes unanswered": (
+        answering(b"", b""),
+        "connection",
+        "the connection was closed before an answer came",
+    ),
+    "closes within the headers": (
+        answering(HEAD, b""),
+        "connection",
+        "the connection was closed within the answer's headers, after 17 bytes",
+    ),
+    "truncates": (
+        answering(HEAD + b"Content-Length: 10\r\n\r\nabc", b""),
+        "connection",
+        "the connection was closed within the answer's body, after 3 of 10 bytes",
+    ),
+    "truncates chunks": (
+        answering(CHUNKED + b"5\r\nabc", b""),
+        "connection",
+        "the connection was closed within the answer's body, after 3 bytes",
+    ),
+    "resets": (resetting(), "connection", "the connection was reset before an answer came"),
+    "resets within the body": (
+        resetting(HEAD + b"Content-Length: 10\r\n\r\nabc"),
+        "connection",
+        "the connection was reset (before an answer came|within the answer's body, after 3 of 10)",
+    ),
+    "hangs": (hanging(), "timeout", "timed out after 0.3 s before an answer came"),
+    "hangs within the body": (
+        hanging(HEAD + b"Content-Length: 10\r\n\r\nabc"),
+        "timeout",
+        "timed out after 0.3 s within the answer's body, after 3 of 10 bytes",
+    ),
+    "drips headers": (
+        dripping(HEAD, b"X: y\r\n"),
+        "timeout",
+        r"timed out after 0.3 s within the answer's headers, after \d+ bytes",
+    ),
+    "drips its body": (
+        dripping(HEAD + b"\r\n", b"x"),
+        "timeout",
+        r"timed out after 0.3 s within the answer's body, after \d+ bytes",
+    ),
+    "drips chunks": (
+        dripping(CHUNKED, b"1\r\nx\r\n"),
+        "timeout",
+        r"timed out after 0.3 s within the answer's body, after \d+ bytes",
+    ),
+    "streams for ever": (
+        streaming(HEAD + b"\r\n", lambda: bytes(65536)),
+        "too_large",
+        "the answer is larger than 1000000 bytes",
+    ),
+    "announces 2 GB": (
+        hanging(HEAD + b"Content-Length: 2147483648\r\n\r\n"),
+        "too_large",
+        "the answer is larger than 1000000 bytes",
+    ),
+    "sends headers for ever": (
+        streaming(HEAD, lambda: b"X-Header: value\r\n" * 500),
+        "response",
+        "the headers are larger than 65536 bytes|there are more than 100 headers",
+    ),
+    "sends interim answers for ever": (
+        streaming(b"", lambda: b"HTTP/1.1 100 Continue\r\n\r\n" * 500),
+        "response",
+        "the headers are larger than 65536 bytes",
+    ),
+    "sends 101 headers": (
+        answering(answer(b"", "X: y\r\n" * 100)),
+        "response",
+        "there are more than 100 headers",
+    ),
+    "is not HTTP": (
+        answering(b"220 mail.example ESMTP\r\n"),
+        "response",
+        r"the answer is not HTTP: it begins '220 mail.example ESMTP\\r\\n'",
+    ),
+    "sends HTML without HTTP": (
+        answering(b"<html><body>Hello</body></html>"),
+        "response",
+        "the answer is not HTTP: it begins '<html>",
+    ),
+    "breaks its chunks": (
+        answering(CHUNKED + b"3\r\nabc\r\nzz\r\n"),
+        "response",
+        "the answer is broken HTTP: Invalid character in chunk size",
+    ),
+    "contradicts its length": (
+        answering(HEAD + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nab"),
+        "response",
+        "the answer is broken HTTP: .*Content-Length",
+    ),
+    "sends length and chunks": (
+        answering(HEAD + b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n"),
+        "response",
+        "the answer is broken HTTP: .*Transfer-Encoding",
+    ),
+    "switches protocols": (
+        answering(b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"),
+        "response",
+        "another protocol",
+    ),
+    "breaks gzip": (
+        answering(answer(PACKED[:20] + b"!!!!" + PACKED[24:], GZIP)),
+        "response",
+        "the answer's gzip data is broken",
+    ),
+    "truncates gzip": (
+        answering(answer(PACKED[:-9], GZIP)),
+        "response",
+        "the answer's gzip data is broken: it ends too early",
+    ),
+    "encodes as brotli": (
+        answering(answer(b"abc", "Content-Encoding: br\r\n")),
+        "response",
+        "the answer is encoded as 'br', not gzip",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_failure_is_named_and_bounded(transport: NetworkTransport, name: str) -> None:
+    """Kind and sentence say what happened, in time, and the next good request works."""
+    talk, kind, sentence = CASES[name]
+    with Server(talk) as bad, Server(echo) as good:
+        began = time.monotonic()
+        wanted = request(f"{bad.url}/secret?token=secret", headers={"X-Key": "secret"}, timeout=0.3)
+        with pytest.raises(TransportError, match=f"^127.0.0.1:{bad.port}: ({sentence})") as caught:
+            transport.send(wanted)
+        assert time.monotonic() - began < 1.5
+        assert caught.value.kind == kind
+        assert "secret" not in caught.value.message
+        assert bad.accepted == 1
+        assert transport.send(request(good.url)).status == 200
+        transport.close()
+
+
+def test_a_gzip_bomb_costs_little_memory(transport: NetworkTransport) -> None:
+    """Two gigabytes of zeros, packed, are cut off at the bound."""
+    packer = zlib.compressobj(wbits=31)
+    head = CHUNKED[:-2] + GZIP.encode() + b"\r\n"
+
+    def block() -> bytes:
+        packed = packer.compress(bytes(1 << 24)) + packer.flush(zlib.Z_SYNC_FLUSH)
+        return b"%x\r\n%s\r\n" % (len(packed), packed)
+
+    packed = block()
+    with Server(streaming(head, lambda: packed)) as server:
+        tracemalloc.start()
+        try:
+            error = failure(transport, request(server.url))
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+    assert error.kind == "too_large"
+    assert peak < 8_000_000
+
+
+def test_refused(transport: NetworkTransport) -> None:
+    """Nobody listens: the sentence says refused, and where."""
+    port = closed_port()
+    error = failure(transport, request(f"http://127.0.0.1:{port}/"))
+    assert error.kind == "connection"
+    assert error.message == f"127.0.0.1:{port}: the connection was refused while connecting"
+
+
+def test_unreachable(transport: NetworkTransport) -> None:
+    """The system's own words say why an address cannot be reached."""
+    error = failure(transport, request("http://255.255.255.255/"))
+    assert error.kind == "connection"
+    assert "unreachable" in error.message
+
+
+def test_connecting_in_vain(transport: NetworkTransport) -> None:
+    """A host that swallows connection requests is given up in time."""
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        error = failure(transport, request(url, timeout=0.3))
+    assert error.kind == "timeout"
+    assert error.message.endswith("timed out after 0.3 s while connecting")
+
+
+def test_no_time_at_all(transport: NetworkTransport) -> None:
+    """Without any time left nothing is sent."""
+    with Server(echo) as server:
+        error = failure(transport, request(server.url, timeout=0))
+    assert error.kind == "timeout"
+    assert server.accepted == 0
+
+
+def test_a_name_that_nobody_knows() -> None:
+    """The resolver's answer is told, with the name."""
+
+    def resolve(host: str, port: int) -> list[AddressInfo]:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    error = failure(NetworkTransport(resolve=resolve), request("http://nowhere.example/"))
+    assert error.kind == "connection"
+    assert error.message == ("nowhere.example:80: host name not found (Name or service not known)")
+
+
+def test_a_slow_name_server() -> None:
+    """A look-up that does not end is left behind when time is up."""
+    release = threading.Event()
+
+    def resolve(host: str, port: int) -> list[AddressInfo]:
+        release.wait(5)
+        return []
+
+    try:
+        error = failure(
+            NetworkTransport(resolve=resolve), request("http://slow.example/", timeout=0.2)
+        )
+    finally:
+        release.set()
+    assert error.kind == "timeout"
+    assert error.message.endswith("timed out after 0.2 s while looking up the host name")
+
+
+def test_a_guard_in_the_resolver_is_heard() -> None:
+    """What refuses an address at look-up decides the error."""
+
+    def resolve(host: str, port: int) -> list[AddressInfo]:
+        raise TransportError("request", "not allowed")
+
+    error = failure(NetworkTransport(resolve=resolve), request("http://inside.example/"))
+    assert (error.kind, error.message) == ("request", "inside.example:80: not allowed")
+
+
+def test_the_next_address_is_tried() -> None:
+    """A host with several addresses is reached through the first one that answers."""
+    with Server(echo) as server:
+
+        def resolve(host: str, port: int) -> list[AddressInfo]:
+            ports = (closed_port(), server.port)
+            return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", p)) for p in ports]
+
+        transport = NetworkTransport(resolve=resolve)
+        assert transport.send(request("http://many.example/")).status == 200
+        transport.close()
+
+
+@pytest.fixture
+def flaky() -> Iterator[Server]:
+    """A server that resets a thousand connections, then behaves."""
+    turns = iter(range(1000))
+
+    def talk(connection: socket.socket) -> None:
+        if next(turns, None) is None:
+            return echo(connection)
+        linger = struct.pack("ii", 1, 0)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        return None
+
+    with Server(talk) as server:
+        yield server
+
+
+def test_a_thousand_failures_use_nothing_up(flaky: Server) -> None:
+    """After them a transport that may keep few connections still works."""
+    transport = NetworkTransport(max_idle=2)
+    for _ in range(1000):
+        assert failure(transport, request(flaky.url)).kind == "connection"
+    assert transport.send(request(flaky.url)).status == 200
+    transport.close()
