@@ -1,42 +1,106 @@
-"""From source to a function: scan, parse, translate, and let Python compile the result once."""
+"""From source to something that can be evaluated. All mistakes of a value are reported at once."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from app.expression.explain import FAULTS, FILENAME, explain
-from app.expression.grammar import GRAMMAR
-from app.expression.problem import ExpressionSyntaxError, Problem, TemplatePath
+from app.expression.builder import Builder, Function, function
+from app.expression.explain import FAULTS, explain
+from app.expression.problem import ExpressionSyntaxError
 from app.expression.read import Read
-from app.expression.registry import FUNCTIONS
-from app.expression.runtime import arithmetic, building, comparison, reading, sizes, values
 from app.expression.runtime.evaluation import Evaluation
-from app.expression.scanner import Scan, scan_whole
+from app.expression.scanner import scan_whole
 from app.expression.scope import Scope
 from app.expression.source import Source
-from app.expression.template import Part, parts
-from app.expression.parser import parse
-from app.expression.syntax.calls import HELPER
-from app.expression.translator import EVALUATION, SCOPE, Translator
 
 _KEPT = 2_000
-"""How many compiled sources are kept, in case the same source comes again."""
-
-Evaluate = Callable[[Scope], Any]
+"""How many compiled texts are kept in case the same text comes again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
     """An expression or a template as one function. Safe to share between threads.
 
-    ``evaluate`` raises only :class:`ExpressionError`. A ``constant`` one gives the same value
-    always, the very object it was compiled from.
+    ``evaluate`` raises only :class:`app.expression.ExpressionError`. A ``constant`` holds no
+    expression and gives the same value each time, which nobody may change.
     """
 
-    evaluate: Evaluate
+    evaluate: Callable[[Scope], Any]
     reads: tuple[Read, ...] = ()
     constant: bool = False
+
+
+@lru_cache(_KEPT)
+def compile_expression(source: str) -> Compiled:
+    """Compile a bare expression, as ``if`` and ``when`` hold it.
+
+    Raises:
+        ExpressionSyntaxError: it is not in the language; all problems at once.
+    """
+    builder = Builder()
+    body = builder.expression(scan_whole(source))
+    return _compiled(builder, body, constant=isinstance(body, ast.Constant))
+
+
+def compile_template(value: Any) -> Compiled:
+    """Compile a JSON value whose texts may hold ``${expression}``; names of fields are literal.
+
+    Raises:
+        ExpressionSyntaxError: an expression is not in the language; all problems of the value.
+    """
+    if not _holds_marks(value):
+        return Compiled(lambda _: value, constant=True)
+    return _compile_text(value) if isinstance(value, str) else _compile_value(value)
+
+
+def _compile_value(value: Any) -> Compiled:
+    builder = Builder()
+    body = builder.value(value)
+    return _compiled(builder, body, constant=not builder.sources)
+
+
+_compile_text = lru_cache(_KEPT)(_compile_value)
+
+
+def _holds_marks(value: Any) -> bool:
+    if isinstance(value, str):
+        return "${" in value
+    if isinstance(value, dict):
+        return any(map(_holds_marks, value)) or any(map(_holds_marks, value.values()))
+    return isinstance(value, list) and any(map(_holds_marks, value))
+
+
+def _compiled(builder: Builder, body: ast.expr, *, constant: bool) -> Compiled:
+    if builder.problems:
+        raise ExpressionSyntaxError(builder.problems)
+    wrap = _metered if builder.is_metered else _plain
+    evaluate = wrap(function(body), tuple(builder.sources))
+    return Compiled(evaluate, tuple(builder.reads), constant)
+
+
+def _plain(function: Function, sources: Sequence[Source]) -> Callable[[Scope], Any]:
+    """For expressions whose cost depends on their source alone."""
+
+    def evaluate(scope: Scope) -> Any:
+        try:
+            return function(scope, None)
+        except FAULTS as error:
+            raise explain(error, sources) from None
+
+    return evaluate
+
+
+def _metered(function: Function, sources: Sequence[Source]) -> Callable[[Scope], Any]:
+    """For expressions whose cost depends on data as well."""
+
+    def evaluate(scope: Scope) -> Any:
+        try:
+            return function(scope, Evaluation(scope))
+        except FAULTS as error:
+            raise explain(error, sources) from None
+
+    return evaluate

@@ -46,7 +46,7 @@ def _place(traceback: TracebackType | None) -> tuple[FrameType, int, int, int | 
         if traceback.tb_frame.f_code.co_filename == FILENAME:
             innermost = traceback
         traceback = traceback.tb_next
-    assert innermost is not None  # noqa: S101 - only raised errors are explained
+    assert innermost is not None
     start, end = _columns(innermost.tb_frame.f_code, innermost.tb_lasti)
     return innermost.tb_frame, innermost.tb_lineno, start or 0, end
 

@@ -43,7 +43,7 @@ def text_argument(evaluation: Evaluation, function: str, value: Any) -> str:
     Raises:
         Fault: it is something else, or too long.
     """
-    if type(value) is not str:
+    if not isinstance(value, str):
         raise Fault(f"{function} needs text, not {kind(value)}")
     if len(value) > MAX_TEXT:
         raise Fault(f"{function} takes at most {MAX_TEXT:,} characters")

@@ -102,9 +102,7 @@ class Scanner:
         return Source(text[lead:end], code[lead:end], self.start + lead, self.path)
 
     def _report(self, offset: int, length: int, trap: Trap) -> None:
-        self.problems.append(
-            Problem(trap.code, trap.message, offset, length, trap.hint, self.path)
-        )
+        self.problems.append(Problem(trap.code, trap.message, offset, length, trap.hint, self.path))
 
     def _report_token(self, token: re.Match[str], trap: Trap) -> None:
         self._report(token.start(), len(token[0]), trap)
@@ -168,7 +166,9 @@ class Scanner:
         if not self.brackets:
             self._report_token(token, Trap("syntax", f"`{sign}` closes nothing"))
         elif self.brackets.pop()[0] != _PAIRS[sign]:
-            self._report_token(token, Trap("syntax", f"`{sign}` closes another bracket than it opened"))
+            self._report_token(
+                token, Trap("syntax", f"`{sign}` closes another bracket than it opened")
+            )
 
 
 _READERS: Mapping[str, Callable[[Scanner, re.Match[str]], None]] = {

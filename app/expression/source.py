@@ -21,9 +21,7 @@ class Source:
     offset: int = 0
     path: TemplatePath = ()
 
-    def problem(
-        self, node: ast.expr, code: str, message: str, hint: str | None = None
-    ) -> Problem:
+    def problem(self, node: ast.expr, code: str, message: str, hint: str | None = None) -> Problem:
         """A problem about the text of a syntax node."""
         start, end = self.span(node)
         return Problem(code, message, self.offset + start, end - start, hint, self.path)

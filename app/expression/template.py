@@ -63,7 +63,9 @@ def find_braces(value: Any, path: TemplatePath = ()) -> list[Problem]:
     if not isinstance(value, str) or "{{" not in value:
         return []
     literals = [part for part in parts(value, path) if part.scan is None]
-    return [_braces(part, match, path) for part in literals for match in _BRACES.finditer(part.written)]
+    return [
+        _braces(part, match, path) for part in literals for match in _BRACES.finditer(part.written)
+    ]
 
 
 def _braces(part: Part, match: re.Match[str], path: TemplatePath) -> Problem:

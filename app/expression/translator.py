@@ -74,9 +74,7 @@ class Translator:
         construct, hint = _REFUSALS.get(type(node), ("this", None))
         return self.problem(node, "not-allowed", f"{construct} is not part of the language", hint)
 
-    def problem(
-        self, node: ast.expr, code: str, message: str, hint: str | None = None
-    ) -> ast.expr:
+    def problem(self, node: ast.expr, code: str, message: str, hint: str | None = None) -> ast.expr:
         """Report a mistake; the result stands in for the node."""
         self.problems.append(self.source.problem(node, code, message, hint))
         return self.constant(None, node)
@@ -111,9 +109,7 @@ class Translator:
         """``value[key]``."""
         return ast.Subscript(value, self.constant(key, at), ast.Load(), **self._place(at))
 
-    def compare(
-        self, left: ast.expr, sign: ast.cmpop, right: ast.expr, at: ast.expr
-    ) -> ast.expr:
+    def compare(self, left: ast.expr, sign: ast.cmpop, right: ast.expr, at: ast.expr) -> ast.expr:
         """Python's own comparison."""
         return ast.Compare(left, [sign], [right], **self._place(at))
 

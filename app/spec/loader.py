@@ -14,7 +14,7 @@ from typing import Any
 
 from marshmallow import ValidationError
 
-from app.expression import Problem
+from app.expression import Problem, find_braces
 from app.spec.checks import Surroundings, check, secret_literals
 from app.spec.diagnostics import Finding, Severity
 from app.spec.fields import problem
@@ -62,7 +62,7 @@ def load_flow(path: PurePath, text: str | bytes, surroundings: Surroundings) -> 
     flow = _flow(named or ("flow", "v1"), document, findings)
     if flow is not None:
         findings += [_finding(document, *report) for report in check(flow, surroundings)]
-        findings += _secrets(document)
+        findings += _warnings(document)
     if any(finding.severity is Severity.ERROR for finding in findings):
         flow = None
     return Loaded(flow, tuple(sorted(set(findings))))
@@ -137,9 +137,12 @@ _AT_KEY = frozenset(
 """Findings that are about a key rather than its value."""
 
 
-def _secrets(document: Document) -> Iterator[Finding]:
+def _warnings(document: Document) -> Iterator[Finding]:
+    """What the raw data alone shows: secrets in the file, braces of other template languages."""
     for path in secret_literals(document.data):
         message = f"`{path[-1]}` looks like a secret written in the file"
         hint = "write `${secrets.NAME}` and set SITESWAP_SECRET_NAME"
         found = problem("secret-in-file", message, hint)
         yield _finding(document, path, Severity.WARNING, found)
+    for found in find_braces(document.data):
+        yield _finding(document, (), Severity.WARNING, found)

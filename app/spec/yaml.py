@@ -7,7 +7,7 @@ aliases may be used; tags, merge keys, keys that are not text, and keys that sta
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -16,11 +16,11 @@ from yaml.events import DocumentEndEvent, Event, ScalarEvent, StreamEndEvent
 from app.spec.diagnostics import Finding, Path, Severity
 from app.spec.source import Problem, ProblemError, Source
 from app.spec.yaml_builder import MAX_NODES, Builder
-from app.spec.yaml_lines import Trouble
+from app.spec.yaml_lines import Trouble, line_at, span
 from app.spec.yaml_places import Place, Places
 from app.spec.yaml_syntax import explain
 
-__all__ = ["MAX_BYTES", "Document", "Place", "YamlError", "load"]
+__all__ = ["MAX_BYTES", "Document", "Path", "Place", "YamlError", "load"]
 
 MAX_BYTES = 256 * 1024
 """Size of a file that is accepted."""
@@ -31,8 +31,8 @@ MAX_FINDINGS = 100
 MAX_REPAIRS = 20
 """Mistakes in one file behind which reading goes on."""
 
-Parser = Any
-"""One of PyYAML's loader classes, of which only the events are used."""
+Parser = Callable[[str], Any]
+"""One of PyYAML's loader classes; only its events are used."""
 
 _FASTEST: Parser = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _FORBIDDEN = re.compile(
@@ -53,9 +53,8 @@ class YamlError(ValueError):
 class Document:
     """One YAML file as plain data (``dict list str int float bool None``) with its places.
 
-    ``findings`` are the problems behind which reading could go on, warnings among them: the data
-    is then what the author probably meant, for further checks, and not to be used if one of
-    them is an error.
+    ``findings`` are the problems behind which reading could go on, warnings among them. If one is
+    an error, the data is a guess at what the author meant: good for further checks only.
     """
 
     def __init__(self, data: Any, places: Places, findings: Sequence[Finding]) -> None:
@@ -74,28 +73,28 @@ class Document:
 
 
 def load(text: str | bytes, *, parser: Parser = _FASTEST) -> Document:
-    """Read one YAML document. ``parser`` is libyaml's where it is installed.
+    """Read one YAML document. ``parser`` is libyaml's, where that is installed.
 
     Raises:
         YamlError: there is no usable document. Nothing else is raised, whatever the text is.
     """
-    source, repaired, spent = _source(text), list[Finding](), 0
+    source, repaired, spent = Source(_decode(text)), list[Finding](), 0
     while True:
         builder = Builder(source.text)
         problem = _build(builder, source.text, parser)
         if problem is None:
             places = Places(source, builder.nodes)
-            return Document(builder.data, places, _sorted(source, builder, repaired))
+            return Document(builder.data, places, _findings(source, builder, repaired))
         finding, spent = source.finding(problem), spent + builder.count
-        is_new = finding.line not in {each.line for each in repaired}
-        repaired += [finding] * is_new
-        can_go_on = is_new and len(repaired) <= MAX_REPAIRS and spent < MAX_NODES
-        if not (can_go_on and problem.repair):
-            raise YamlError(_sorted(source, builder, repaired))
+        is_new = all(finding.line != each.line for each in repaired)
+        repaired += [finding] if is_new else []
+        in_bounds = len(repaired) <= MAX_REPAIRS and spent < MAX_NODES
+        if not (problem.repair and is_new and in_bounds):
+            raise YamlError(_findings(source, builder, repaired))
         source = source.repaired(problem.repair)
 
 
-def _sorted(source: Source, builder: Builder, repaired: Sequence[Finding]) -> list[Finding]:
+def _findings(source: Source, builder: Builder, repaired: Sequence[Finding]) -> list[Finding]:
     found = [*repaired, *map(source.finding, dict.fromkeys(builder.problems))]
     return sorted(found)[:MAX_FINDINGS]
 
@@ -103,42 +102,92 @@ def _sorted(source: Source, builder: Builder, repaired: Sequence[Finding]) -> li
 def _build(builder: Builder, text: str, parser: Parser) -> Problem | None:
     """Build the document; the problem behind which that could not go on."""
     if directive := _DIRECTIVE.match(text):
-        return _whole_line(text, directive.end() - 1)
+        return _at_line(text, directive.end() - 1, "yaml-directive", "a line begins with `%`")
     loader = parser(text)
     try:
         return _feed(builder, text, loader.get_event)
     except ProblemError as error:
         return error.problem
-    except yaml.YAMLError as error:
+    except yaml.MarkedYAMLError as error:
         return explain(_trouble(builder, text, error))
-    except ValueError as error:  # only the pure Python parser: a number in an escape is too large
-        return Problem(_last_end(builder), _last_end(builder), "yaml-syntax", f"not YAML: {error}")
+    except ValueError as error:  # of the pure Python parser only: an escape beyond Unicode
+        return Problem(*_last(builder), "yaml-syntax", f"not YAML: {error}")
     finally:
         loader.dispose()
 
 
 def _feed(builder: Builder, text: str, next_event: Callable[[], Event]) -> Problem | None:
     event = next_event()
-    while not isinstance(event, (DocumentEndEvent, StreamEndEvent)):
+    while not isinstance(event, DocumentEndEvent | StreamEndEvent):
         builder.feed(event)
         event = next_event()
-    if isinstance(event, StreamEndEvent) or _is_empty(builder):
+    if isinstance(event, StreamEndEvent) or builder.is_empty:
         return Problem(0, 0, "empty-file", "the file is empty")
     builder.finish()
-    return _rest(text, event.end_mark.index)
+    return _rest(text, event)
 
 
-def _is_empty(builder: Builder) -> bool:
-    return isinstance(builder.last, ScalarEvent) and builder.data is None and ...
-
-
-def _rest(text: str, end: int) -> Problem | None:
-    """What stands behind the end of the document."""
-    rest = _NOTHING.match(text, end)
-    start = rest.end() if rest else end
+def _rest(text: str, end: DocumentEndEvent) -> Problem | None:
+    """What stands behind the end of the document, unless it is blank."""
+    match = _NOTHING.match(text, span(end)[1])
+    start = match.end() if match else len(text)
     if start == len(text):
         return None
-    to = line_at(text, start).value_end
-    if text.startswith(("---", "..."), start):
-        return Problem(start, to, "second-document", "a second document begins here", "…")
-    return Problem(start, to, "after-document", "…")
+    if end.explicit or text.startswith("---", start):
+        return _at_line(text, start, "second-document", "a second document begins here")
+    return _at_line(text, start, "after-document", "this does not belong to the value above")
+
+
+def _at_line(text: str, start: int, code: str, message: str) -> Problem:
+    return Problem(start, line_at(text, start).value_end, code, message, "delete it")
+
+
+def _trouble(builder: Builder, text: str, error: yaml.MarkedYAMLError) -> Trouble:
+    at = error.problem_mark.index if error.problem_mark else _last(builder)[1]
+    opened = error.context_mark.index if error.context_mark else at
+    last = builder.last
+    style = (last.style or "") if isinstance(last, ScalarEvent) else None
+    words = error.problem or "unreadable"
+    return Trouble(text, words, at, opened, *_last(builder), style, builder.in_flow)
+
+
+def _last(builder: Builder) -> tuple[int, int]:
+    return span(builder.last) if builder.last else (0, 0)
+
+
+def _decode(text: str | bytes) -> str:
+    """The text with ``\\n`` for every line break and without a byte order mark."""
+    size = len(text) if isinstance(text, bytes) or text.isascii() else _size(text)
+    if size > MAX_BYTES:
+        raise _refused("too-large", f"the file is larger than {MAX_BYTES // 1024} KB")
+    decoded = _with_newlines(_utf_8(text) if isinstance(text, bytes) else text)
+    if forbidden := _FORBIDDEN.search(decoded):
+        place = Source(decoded).position(forbidden.start())
+        char = ord(forbidden[0])
+        hint = f'delete it, or write `"\\u{char:04x}"` in double quotes'
+        raise _refused("bad-character", f"the invisible character U+{char:04X}", hint, place)
+    return decoded
+
+
+def _size(text: str) -> int:
+    return len(text) if len(text) > MAX_BYTES else len(text.encode("utf-8", "surrogatepass"))
+
+
+def _utf_8(text: bytes) -> str:
+    try:
+        return text.decode("utf-8")
+    except UnicodeDecodeError as error:
+        good = _with_newlines(text[: error.start].decode("utf-8"))
+        place = Source(good).position(len(good))
+        message = "the file is not UTF-8 text"
+        raise _refused("bad-encoding", message, "save it as UTF-8", place) from None
+
+
+def _with_newlines(text: str) -> str:
+    return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _refused(
+    code: str, message: str, hint: str | None = None, place: tuple[int, int] = (1, 1)
+) -> YamlError:
+    return YamlError([Finding(*place, Severity.ERROR, code, message, hint)])

@@ -88,6 +88,11 @@ class Builder:
         self._unused: dict[str, NodeEvent] = {}
 
     @property
+    def is_empty(self) -> bool:
+        """Whether the document holds nothing at all, not even ``null``."""
+        return isinstance(self.last, ScalarEvent) and not self.last.value and self.data is None
+
+    @property
     def in_flow(self) -> bool:
         """Whether the next event belongs to a ``{…}`` or ``[…]``."""
         return bool(self._frames and self._frames[-1].start.flow_style)
@@ -155,9 +160,13 @@ class Builder:
             raise self._checks.undefined_alias(event, self._anchors, in_flow=self.in_flow)
         span = self._anchors[event.anchor]
         if span is None:
-            raise _limit(event, "recursive-alias", f"`*{event.anchor}` stands inside the value it repeats")
+            raise _limit(
+                event, "recursive-alias", f"`*{event.anchor}` stands inside the value it repeats"
+            )
         if self.count + span[1] - span[0] > MAX_NODES:
-            raise _limit(event, "too-many-values", f"aliases expand to more than {MAX_NODES} values")
+            raise _limit(
+                event, "too-many-values", f"aliases expand to more than {MAX_NODES} values"
+            )
         self._unused.pop(event.anchor, None)
         for repeated in self._log[slice(*span)]:
             self.feed(repeated)

@@ -11,7 +11,7 @@ from yaml.events import AliasEvent, CollectionStartEvent, Event, NodeEvent, Scal
 from app.spec.diagnostics import Severity, did_you_mean
 from app.spec.source import Edit, Problem, ProblemError
 from app.spec.yaml_layout import WIDE_SPACES, glued
-from app.spec.yaml_lines import flow_value_end, line_at, value_end
+from app.spec.yaml_lines import flow_value_end, line_at, span, value_end
 from app.spec.yaml_scalars import meant, resolve
 from app.spec.yaml_traps import in_quotes, negation, open_quote, swallows_keys, template
 
@@ -45,14 +45,15 @@ class Checks:
 
     def duplicate_key(self, event: ScalarEvent, first: Event | None) -> None:
         """A key that its mapping holds already."""
-        where = f", first on line {first.start_mark.line + 1}" if first else ""
+        line = self._text.count("\n", 0, span(first)[0]) + 1 if first else 0
+        where = f", first on line {line}" if first else ""
         message = f"the key `{event.value}` stands twice in one mapping{where}"
         self._report(problem_at(event, "duplicate-key", message, "delete one of the two"))
 
     def collection_as_key(self, event: CollectionStartEvent, parent: CollectionStartEvent) -> None:
         """A key that is itself a mapping or a list, as in an unquoted ``{{ x }}``."""
-        start = parent.end_mark.index - 1
-        if event.start_mark.index == start + 1 and self._text.startswith("{{", start):
+        start = span(parent)[1] - 1
+        if span(event)[0] == start + 1 and self._text.startswith("{{", start):
             in_block = line_at(self._text, start).value == start
             end = value_end(self._text, start) if in_block else flow_value_end(self._text, start)
             raise ProblemError(template(self._text, start, end))
@@ -61,7 +62,7 @@ class Checks:
 
     def root(self, event: ScalarEvent) -> None:
         """A document that is one text: perhaps all its keys lack a space."""
-        start = event.start_mark.index
+        start, _ = span(event)
         if problem := glued(self._text, start, line_at(self._text, start).value_end):
             raise ProblemError(problem)
 
@@ -83,7 +84,7 @@ class Checks:
 
     def quoted(self, event: ScalarEvent) -> None:
         """A value in quotes: perhaps the closing quote is that of another value."""
-        start, end = event.start_mark.index, event.end_mark.index
+        start, end = span(event)
         if event.style in ("'", '"') and swallows_keys(self._text, start, end):
             raise ProblemError(open_quote(self._text, start))
         if not event.value.isascii() and re.search("[\ud800-\udfff]", event.value):
@@ -96,7 +97,7 @@ class Checks:
 
     def tagged(self, event: ScalarEvent) -> str:
         """A scalar with a tag; the text the author may have meant."""
-        start, end, text = event.start_mark.index, event.end_mark.index, self._text
+        (start, end), text = span(event), self._text
         if not _is_negation(text, start):
             self.tag(event)
             return str(event.value)
@@ -105,8 +106,8 @@ class Checks:
 
     def tag(self, event: ScalarEvent | CollectionStartEvent) -> None:
         """A tag: none is allowed."""
-        start = event.start_mark.index
-        words = self._text[start : event.end_mark.index].split(maxsplit=1)
+        start, end = span(event)
+        words = self._text[start:end].split(maxsplit=1)
         message = "YAML tags (`!name`) are not allowed"
         end = start + len(words[0]) if words else start
         self._report(Problem(start, end, "yaml-tag", message, "delete it, or put text in quotes"))
@@ -121,11 +122,11 @@ class Checks:
         self, event: AliasEvent, known: Iterable[str], *, in_flow: bool
     ) -> ProblemError:
         """``*name`` without ``&name`` above it; perhaps it is text."""
-        start, end = event.start_mark.index, event.end_mark.index
+        start, end = span(event)
         to = flow_value_end(self._text, start) if in_flow else value_end(self._text, start)
         message = f"`*` begins a YAML alias, and there is no anchor `&{event.anchor}` above"
         problem = in_quotes(self._text, start, to, "undefined-alias", message, (start, end))
-        near = did_you_mean(event.anchor, known)
+        near = did_you_mean(event.anchor or "", known)
         hint = f"write `*{near}`" if near else problem.hint
         return ProblemError(Problem(start, end, problem.code, message, hint, repair=problem.repair))
 
@@ -139,26 +140,25 @@ class Checks:
         self._report(problem_at(event, "non-string-key", message, f'write `"{event.value}"`'))
 
     def _glued_key(self, event: ScalarEvent, *, in_flow: bool) -> None:
-        start, end, text = event.start_mark.index, event.end_mark.index, self._text
+        (start, end), text = span(event), self._text
         if text[start] in WIDE_SPACES:
             raise ProblemError(_wide_spaces(text, start, end))
         if not in_flow and text[start] == "-":
             problem = glued(text, start, line_at(text, start).value_end)
         else:
-            problem = in_flow and _ENDS_FLOW_ITEM.match(text, end) and glued(text, start, end)
+            is_alone = in_flow and _ENDS_FLOW_ITEM.match(text, end)
+            problem = glued(text, start, end) if is_alone else None
         if problem:
             raise ProblemError(problem)
 
     def _cut_by_comment(self, event: ScalarEvent) -> None:
-        start, end, value = event.start_mark.index, event.end_mark.index, event.value
+        (start, end), value = span(event), event.value
         comment = _COMMENT.match(self._text, end)
         if comment is None or not _is_open(value, comment[1]):
             return
         message = "` #` begins a comment, which cuts this value off"
         mark, to = (comment.start(1), comment.start(1) + 1), comment.end()
-        raise ProblemError(
-            in_quotes(self._text, start, to, "comment-in-value", message, mark)
-        )
+        raise ProblemError(in_quotes(self._text, start, to, "comment-in-value", message, mark))
 
     def _template_in_text(self, event: ScalarEvent) -> None:
         message = "`{{ … }}` is text here: an expression is written `${…}`"
@@ -167,17 +167,16 @@ class Checks:
 
     def _glued_lines(self, event: ScalarEvent, key: Event | None) -> None:
         """Warn of a value below its key all of whose lines look like a key or an item."""
-        start, end = event.start_mark, event.end_mark
-        if start.line == end.line and (key is None or key.end_mark.line == start.line):
+        start, end = span(event)
+        first, *others = self._text[start:end].split("\n")
+        if not others and (key is None or "\n" not in self._text[span(key)[1] : start]):
             return
-        text = self._text[start.index : end.index]
-        first, *others = text.split("\n")
-        problem = glued(self._text, start.index, start.index + len(first))
+        problem = glued(self._text, start, start + len(first))
         if problem and all(glued(line, _indent(line), len(line)) for line in others):
             self._report(replace(problem, severity=Severity.WARNING, repair=()))
 
     def _anchor_alone(self, event: ScalarEvent) -> None:
-        start, end = event.start_mark.index, event.end_mark.index
+        start, end = span(event)
         message = "a value that is not in quotes cannot begin with `&`: it begins a YAML anchor"
         raise ProblemError(in_quotes(self._text, start, end, "reserved-character", message))
 
@@ -187,9 +186,7 @@ def problem_at(
     severity: Severity = Severity.ERROR,
 ) -> Problem:  # fmt: skip
     """A problem with one value or key."""
-    return Problem(
-        event.start_mark.index, event.end_mark.index, code, message, hint, severity
-    )
+    return Problem(*span(event), code, message, hint, severity)
 
 
 def _wide_spaces(text: str, start: int, end: int) -> Problem:

@@ -140,7 +140,9 @@ def _dash_and_keys(trouble: Trouble, *, is_item: bool) -> Problem | None:
         hint = f"begin line {number} with `- ` too, or indent this line below its key"
     else:
         message = f"a key where line {number} began a list"
-        hint = f"indent it with {wanted + 2} spaces to belong to the item above, or write `- ` before it"
+        hint = (
+            f"indent it with {wanted + 2} spaces to continue the item above, or begin it with `- `"
+        )
     return Problem(trouble.at, line.value_end, "missing-dash", message, hint)
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
+
+from yaml.events import Event
 
 from app.spec.source import Edit
 
@@ -79,6 +82,13 @@ class Trouble:
     def is_above(self, offset: int) -> bool:
         """Whether ``offset`` is on an earlier line than ``at``."""
         return "\n" in self.text[offset : self.at]
+
+
+def span(event: Event) -> tuple[int, int]:
+    """Where an event begins and ends, as offsets into the text."""
+    start: Any = event.start_mark
+    end: Any = event.end_mark
+    return start.index, end.index
 
 
 def line_at(text: str, offset: int) -> Line:

@@ -11,7 +11,7 @@ from yaml.events import ScalarEvent
 from app.spec.diagnostics import Path
 from app.spec.source import Source
 from app.spec.yaml_builder import Node
-from app.spec.yaml_lines import value_end
+from app.spec.yaml_lines import span, value_end
 
 _PROPERTIES = re.compile(r"(?:[&!][^ \t\n]*[ \t\n]+)+")
 _UNITS = {
@@ -55,9 +55,13 @@ class Places(Mapping[Path, Place]):
         node = self._nodes[path]
         key = self._key(node)
         line, column, length = self._value(node, key)
-        style = (node.start.style or "") if isinstance(node.start, ScalarEvent) else None
-        raw = node.start.value if style == "" else None
-        return Place(line, column, length, *key, raw, style)
+        if not isinstance(node.start, ScalarEvent):
+            return Place(line, column, length, *key)
+        style = node.start.style or ""
+        return Place(line, column, length, *key, None if style else node.start.value, style)
+
+    def __contains__(self, path: object) -> bool:
+        return path in self._nodes
 
     def __iter__(self) -> Iterator[Path]:
         return iter(self._nodes)
@@ -78,7 +82,7 @@ class Places(Mapping[Path, Place]):
     def _key(self, node: Node) -> tuple[int, int, int]:
         if node.key is None:
             return 0, 0, 0
-        start, end = node.key.start_mark.index, node.key.end_mark.index
+        start, end = span(node.key)
         return (*self._source.position(start), self._source.length(start, end))
 
     def _value(self, node: Node, key: tuple[int, int, int]) -> tuple[int, int, int]:
@@ -92,7 +96,7 @@ class Places(Mapping[Path, Place]):
 
     def _span(self, node: Node) -> tuple[int, int]:
         """The value without its anchor or tag."""
-        start, end = node.start.start_mark.index, node.end.end_mark.index
+        start, end = span(node.start)[0], span(node.end)[1]
         properties = _PROPERTIES.match(self._source.text, start, end)
         return properties.end() if properties else start, end
 

@@ -120,9 +120,7 @@ def open_quote(text: str, start: int) -> Problem:
     mark, end = text[start], value_end(text, start)
     hint = write(text[start:end] + mark)
     message = f"the quote `{mark}` opens here and is not closed on this line"
-    return Problem(
-        start, start + 1, "unclosed-quote", message, hint, repair=((end, end, mark),)
-    )
+    return Problem(start, start + 1, "unclosed-quote", message, hint, repair=((end, end, mark),))
 
 
 def swallows_keys(text: str, start: int, end: int) -> bool:

@@ -21,9 +21,10 @@ STATUS_HEADER = "Juggle-Flow-Status"
 def create_blueprint(service: Service, authenticate: Authenticate) -> Blueprint:
     """The routes of the open API."""
     blueprint = Blueprint("open_api", __name__)
+    blueprint.before_request(_answer_probe)
 
     def trigger(version: str, key: str) -> Response:
-        inbound = _inbound("GET, POST, OPTIONS")
+        inbound = Inbound(request)
         caller = authenticate(request, inbound)
         if not caller.may_call(key):
             raise TokenRejected
@@ -32,7 +33,7 @@ def create_blueprint(service: Service, authenticate: Authenticate) -> Blueprint:
         return errors.answer(answer.error, text) if answer.error else respond(text)
 
     def result(instance_id: str) -> Response:
-        caller = authenticate(request, _inbound("GET, OPTIONS"))
+        caller = authenticate(request, Inbound(request))
         instance = service.result(instance_id)
         if not caller.may_call(instance.flow_key):
             raise InstanceNotFound
@@ -46,11 +47,15 @@ def create_blueprint(service: Service, authenticate: Authenticate) -> Blueprint:
     return blueprint
 
 
-def _inbound(allow: str) -> Inbound:
-    """The request's contents. Flask routes ``HEAD`` like ``GET``, but a probe runs no flow."""
+def _answer_probe() -> Response | None:
+    """``HEAD`` and ``OPTIONS`` run no flow, though Flask routes ``HEAD`` like ``GET``."""
+    if request.method not in ("HEAD", "OPTIONS"):
+        return None
+    methods = request.url_rule.methods if request.url_rule else None
+    allow = ", ".join(sorted((methods or set()) - {"HEAD"}))
     if request.method == "HEAD":
         raise Refusal(405, "HEAD is not served here", allow)
-    return Inbound(request)
+    return Response(status=204, headers={"Allow": allow})
 
 
 def _polled(instance: Instance) -> Response:
@@ -63,5 +68,5 @@ def _polled(instance: Instance) -> Response:
         response = respond(envelope.success(outcome.result or "null"))
     else:
         response = respond(envelope.failure(outcome.error_code, outcome.error_message or ""))
-    response.headers[STATUS_HEADER] = instance.status
+    response.headers[STATUS_HEADER] = instance.status.value
     return response

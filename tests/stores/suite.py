@@ -1,7 +1,8 @@
-"""What every store does. An implementation inherits :class:`StoreSuite` and gives it a ``store``."""
+"""What every store does: an implementation inherits :class:`StoreSuite`."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -126,7 +127,7 @@ class StoreSuite:
         for instance_id in ids:
             store.add(new(instance_id))
         claimed = at_once(lambda _: [i for i in ids if store.claim(i, 2.0)])
-        assert sorted(sum(claimed, [])) == ids
+        assert sorted(itertools.chain(*claimed)) == ids
 
     def test_one_of_many_adders_of_an_id_succeeds(self, store: Store) -> None:
         """Of all who add the same id at once, one succeeds, and it is that one's run."""

@@ -1,4 +1,4 @@
-"""The batcher: who waits gets an answer, or hears Busy for a request that will never be performed."""
+"""The batcher answers all who wait; who hears Busy instead was not served and never will be."""
 
 from __future__ import annotations
 

@@ -46,9 +46,11 @@ class TestSqliteStore(StoreSuite):
 @contextmanager
 def program(name: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
     """A program of ``tests/stores/programs``, killed at the end if it still runs."""
-    command = [sys.executable, "-m", f"tests.stores.programs.{name}", *map(str, arguments)]
+    run_module = ["-m", "gevent.monkey", "--module"] if name == "greenlets" else ["-m"]
+    module = f"tests.stores.programs.{name}"
     with subprocess.Popen(
-        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, *run_module, module, *map(str, arguments)],
+        cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         try:
             yield process
@@ -180,7 +182,7 @@ def test_a_damaged_file_is_busy_and_heals(path: Path, store: SqliteStore) -> Non
 
 
 def test_a_vanished_file_is_busy(path: Path, store: SqliteStore) -> None:
-    """A file that is gone when it is first used is not made anew, empty, behind the caller's back."""
+    """A file that is gone when it is first used is not silently replaced by an empty one."""
     path.unlink()
     with pytest.raises(Busy):
         store.get("a")

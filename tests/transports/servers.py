@@ -21,6 +21,7 @@ class Server:
         self._talk = talk
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self._threads = [threading.Thread(target=self._accept)]
+        self._connections: list[socket.socket] = []
         self.port: int = self._listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.accepted = 0
@@ -36,18 +37,20 @@ class Server:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        with suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
+        for sock in (self._listener, *self._connections):
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         for thread in self._threads:
             thread.join(5)
-            assert not thread.is_alive(), "a server still talks: its connection was not closed"
+            assert not thread.is_alive()
 
     def _accept(self) -> None:
         with suppress(OSError):
             while True:
                 connection, _ = self._listener.accept()
                 self.accepted += 1
+                self._connections.append(connection)
                 self._threads.append(threading.Thread(target=self._serve, args=(connection,)))
                 self._threads[-1].start()
 
@@ -76,15 +79,23 @@ def answer(body: bytes = b"", head: str = "", status: str = "200 OK") -> bytes:
     return f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n{head}\r\n".encode() + body
 
 
-def answering(*answers: bytes) -> Talk:
-    """Sends these answers in turn, then closes; a single one is sent to every request."""
+def answering(data: bytes) -> Talk:
+    """Sends this to every request."""
+
+    def talk(connection: socket.socket) -> None:
+        while read_request(connection):
+            connection.sendall(data)
+
+    return talk
+
+
+def closing_after(*answers: bytes) -> Talk:
+    """Sends these to the first requests, one each, then closes."""
 
     def talk(connection: socket.socket) -> None:
         for data in answers:
-            if read_request(connection):
-                connection.sendall(data)
-        while len(answers) == 1 and read_request(connection):
-            connection.sendall(answers[0])
+            read_request(connection)
+            connection.sendall(data)
 
     return talk
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import socket
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 
 import pytest
 
 from app.transports.network import NetworkTransport
 from tests.transports.requests import failure, request
-from tests.transports.servers import Server, answer, answering, echo, read_request
+from tests.transports.servers import Server, answer, answering, closing_after, echo, read_request
 
 
 def test_a_connection_is_used_again(transport: NetworkTransport) -> None:
@@ -18,7 +18,6 @@ def test_a_connection_is_used_again(transport: NetworkTransport) -> None:
     with Server(echo) as server:
         for _ in range(5):
             transport.send(request(server.url))
-        transport.close()
     assert server.accepted == 1
 
 
@@ -56,7 +55,6 @@ def test_bytes_that_come_late_are_not_the_next_answer(transport: NetworkTranspor
         for _ in range(2):
             assert transport.send(request(server.url)).body == b"x"
             assert is_sent.wait(5)
-        transport.close()
     assert server.accepted == 2
 
 
@@ -100,7 +98,6 @@ def test_an_idempotent_request_is_repeated_once(transport: NetworkTransport) -> 
     with Server(talk) as server:
         for _ in range(2):
             assert transport.send(request(server.url)).body == b"x"
-        transport.close()
     assert talk.seen == [b"GET ", b"GET ", b"GET "]
 
 
@@ -126,7 +123,7 @@ def test_a_post_is_never_repeated(transport: NetworkTransport) -> None:
 
 def test_a_begun_answer_is_never_asked_for_again(transport: NetworkTransport) -> None:
     """Not even a GET: something has happened over there."""
-    with Server(answering(answer(b"x"), b"HTTP/1.1 200")) as server:
+    with Server(closing_after(answer(b"x"), b"HTTP/1.1 200")) as server:
         transport.send(request(server.url))
         error = failure(transport, request(server.url))
     assert "within the answer's headers, after 12 bytes" in error.message
@@ -146,7 +143,6 @@ def test_a_timeout_closes_the_connection(transport: NetworkTransport) -> None:
     with Server(talk) as server:
         assert failure(transport, request(server.url, timeout=0.1)).kind == "timeout"
         assert transport.send(request(server.url)).body == b"x"
-        transport.close()
     assert server.accepted == 2
 
 
@@ -154,18 +150,18 @@ def test_idle_connections_grow_old() -> None:
     """After a while a firewall may have forgotten a connection: a new one is opened."""
     now = [1000.0]
     transport = NetworkTransport(idle_seconds=30, clock=lambda: now[0])
-    with Server(echo) as server:
+    with closing(transport), Server(echo) as server:
         for seconds, accepted in ((29, 1), (31, 1), (0, 2)):
             transport.send(request(server.url))
             assert server.accepted == accepted
             now[0] += seconds
-        transport.close()
 
 
 def test_the_number_of_idle_connections_is_bounded() -> None:
     """The origin that was not used for the longest time loses its connection first."""
     transport = NetworkTransport(max_idle=2)
     with ExitStack() as stack:
+        stack.enter_context(closing(transport))
         first, second, third = (stack.enter_context(Server(echo)) for _ in range(3))
         for server in (first, second, first, third):
             transport.send(request(server.url))
@@ -174,4 +170,3 @@ def test_the_number_of_idle_connections_is_bounded() -> None:
         assert [s.accepted for s in (first, second, third)] == [1, 1, 1]
         transport.send(request(second.url))
         assert second.accepted == 2
-        transport.close()

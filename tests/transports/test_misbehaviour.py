@@ -10,7 +10,7 @@ import time
 import tracemalloc
 import zlib
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 
 import pytest
 
@@ -24,6 +24,7 @@ from tests.transports.servers import (
     answer,
     answering,
     closed_port,
+    closing_after,
     dripping,
     echo,
     hanging,
@@ -43,22 +44,22 @@ CASES: dict[str, tuple[Talk, str, str]] = {
         "the connection was (closed|reset) before an answer came",
     ),
     "closes unanswered": (
-        answering(b"", b""),
+        closing_after(b""),
         "connection",
         "the connection was closed before an answer came",
     ),
     "closes within the headers": (
-        answering(HEAD, b""),
+        closing_after(HEAD),
         "connection",
         "the connection was closed within the answer's headers, after 17 bytes",
     ),
     "truncates": (
-        answering(HEAD + b"Content-Length: 10\r\n\r\nabc", b""),
+        closing_after(HEAD + b"Content-Length: 10\r\n\r\nabc"),
         "connection",
         "the connection was closed within the answer's body, after 3 of 10 bytes",
     ),
     "truncates chunks": (
-        answering(CHUNKED + b"5\r\nabc", b""),
+        closing_after(CHUNKED + b"5\r\nabc"),
         "connection",
         "the connection was closed within the answer's body, after 3 bytes",
     ),
@@ -176,7 +177,6 @@ def test_a_failure_is_named_and_bounded(transport: NetworkTransport, name: str) 
         assert "secret" not in caught.value.message
         assert bad.accepted == 1
         assert transport.send(request(good.url)).status == 200
-        transport.close()
 
 
 def test_a_gzip_bomb_costs_little_memory(transport: NetworkTransport) -> None:
@@ -284,9 +284,8 @@ def test_the_next_address_is_tried() -> None:
             ports = (closed_port(), server.port)
             return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", p)) for p in ports]
 
-        transport = NetworkTransport(resolve=resolve)
-        assert transport.send(request("http://many.example/")).status == 200
-        transport.close()
+        with closing(NetworkTransport(resolve=resolve)) as transport:
+            assert transport.send(request("http://many.example/")).status == 200
 
 
 @pytest.fixture
@@ -307,8 +306,8 @@ def flaky() -> Iterator[Server]:
 
 def test_a_thousand_failures_use_nothing_up(flaky: Server) -> None:
     """After them a transport that may keep few connections still works."""
-    transport = NetworkTransport(max_idle=2)
-    for _ in range(1000):
-        assert failure(transport, request(flaky.url)).kind == "connection"
-    assert transport.send(request(flaky.url)).status == 200
+    with closing(NetworkTransport(max_idle=2)) as transport:
+        for _ in range(1000):
+            assert failure(transport, request(flaky.url)).kind == "connection"
+        assert transport.send(request(flaky.url)).status == 200
     transport.close()

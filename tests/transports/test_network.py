@@ -13,7 +13,7 @@ import pytest
 from app.transport import Response
 from app.transports.network import NetworkTransport
 from tests.transports.requests import failure, request
-from tests.transports.servers import Server, answer, answering, echo
+from tests.transports.servers import Server, answer, answering, closing_after, echo
 
 
 def test_a_request_goes_out_as_it_is_given(transport: NetworkTransport) -> None:
@@ -67,7 +67,7 @@ def test_every_way_to_end_a_body(
     transport: NetworkTransport, data: bytes, status: int, body: bytes
 ) -> None:
     """Length, chunks, closing, no body at all; interim answers are passed over."""
-    with Server(answering(data, b"")) as server:
+    with Server(closing_after(data)) as server:
         response = transport.send(request(server.url))
     assert (response.status, response.body) == (status, body)
 
@@ -160,7 +160,6 @@ def test_many_threads_at_once(transport: NetworkTransport) -> None:
 
     with Server(echo) as server, ThreadPoolExecutor(16) as pool:
         assert all(pool.map(call, range(16)))
-        transport.close()
     assert server.accepted <= 16
 
 

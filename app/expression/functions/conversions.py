@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from typing import Any
 
@@ -21,21 +20,24 @@ from app.expression.runtime.values import (
 )
 
 _WHOLE = re.compile(rf"[+-]?[0-9]{{1,{json_text.MAX_DIGITS}}}")
-_DECIMAL = re.compile(r"[+-]?(?:[0-9]{1,400}(?:\.[0-9]{0,400})?|\.[0-9]{1,400})(?:[eE][+-]?[0-9]{1,4})?")
+_DECIMAL = re.compile(
+    r"[+-]?(?:[0-9]{1,400}(?:\.[0-9]{0,400})?|\.[0-9]{1,400})(?:[eE][+-]?[0-9]{1,4})?"
+)
 
 
 def to_text(evaluation: Evaluation, value: Any) -> str:
     """Write any value: text as it is, everything else as JSON."""
     if value is None or isinstance(value, list | dict):
         return to_json(evaluation, value)
-    return written(evaluation, value)
+    pay_for_digits(evaluation, value)
+    return written(value)
 
 
 def to_integer(evaluation: Evaluation, value: Any) -> int:
     """Cut off a number's fraction, or read the whole number that a text spells."""
     if type(value) in NUMBERS:
         pay_for_digits(evaluation, value)
-        return math.trunc(value)
+        return int(value)
     digits = _spelled(evaluation, "int", value)
     if not _WHOLE.fullmatch(digits):
         raise Fault("int needs a text that spells a whole number")

@@ -39,7 +39,7 @@ def uuid(evaluation: Evaluation) -> str:
 
 def url_encode(evaluation: Evaluation, value: Any) -> str:
     """Encode a scalar for any part of a URL, ``/`` included (RFC 3986)."""
-    text = text_argument(evaluation, "url_encode", written(evaluation, value))
+    text = text_argument(evaluation, "url_encode", written(value))
     evaluation.spend(20 + 4 * len(text))
     encoded = quote(text, safe="")
     check_text_size(len(encoded))

@@ -8,7 +8,7 @@ from app.expression.function import Function, list_argument, text_argument
 from app.expression.limits import MAX_ITEMS
 from app.expression.runtime.evaluation import Evaluation
 from app.expression.runtime.faults import Fault
-from app.expression.runtime.values import check_list_size, check_text_size, written
+from app.expression.runtime.values import check_list_size, check_text_size, pay_for_digits, written
 
 
 def lower(evaluation: Evaluation, text: Any) -> str:
@@ -53,7 +53,8 @@ def join(evaluation: Evaluation, items: Any, separator: Any = "") -> str:
     texts = []
     for item in items:
         evaluation.spend(3)
-        texts.append(written(evaluation, item))
+        pay_for_digits(evaluation, item)
+        texts.append(written(item))
         size += len(texts[-1])
         check_text_size(size)
     evaluation.spend_text(size)

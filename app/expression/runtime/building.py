@@ -25,9 +25,7 @@ def field_name(value: Any) -> str:
     return value
 
 
-def mixed_text(evaluation: Evaluation, *parts: str) -> str:
+def mixed_text(*parts: str) -> str:
     """Literal text and written values, put together."""
-    size = sum(map(len, parts))
-    check_text_size(size)
-    evaluation.spend_text(size)
+    check_text_size(sum(map(len, parts)))
     return "".join(parts)

@@ -33,7 +33,7 @@ def kind(value: Any) -> str:
     return _KINDS.get(type(value), "an object")
 
 
-def written(evaluation: Evaluation, value: Any) -> str:
+def written(value: Any) -> str:
     """A scalar as it stands inside a text: ``true``, ``1.0``, ``abc``.
 
     Raises:
@@ -42,7 +42,6 @@ def written(evaluation: Evaluation, value: Any) -> str:
     if type(value) is str:
         return value
     if type(value) in NUMBERS:
-        pay_for_digits(evaluation, value)
         return repr(value)
     if type(value) is bool:
         return _WORDS[value]
@@ -50,9 +49,9 @@ def written(evaluation: Evaluation, value: Any) -> str:
     raise Fault(f"{kind(value)} cannot be written into a text; {advice}")
 
 
-def pay_for_digits(evaluation: Evaluation, *numbers: float) -> None:
-    """Pay for arithmetic with whole numbers that are longer than a machine word."""
-    for number in numbers:
+def pay_for_digits(evaluation: Evaluation, *values: Any) -> None:
+    """Pay for work with whole numbers that are longer than a machine word."""
+    for number in values:
         if type(number) is int and not -SMALL < number < SMALL:
             evaluation.spend(number.bit_length() // 16)
 

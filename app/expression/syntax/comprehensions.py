@@ -11,9 +11,7 @@ from app.expression.syntax.reads import VARIABLE
 from app.expression.translator import LITERAL_NAMES, Translator
 
 
-def list_comprehension(
-    translator: Translator, node: ast.ListComp | ast.GeneratorExp
-) -> ast.expr:
+def list_comprehension(translator: Translator, node: ast.ListComp | ast.GeneratorExp) -> ast.expr:
     """A list; what ``for`` gives to a function as its only argument is a list too."""
 
     def body() -> ast.expr:

@@ -51,7 +51,9 @@ def object_display(translator: Translator, node: ast.Dict) -> ast.expr:
     for key, value in zip(node.keys, node.values, strict=True):
         if key is None:
             hint = "name each field"
-            return translator.problem(value, "not-allowed", "`**` is not part of the language", hint)
+            return translator.problem(
+                value, "not-allowed", "`**` is not part of the language", hint
+            )
         keys.append(_key(translator, key, seen))
     node.keys = keys
     node.values = [translator.translate(value) for value in node.values]

@@ -53,13 +53,11 @@ def unary(translator: Translator, node: ast.UnaryOp) -> ast.expr:
     if helper is None:
         return translator.refuse(node)
     operand = translator.translate(node.operand)
-    if helper == "negative" and isinstance(operand, ast.Constant) and _is_number(operand.value):
-        return number(translator, node, -operand.value)
+    if helper == "negative" and isinstance(operand, ast.Constant):
+        value = operand.value
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return number(translator, node, -value)
     return translator.call(helper, [operand], node)
-
-
-def _is_number(value: object) -> bool:
-    return type(value) is int or type(value) is float
 
 
 def logical(translator: Translator, node: ast.BoolOp) -> ast.expr:

@@ -85,11 +85,11 @@ def name(translator: Translator, node: ast.Name, steps: Sequence[Step] = ()) -> 
 
 
 def _read(translator: Translator, root: ast.Name, steps: Sequence[Step]) -> Read:
-    source, keys, last = translator.source, [root.id], root
-    for key, last in takewhile(lambda step: isinstance(step.key, str), steps):
-        keys.append(str(key))
-    start, end = source.span(root)[0], source.span(last)[1]
-    return Read(tuple(keys), source.offset + start, end - start, source.path, translator.is_safe)
+    source = translator.source
+    fields = list(takewhile(lambda step: isinstance(step.key, str), steps))
+    path = (root.id, *(str(field.key) for field in fields))
+    start, end = source.span(root)[0], source.span(fields[-1].node if fields else root)[1]
+    return Read(path, source.offset + start, end - start, source.path, translator.is_safe)
 
 
 def _unknown(translator: Translator, node: ast.Name) -> Problem:

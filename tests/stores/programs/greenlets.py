@@ -1,13 +1,9 @@
-"""Hammers the store from 200 greenlets of a patched process; prints the longest stall and losses.
+"""Hammers the store from 200 greenlets; prints the longest stall and how many lives went right.
 
-It prints ``waiting`` when all greenlets are under way, and ``release`` a second later.
+To be run by ``python -m gevent.monkey --module``. It prints ``waiting`` when all greenlets are under way, and ``release`` a second later.
 """
 
 from __future__ import annotations
-
-from gevent import monkey
-
-monkey.patch_all()
 
 import sys
 import threading

@@ -1,0 +1,39 @@
+# make run    serve on 127.0.0.1:9127        make test   the gate: tests, types, lint
+# make bench  measure, as ratios             make fmt    format the code
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUFF := $(BIN)/ruff
+RUFF_CONFIG := --config .ci/ruff.toml --no-cache
+SOURCES := app tests wsgi.py gunicorn.conf.py
+
+.PHONY: run test bench fmt clean
+
+run: $(VENV)/.installed
+	$(BIN)/gunicorn
+
+test: $(VENV)/.installed-test
+	$(RUFF) check $(RUFF_CONFIG) $(SOURCES)
+	$(RUFF) format $(RUFF_CONFIG) --check $(SOURCES)
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+bench: $(VENV)/.installed-test
+	$(BIN)/python -m tests.bench
+
+fmt: $(VENV)/.installed-test
+	$(RUFF) check $(RUFF_CONFIG) --fix $(SOURCES)
+	$(RUFF) format $(RUFF_CONFIG) $(SOURCES)
+
+clean:
+	rm -rf $(VENV) build *.egg-info
+
+$(VENV)/.installed: setup.cfg pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Siteswap needs Python 3.11 or newer; write: make PYTHON=python3.11 …")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test]'
+	touch $@
