@@ -6,7 +6,6 @@ import logging
 import os
 import random
 import secrets
-import threading
 import time
 import uuid
 from datetime import UTC, date, datetime
@@ -22,6 +21,7 @@ from app.engine.scope import Tools
 from app.executors.threads import ThreadsExecutor
 from app.instance import new_id
 from app.offload import native_offload
+from app.runtime import Siteswap
 from app.service import Service
 from app.settings import Settings
 from app.spec.checks import Surroundings
@@ -32,50 +32,12 @@ from app.tokens import TokenRegistry
 from app.transports.local import LocalTransport
 from app.transports.network import NetworkTransport
 from app.transports.routing import RoutingTransport
-from app.watch import Watcher
 from app.web import errors, example, health, open_api
 from app.web.auth import authenticator
 
 QUEUE_SIZE = 1_000
 """Accepted async runs that may wait in one worker; beyond that callers are told to come back."""
 OFFLOAD_THREADS = 4
-DRAIN_SECONDS = 25.0
-"""How long a stopping worker finishes accepted runs: less than gunicorn's graceful timeout."""
-
-
-class Siteswap:
-    """The running parts of one process, as ``app.extensions["siteswap"]``.
-
-    Making the application starts nothing; ``start`` reads flows and tokens and begins to watch them.
-    """
-
-    def __init__(
-        self, settings: Settings, catalog: Catalog, tokens: TokenRegistry, service: Service
-    ) -> None:
-        self.settings = settings
-        self.catalog = catalog
-        self.tokens = tokens
-        self.service = service
-        self.log = logging.getLogger("siteswap")
-        self._watcher = Watcher([catalog.refresh, tokens.refresh], self.log)
-        self._lock = threading.Lock()
-        self._started = False
-
-    def start(self) -> None:
-        """Read everything and begin to watch; later calls do nothing."""
-        if self._started:
-            return
-        with self._lock:
-            if not self._started:
-                self.tokens.load()
-                self.catalog.refresh()
-                self._watcher.start()
-                self._started = True
-
-    def close(self) -> None:
-        """Finish what was accepted, as far as time allows, and let go of everything."""
-        self._watcher.close()
-        self.service.close(DRAIN_SECONDS)
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -110,7 +72,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         new_id=partial(new_id, token_bytes=secrets.token_bytes),
         log=log,
     )
-    siteswap = Siteswap(settings, catalog, tokens, service)
+    siteswap = Siteswap(settings, catalog, tokens, service, log)
 
     app.before_request(siteswap.start)
     app.register_blueprint(open_api.create_blueprint(service, authenticator(tokens, time.time)))

@@ -1,7 +1,7 @@
 """Every flow version, compiled, and always the last good one.
 
-``refresh`` compares the folder with what was read before and loads only what changed. Readers see one
-immutable snapshot or the next, so a request never waits and never meets half a change.
+``refresh`` compares the folder with what was read before and loads only what changed. Readers see
+one immutable snapshot or the next, so a request never waits and never meets half a change.
 """
 
 from __future__ import annotations

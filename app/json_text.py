@@ -1,8 +1,8 @@
 """Strict JSON text: what is read can always be written back, as UTF-8, by any JSON reader.
 
 Python's decoder accepts more than RFC 8259 does: ``NaN``, numbers that become infinite, duplicate
-keys, lone surrogates (``"\\ud800"``, which no UTF-8 text can hold) and nesting until the stack ends.
-Each of these crashes something later, so each is refused here, with a sentence.
+keys, lone surrogates (``"\\ud800"``, which no UTF-8 text can hold) and nesting until the stack
+ends. Each of these crashes something later, so each is refused here, with a sentence.
 """
 
 from __future__ import annotations

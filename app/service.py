@@ -96,7 +96,7 @@ class Service:
             data = self.interpreter.run(program, inputs, request, instance_id, trace)
         except SiteswapError as error:
             return Triggered(instance_id, Status.ABORT, error=error)
-        except Exception:
+        except Exception:  # noqa: BLE001 - a bug is logged once and withheld
             self._log.exception("a bug met %s", instance_id)
             return Triggered(instance_id, Status.ABORT, error=FlowFailed(BUG))
         return Triggered(instance_id, Status.FINISH, data)
@@ -104,7 +104,7 @@ class Service:
     def submit(
         self, program: Program, inputs: dict[str, Any], request: dict[str, Any]
     ) -> Triggered:
-        """Accept a run: when this returns, the instance is committed and has a place in the queue."""
+        """Accept a run: once this returns, the instance is committed and has its place."""
         flow = program.flow
         instance = Instance(
             id=self._new_id("async"),
@@ -133,13 +133,11 @@ class Service:
         try:
             program = self.catalog.get(instance.flow_key, instance.flow_version)
             payload = loads(instance.payload or "{}")
-            data = self.interpreter.run(
-                program, payload["inputs"], payload["request"], instance.id
-            )
+            data = self.interpreter.run(program, payload["inputs"], payload["request"], instance.id)
             return Outcome(Status.FINISH, result=dumps(data))
         except SiteswapError as error:
             return _aborted(error)
-        except Exception:
+        except Exception:  # noqa: BLE001 - a bug is logged once and withheld
             self._log.exception("a bug met %s", instance.id)
             return _aborted(FlowFailed(BUG))
 
@@ -151,7 +149,9 @@ class Service:
                 self._sleep(0.1 * 2**attempt)
             else:
                 return
-        self._log.error("the store would not take the outcome of %s: %s", instance.id, outcome.status)
+        self._log.error(
+            "the store would not take the outcome of %s: %s", instance.id, outcome.status
+        )
 
     def result(self, instance_id: str) -> Instance:
         """An accepted instance as it stands now.

@@ -1,4 +1,4 @@
-"""The Step contract: what a verb is. Each verb is one file in ``steps/`` and one line in its registry.
+"""The Step contract: what a verb is. A verb is one file in ``steps/``, one line in its registry.
 
 A verb is a frozen dataclass derived from :class:`Step` and a marshmallow schema derived from
 :class:`StepSchema`. The dataclass says which templates it holds, which blocks it contains and what
@@ -141,7 +141,9 @@ class RetrySchema(StrictSchema):
 
     @post_load
     def _make(self, data: dict[str, Any], **_: Any) -> RetryPolicy:
-        return RetryPolicy(**{**data, "on": frozenset(data["on"]), "backoff": float(data["backoff"])})
+        return RetryPolicy(
+            **{**data, "on": frozenset(data["on"]), "backoff": float(data["backoff"])}
+        )
 
 
 class Retry(fields.Nested):
@@ -169,13 +171,12 @@ class Block(fields.Field[tuple[Step, ...]]):
         steps: list[Step] = []
         errors: dict[int, Any] = {}
         for index, raw in enumerate(value):
-            try:
-                steps.append(load_step(raw))
-            except ValidationError as error:
-                errors[index] = error.messages
-                steps.extend(step for step in [error.valid_data] if isinstance(step, Step))
+            step, mistakes = load_step(raw)
+            steps.append(step)
+            if mistakes:
+                errors[index] = mistakes
         if errors:
-            raise ValidationError(errors, valid_data=tuple(steps))
+            raise ValidationError(errors, valid_data=steps)
         return tuple(steps)
 
 

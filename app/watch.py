@@ -36,7 +36,7 @@ class Watcher:
             for look in self._looks:
                 try:
                     look()
-                except Exception:
+                except Exception:  # noqa: BLE001 - a look that fails must not end the looking
                     self._log.exception("looking for changes failed; the next look comes")
 
     def close(self) -> None:

@@ -10,7 +10,7 @@ from app.cli.flow import flow_group
 from app.cli.token import token_group
 
 if TYPE_CHECKING:
-    from app import Siteswap
+    from app.runtime import Siteswap
     from app.tokens import TokenRegistry
 
 

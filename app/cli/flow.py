@@ -24,7 +24,7 @@ from app.spec.inputs import coerce
 from app.spec.loader import KEY, load_flow
 
 if TYPE_CHECKING:
-    from app import Siteswap
+    from app.runtime import Siteswap
 
 
 def flow_group(siteswap: Siteswap) -> click.Group:
@@ -50,7 +50,9 @@ def flow_group(siteswap: Siteswap) -> click.Group:
     @click.argument("key")
     @click.argument("version", required=False)
     @click.option("-i", "--input", "pairs", multiple=True, metavar="NAME=VALUE", help="An input.")
-    @click.option("--json", "file", type=click.File("rb"), help="Inputs as a JSON object; - is stdin.")
+    @click.option(
+        "--json", "file", type=click.File("rb"), help="Inputs as a JSON object; - reads stdin."
+    )
     @click.option("--trace", "traced", is_flag=True, help="Show each step, on standard error.")
     def run(key: str, version: str | None, pairs: tuple[str, ...], file: Any, traced: bool) -> None:
         given = {**_json_inputs(file), **_pairs(pairs)}

@@ -115,9 +115,9 @@ def named(action: Action, label: str) -> Action:
     """The action, whose failures know the step they happened in; no step begins too late."""
 
     def step(run: Run) -> Any:
+        if run.tools.monotonic() >= run.deadline:
+            raise DeadlinePassed(step=label)
         try:
-            if run.tools.monotonic() >= run.deadline:
-                raise DeadlinePassed
             return action(run)
         except ExpressionError as error:
             failure = StepError("expression", error.message)

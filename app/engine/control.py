@@ -7,7 +7,7 @@ from typing import Any
 from app.transport import Response
 
 
-class Signal(Exception):  # noqa: N818 - a signal is not an error
+class Signal(Exception):
     """Ends or redirects a run on purpose; ``on_error`` never sees it."""
 
 
@@ -31,10 +31,10 @@ class FailSignal(Signal):
 class DeadlinePassed(Signal):
     """Time is up: for the step that has a ``timeout``, or for the whole flow."""
 
-    def __init__(self, detail: str = "") -> None:
+    def __init__(self, detail: str = "", step: str | None = None) -> None:
         super().__init__(detail)
         self.detail = detail
-        self.step: str | None = None
+        self.step = step
 
 
 class StepError(Exception):

@@ -80,7 +80,7 @@ class ThreadsExecutor:
     def _run(self, instance_id: str) -> None:
         try:
             self._execute(instance_id)
-        except Exception:
+        except Exception:  # noqa: BLE001 - nobody above hears of it, and the thread must live on
             _log.exception("the execution of %s ended in a bug", instance_id)
         finally:
             self.cancel()

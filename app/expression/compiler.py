@@ -26,12 +26,14 @@ class Compiled:
     """An expression or a template as one function. Safe to share between threads.
 
     ``evaluate`` raises only :class:`app.expression.ExpressionError`. A ``constant`` holds no
-    expression and gives the same value each time, which nobody may change.
+    expression and gives the same value each time, which nobody may change. ``source`` is the text
+    that was compiled, empty when it was a list or an object.
     """
 
     evaluate: Callable[[Scope], Any]
     reads: tuple[Read, ...] = ()
     constant: bool = False
+    source: str = ""
 
 
 @lru_cache(_KEPT)
@@ -43,7 +45,7 @@ def compile_expression(source: str) -> Compiled:
     """
     builder = Builder()
     body = builder.expression(scan_whole(source))
-    return _compiled(builder, body, constant=isinstance(body, ast.Constant))
+    return _compiled(builder, body, source, constant=isinstance(body, ast.Constant))
 
 
 def compile_template(value: Any) -> Compiled:
@@ -53,17 +55,21 @@ def compile_template(value: Any) -> Compiled:
         ExpressionSyntaxError: an expression is not in the language; all problems of the value.
     """
     if not _holds_marks(value):
-        return Compiled(lambda _: value, constant=True)
+        return Compiled(lambda _: value, constant=True, source=_source(value))
     return _compile_text(value) if isinstance(value, str) else _compile_value(value)
 
 
 def _compile_value(value: Any) -> Compiled:
     builder = Builder()
     body = builder.value(value)
-    return _compiled(builder, body, constant=not builder.sources)
+    return _compiled(builder, body, _source(value), constant=not builder.sources)
 
 
 _compile_text = lru_cache(_KEPT)(_compile_value)
+
+
+def _source(value: Any) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _holds_marks(value: Any) -> bool:
@@ -74,12 +80,12 @@ def _holds_marks(value: Any) -> bool:
     return isinstance(value, list) and any(map(_holds_marks, value))
 
 
-def _compiled(builder: Builder, body: ast.expr, *, constant: bool) -> Compiled:
+def _compiled(builder: Builder, body: ast.expr, source: str, *, constant: bool) -> Compiled:
     if builder.problems:
         raise ExpressionSyntaxError(builder.problems)
     wrap = _metered if builder.is_metered else _plain
     evaluate = wrap(function(body), tuple(builder.sources))
-    return Compiled(evaluate, tuple(builder.reads), constant)
+    return Compiled(evaluate, tuple(builder.reads), constant, source)
 
 
 def _plain(function: Function, sources: Sequence[Source]) -> Callable[[Scope], Any]:

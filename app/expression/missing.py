@@ -28,12 +28,12 @@ def missing_field(target: Any, key: Any) -> str:
     if isinstance(target, Mapping):
         sentence = f"the object has no field{named}" if named else "the object has no such field"
         return _not_in_object(target, key, sentence)
-    if isinstance(target, list | str) and not isinstance(key, str):
+    if isinstance(target, (list, str)) and not isinstance(key, str):
         what = "list" if isinstance(target, list) else "text"
         return f"the index is out of range: the {what} has a length of {len(target)}"
     if target is None:
         return f"there is no field{named}, because what it is read from is null"
-    advice = "; write `len(…)`" if key in _COUNTS and isinstance(target, list | str) else ""
+    advice = "; write `len(…)`" if key in _COUNTS and isinstance(target, (list, str)) else ""
     return f"{kind(target)} has no field{named}{advice}"
 
 

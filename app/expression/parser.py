@@ -33,7 +33,8 @@ def _whole(source: Source, code: str, message: str, hint: str | None = None) -> 
 
 
 def _syntax_problem(source: Source, error: SyntaxError) -> Problem:
-    start = min(max((error.offset or 1) - 1, 0), len(source.text))
+    # Python gives offset 0 for a text that ends too early.
+    start = min(error.offset - 1 if error.offset else len(source.text), len(source.text))
     token = TOKEN.match(source.text, start)
     shown = token[0] if token else ""
     hint = None

@@ -26,7 +26,8 @@ def _word(written: str, right: str) -> Trap:
     return Trap("not-allowed", message, f"write `{right}` instead of `{written}`")
 
 
-_FUNCTION = "there are no new functions: write `[x.id for x in list]`"
+_FUNCTION = "write `[x.id for x in list]` to change a list"
+_ARROW = "write `>=` to compare, `[x.id for x in list]` to change a list"
 _BITS = "there is no arithmetic on bits"
 
 SIGNS: Mapping[str, Trap] = {
@@ -44,7 +45,7 @@ SIGNS: Mapping[str, Trap] = {
     "!==": _instead("!==", "!="),
     "<>": _instead("<>", "!="),
     "=<": _instead("=<", "<="),
-    "=>": Trap("wrong-operator", "`=>` is not an operator here", f"write `>=`; {_FUNCTION}"),
+    "=>": Trap("wrong-operator", "`=>` is not an operator here", _ARROW),
     ":=": Trap("not-allowed", "a value cannot be named inside an expression", "use a `set` step"),
     "?": Trap(
         "wrong-operator",

@@ -212,7 +212,11 @@ class _Checker:
         if read.path[0] == "vars" or len(read.path) < 3 or not fields or read.path[2] in fields:
             return None
         near = did_you_mean(read.path[2], fields)
-        hint = f"write `{near}`" if near else f"it has {', '.join(fields)}; perhaps `body.{read.path[2]}`"
+        hint = (
+            f"write `{near}`"
+            if near
+            else f"it has {', '.join(fields)}; perhaps `body.{read.path[2]}`"
+        )
         message = f"the result of `{read.path[1]}` has no field `{read.path[2]}`"
         return ("unknown-field", message, hint), False
 
@@ -265,9 +269,7 @@ def _definitions(step: Step) -> Iterator[Name]:
     yield from (("vars", name) for name in step.defines())
 
 
-def _field_read(
-    root: str, name: str | None
-) -> tuple[tuple[str, str, str | None], bool] | None:
+def _field_read(root: str, name: str | None) -> tuple[tuple[str, str, str | None], bool] | None:
     fields = FIXED_FIELDS.get(root)
     if fields is None or name is None or name in fields:
         return None

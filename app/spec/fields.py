@@ -1,7 +1,7 @@
 """The marshmallow fields that flow files are made of, and the mistakes they report.
 
-A field raises :class:`marshmallow.ValidationError` whose messages are :class:`Problem` objects: they
-carry a code, a hint and the place inside the scalar, which the loader turns into line and column.
+A field raises :class:`marshmallow.ValidationError` whose messages are :class:`Problem` objects:
+they carry a code, a hint and the place in the scalar, which the loader turns into line and column.
 """
 
 from __future__ import annotations
@@ -100,7 +100,9 @@ class Flag(fields.Field[bool]):
         if isinstance(value, bool):
             return value
         raise mistake(
-            "wrong-type", f"expected true or false, got {describe(value)}", "write `true` or `false`"
+            "wrong-type",
+            f"expected true or false, got {describe(value)}",
+            "write `true` or `false`",
         )
 
 
@@ -112,7 +114,11 @@ class Whole(fields.Field[int]):
         self.low, self.high = low, high
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
-        if isinstance(value, int) and not isinstance(value, bool) and self.low <= value <= self.high:
+        if (
+            isinstance(value, int)
+            and not isinstance(value, bool)
+            and self.low <= value <= self.high
+        ):
             return value
         wanted = f"a whole number from {self.low} to {self.high}"
         raise mistake("wrong-type", f"expected {wanted}, got {describe(value)}")

@@ -1,8 +1,8 @@
 """Types at the door: what a caller sent becomes what a flow declared, or a sentence says why not.
 
-A *reader* takes a JSON value, or text as it stands in a query string or form, and returns the typed
-value; it raises ``ValueError`` with the reason. Inside a flow every value is a JSON value: dates and
-times are ISO 8601 text. An *output check* is stricter: a flow decides its types itself.
+A *reader* takes a JSON value, or text as it stands in a query string or form, and returns the
+typed value; it raises ``ValueError`` with the reason. Inside a flow every value is a JSON value:
+dates and times are ISO 8601 text. An *output check* is stricter: a flow decides its types itself.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ _INTEGER = re.compile(r"[+-]?\d{1,19}")
 _NUMBER = re.compile(r"[+-]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:[eE][+-]?\d{1,3})?")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _DATETIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}.{0,24}")
+_LOST_PLUS = re.compile(r"(?<=:\d\d) (?=\d\d:?\d\d$)|(?<=\.\d{3}) (?=\d\d:?\d\d$)")
+"""A ``+`` that was not percent-encoded in a query string arrives as a space."""
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -127,8 +129,7 @@ def read_datetime(value: Any) -> str:
     """``2026-11-23T20:07:40Z``, in any offset or none, as ISO 8601 text."""
     if isinstance(value, str) and _DATETIME.fullmatch(text := value.strip()):
         try:
-            # A "+" in a query string that was not percent-encoded arrives as a space.
-            moment = datetime.fromisoformat(re.sub(r" (?=\d{2}:?\d{2}$)", "+", text[11:]).join((text[:11], "")))
+            moment = datetime.fromisoformat(_LOST_PLUS.sub("+", text))
         except ValueError:
             pass
         else:

@@ -86,9 +86,9 @@ def _flow(named: tuple[str, str], document: Document, findings: list[Finding]) -
         reports = _problems(error.messages, ())
         findings += [_finding(document, path, Severity.ERROR, found) for path, found in reports]
         data = error.valid_data if isinstance(error.valid_data, dict) else {}
-        if not isinstance(data.get("steps"), tuple):
+        if "steps" not in data:
             return None
-    return Flow(key=named[0], version=named[1], **data)
+    return Flow(key=named[0], version=named[1], **{**data, "steps": tuple(data["steps"])})
 
 
 _SCHEMA = FlowSchema()
@@ -131,8 +131,20 @@ def _finding(document: Document, path: Path, severity: Severity, found: Problem)
 
 
 _AT_KEY = frozenset(
-    "unknown-key unknown-verb two-verbs two-bodies bad-name reserved-name unknown-output "
-    "unused-input unsafe-retry useless-key misplaced-limit required-default".split()
+    [
+        "unknown-key",
+        "unknown-verb",
+        "two-verbs",
+        "two-bodies",
+        "bad-name",
+        "reserved-name",
+        "unknown-output",
+        "unused-input",
+        "unsafe-retry",
+        "useless-key",
+        "misplaced-limit",
+        "required-default",
+    ]
 )
 """Findings that are about a key rather than its value."""
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-import re._constants as sre
-import re._parser as sre_parser
+import re._constants as sre  # type: ignore[import-not-found]  # the only way to see inside
+import re._parser as sre_parser  # type: ignore[import-not-found]  # a regular expression
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -259,7 +259,7 @@ class Inputs(fields.Dict):
 
     def _deserialize(self, value: Any, *args: Any, **options: Any) -> Any:
         _refuse_names(value, "input", RESERVED_INPUTS)
-        return super()._deserialize(value, *args, **options)
+        return super()._deserialize(value, *args, **options)  # type: ignore[no-untyped-call]
 
 
 class Outputs(fields.Dict):
@@ -270,13 +270,15 @@ class Outputs(fields.Dict):
 
     def _deserialize(self, value: Any, *args: Any, **options: Any) -> Any:
         _refuse_names(value, "output", ())
-        return super()._deserialize(value, *args, **options)
+        return super()._deserialize(value, *args, **options)  # type: ignore[no-untyped-call]
 
 
 def _refuse_names(value: Any, what: str, reserved: tuple[str, ...]) -> None:
     if not isinstance(value, dict):
         raise mistake(
-            "wrong-type", f"expected `name: type` lines, got {describe(value)}", "write `age: integer`"
+            "wrong-type",
+            f"expected `name: type` lines, got {describe(value)}",
+            "write `age: integer`",
         )
     errors: dict[str, Any] = {}
     for name in value:
@@ -285,7 +287,9 @@ def _refuse_names(value: Any, what: str, reserved: tuple[str, ...]) -> None:
             errors[name] = mistake("reserved-name", message, "choose another name").messages
         elif not is_name(name):
             hint = "a name is a letter, then letters, digits or `_`, at most 64"
-            errors[name] = mistake("bad-name", f"`{name}` is not a name for an {what}", hint).messages
+            errors[name] = mistake(
+                "bad-name", f"`{name}` is not a name for an {what}", hint
+            ).messages
     if errors:
         raise ValidationError(errors)
 

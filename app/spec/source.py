@@ -6,7 +6,7 @@ run reports all mistakes of a file. Places always refer to the text as it was gi
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -40,15 +40,15 @@ class Source:
 
     def repaired(self, edits: Iterable[Edit]) -> Source:
         """This text with the edits made. Edits do not overlap."""
-        result = Source(self.text)
-        result._starts = self._line_starts()
-        inserted = self._inserted
-        for start, end, new in sorted(edits, reverse=True):
-            grown = len(new) - (end - start)
-            result.text = result.text[:start] + new + result.text[end:]
-            inserted = [offset if offset < end else offset + grown for offset in inserted]
-            inserted += range(end, end + grown)
-        result._inserted = inserted
+        pieces, inserted, after, grown = [], list[int](), 0, 0
+        for start, end, new in sorted(edits):
+            inserted += (offset + grown for offset in self._inserted_in(after, end))
+            pieces += self.text[after:start], new
+            inserted += range(end + grown, start + grown + len(new))
+            after, grown = end, grown + len(new) - (end - start)
+        inserted += (offset + grown for offset in self._inserted_in(after, len(self.text)))
+        result = Source("".join([*pieces, self.text[after:]]))
+        result._inserted, result._starts = inserted, self._line_starts()
         return result
 
     def position(self, offset: int) -> tuple[int, int]:
@@ -73,7 +73,10 @@ class Source:
         )
 
     def _given(self, offset: int) -> int:
-        return offset - sum(inserted < offset for inserted in self._inserted)
+        return offset - bisect_left(self._inserted, offset)
+
+    def _inserted_in(self, start: int, end: int) -> list[int]:
+        return self._inserted[bisect_left(self._inserted, start) : bisect_left(self._inserted, end)]
 
     def _line_starts(self) -> list[int]:
         if not self._starts:

@@ -16,9 +16,10 @@ from yaml.events import DocumentEndEvent, Event, ScalarEvent, StreamEndEvent
 from app.spec.diagnostics import Finding, Path, Severity
 from app.spec.source import Problem, ProblemError, Source
 from app.spec.yaml_builder import MAX_NODES, Builder
-from app.spec.yaml_lines import Trouble, line_at, span
+from app.spec.yaml_lines import Trouble, span, value_end
 from app.spec.yaml_places import Place, Places
 from app.spec.yaml_syntax import explain
+from app.spec.yaml_traps import directive_at
 
 __all__ = ["MAX_BYTES", "Document", "Path", "Place", "YamlError", "load"]
 
@@ -86,12 +87,18 @@ def load(text: str | bytes, *, parser: Parser = _FASTEST) -> Document:
             places = Places(source, builder.nodes)
             return Document(builder.data, places, _findings(source, builder, repaired))
         finding, spent = source.finding(problem), spent + builder.count
-        is_new = all(finding.line != each.line for each in repaired)
+        is_new = not any(_same_mistake(finding, each) for each in repaired)
         repaired += [finding] if is_new else []
         in_bounds = len(repaired) <= MAX_REPAIRS and spent < MAX_NODES
         if not (problem.repair and is_new and in_bounds):
             raise YamlError(_findings(source, builder, repaired))
         source = source.repaired(problem.repair)
+
+
+def _same_mistake(finding: Finding, earlier: Finding) -> bool:
+    """Whether a mistake may be a consequence of an earlier one: on its line, and not its like."""
+    is_next = finding.code == earlier.code and finding.column > earlier.column
+    return finding.line == earlier.line and not is_next
 
 
 def _findings(source: Source, builder: Builder, repaired: Sequence[Finding]) -> list[Finding]:
@@ -102,7 +109,7 @@ def _findings(source: Source, builder: Builder, repaired: Sequence[Finding]) -> 
 def _build(builder: Builder, text: str, parser: Parser) -> Problem | None:
     """Build the document; the problem behind which that could not go on."""
     if directive := _DIRECTIVE.match(text):
-        return _at_line(text, directive.end() - 1, "yaml-directive", "a line begins with `%`")
+        return directive_at(text, directive.end() - 1)
     loader = parser(text)
     try:
         return _feed(builder, text, loader.get_event)
@@ -133,13 +140,10 @@ def _rest(text: str, end: DocumentEndEvent) -> Problem | None:
     start = match.end() if match else len(text)
     if start == len(text):
         return None
+    code, message = "after-document", "this does not belong to the value above"
     if end.explicit or text.startswith("---", start):
-        return _at_line(text, start, "second-document", "a second document begins here")
-    return _at_line(text, start, "after-document", "this does not belong to the value above")
-
-
-def _at_line(text: str, start: int, code: str, message: str) -> Problem:
-    return Problem(start, line_at(text, start).value_end, code, message, "delete it")
+        code, message = "second-document", "a second document begins here, and a file holds one"
+    return Problem(start, value_end(text, start), code, message, "delete it")
 
 
 def _trouble(builder: Builder, text: str, error: yaml.MarkedYAMLError) -> Trouble:

@@ -156,6 +156,8 @@ class Builder:
             self._anchors[frame.start.anchor] = (frame.log_index, len(self._log))
 
     def _alias(self, event: AliasEvent) -> None:
+        if self._frames and self._frames[-1].wants_key:
+            raise _limit(event, "non-string-key", f"`*{event.anchor}` cannot stand for a key")
         if event.anchor not in self._anchors:
             raise self._checks.undefined_alias(event, self._anchors, in_flow=self.in_flow)
         span = self._anchors[event.anchor]
@@ -185,7 +187,8 @@ class Builder:
         if not is_ordinary and not self._checks.key(event, in_flow=self.in_flow):
             return None
         if key in frame.container:
-            self._checks.duplicate_key(event, self._first(key, frame))
+            in_list = len(self._frames) > 1 and type(self._frames[-2].container) is list
+            self._checks.duplicate_key(event, self._first(key, frame), in_list=in_list)
             return None
         return key
 

@@ -13,7 +13,7 @@ from app.spec.source import Edit, Problem, ProblemError
 from app.spec.yaml_layout import WIDE_SPACES, glued
 from app.spec.yaml_lines import flow_value_end, line_at, span, value_end
 from app.spec.yaml_scalars import meant, resolve
-from app.spec.yaml_traps import in_quotes, negation, open_quote, swallows_keys, template
+from app.spec.yaml_traps import in_quotes, negation, open_quote, reserved, swallows_keys, template
 
 _COMMENT = re.compile(r"[ \t]+(#[^\n]*)")
 _QUOTED = re.compile(r"(?<!\w)(?:'[^']*'|\"[^\"]*\")")
@@ -43,12 +43,15 @@ class Checks:
             self._glued_key(event, in_flow=in_flow)
         return True
 
-    def duplicate_key(self, event: ScalarEvent, first: Event | None) -> None:
+    def duplicate_key(self, event: ScalarEvent, first: Event | None, *, in_list: bool) -> None:
         """A key that its mapping holds already."""
         line = self._text.count("\n", 0, span(first)[0]) + 1 if first else 0
         where = f", first on line {line}" if first else ""
         message = f"the key `{event.value}` stands twice in one mapping{where}"
-        self._report(problem_at(event, "duplicate-key", message, "delete one of the two"))
+        hint = "delete one of the two"
+        if in_list:
+            hint += ", or begin a new list item with `- `"
+        self._report(problem_at(event, "duplicate-key", message, hint))
 
     def collection_as_key(self, event: CollectionStartEvent, parent: CollectionStartEvent) -> None:
         """A key that is itself a mapping or a list, as in an unquoted ``{{ x }}``."""
@@ -154,10 +157,12 @@ class Checks:
     def _cut_by_comment(self, event: ScalarEvent) -> None:
         (start, end), value = span(event), event.value
         comment = _COMMENT.match(self._text, end)
-        if comment is None or not _is_open(value, comment[1]):
+        closing = _closing(value)
+        if comment is None or closing is None or closing not in comment[1]:
             return
         message = "` #` begins a comment, which cuts this value off"
-        mark, to = (comment.start(1), comment.start(1) + 1), comment.end()
+        mark = (comment.start(1), comment.start(1) + 1)
+        to = value_end(self._text, self._text.index(closing, mark[0]) + 1)
         raise ProblemError(in_quotes(self._text, start, to, "comment-in-value", message, mark))
 
     def _template_in_text(self, event: ScalarEvent) -> None:
@@ -177,8 +182,7 @@ class Checks:
 
     def _anchor_alone(self, event: ScalarEvent) -> None:
         start, end = span(event)
-        message = "a value that is not in quotes cannot begin with `&`: it begins a YAML anchor"
-        raise ProblemError(in_quotes(self._text, start, end, "reserved-character", message))
+        raise ProblemError(reserved(self._text, start, end))
 
 
 def problem_at(
@@ -206,12 +210,12 @@ def _is_text(plain: str) -> bool:
         return False
 
 
-def _is_open(value: str, comment: str) -> bool:
-    """Whether ``value`` ends within a ``${…}``, or within a quote that the comment closes."""
+def _closing(value: str) -> str | None:
+    """The character that closes the ``${…}`` or the quote within which ``value`` ends."""
     if "${" in value and value.count("{") > value.count("}"):
-        return "}" in comment
-    opened = _OPEN_QUOTE.search(_QUOTED.sub("", value))
-    return opened is not None and opened[0] in comment
+        return "}"
+    quote = _OPEN_QUOTE.search(_QUOTED.sub("", value))
+    return quote[0] if quote else None
 
 
 def _is_negation(text: str, start: int) -> bool:

@@ -39,10 +39,10 @@ def stray_dash(trouble: Trouble) -> Problem | None:
     line, at = trouble.line, trouble.at
     if not line.has_key:
         return None
-    key, item = trouble.text[line.content : line.value].strip(), trouble.text[at + 2 : line.end]
-    hint = f"write `- {item.strip()}` on the next line, indented, or put the value in quotes"
-    message = f"a list cannot begin on the line of its key `{key}`"
-    return Problem(at, at + 1, "list-after-key", message, hint if len(item) < 99 else None)
+    item = write(trouble.text[at : line.end].rstrip())
+    hint = f"{item} on the next line, indented, or put the value in quotes" if item else None
+    message = f"a list cannot begin on the line of its key `{_key(trouble.text, line)}`"
+    return Problem(at, at + 1, "list-after-key", message, hint)
 
 
 def value_above(trouble: Trouble) -> Problem | None:
@@ -59,7 +59,7 @@ def _too_deep(trouble: Trouble, above: Line) -> Problem:
     line = trouble.line
     number, key = _number(trouble.text, above), _key(trouble.text, above)
     message = f"indented deeper than `{key}` of line {number}, which has a value on its own line"
-    hint = f"indent it with {above.content_indent} spaces, like line {number}"
+    hint = f"indent it with {_spaces(above.content_indent)}, like line {number}"
     return Problem(line.content, line.value_end, "wrong-indentation", message, hint)
 
 
@@ -112,21 +112,35 @@ def _missing_colon(text: str, line: Line) -> Problem:
     content, end = text[line.content : line.value_end], line.value_end
     is_key = re.fullmatch(r"[\w$.-]+", content) is not None
     message = "a line that is neither `key: value` nor `- item`"
-    hint = write(f"{content}:") if is_key else "end the key with `: `"
+    text_hint = "end the key with `:`, or indent the line to continue the text above"
+    hint = write(f"{content}:") if is_key else text_hint
     repair = ((end, end, ":"),) if is_key else ()
     return Problem(line.content, end, "missing-colon", message, hint, repair=repair)
 
 
 def misplaced_line(trouble: Trouble) -> Problem | None:
     """A line that fits none of the blocks above it."""
-    text, line, at = trouble.text, trouble.line, trouble.at
-    if text[line.content : at].strip():
+    text, line = trouble.text, trouble.line
+    if text[line.content : trouble.at].strip():
         return None
-    if trouble.char in (":", "}", "]", ","):
-        message = f"nothing before this `{trouble.char}` belongs to it"
-        return Problem(at, at + 1, "unexpected-character", message, "delete it")
+    above = line_at(text, trouble.last_start)
+    is_quoted = trouble.last_style in ("'", '"') and trouble.is_above(trouble.last_start)
+    if is_quoted and above.content_indent < line.indent:
+        return _too_deep(trouble, above)
     is_item = _DASH.match(text, line.first) is not None
-    return _dash_and_keys(trouble, is_item=is_item) or _between(trouble)
+    return (
+        glued(text, line.first, line.value_end)
+        or _dash_and_keys(trouble, is_item=is_item)
+        or _between(trouble, is_item=is_item)
+    )
+
+
+def stray_character(trouble: Trouble) -> Problem | None:
+    """A bracket that closes nothing, or a ``:`` without a key."""
+    if trouble.char not in (":", "}", "]", ","):
+        return None
+    message = f"nothing before this `{trouble.char}` belongs to it"
+    return Problem(trouble.at, trouble.at + 1, "unexpected-character", message, "delete it")
 
 
 def _dash_and_keys(trouble: Trouble, *, is_item: bool) -> Problem | None:
@@ -141,35 +155,40 @@ def _dash_and_keys(trouble: Trouble, *, is_item: bool) -> Problem | None:
     else:
         message = f"a key where line {number} began a list"
         hint = (
-            f"indent it with {wanted + 2} spaces to continue the item above, or begin it with `- `"
+            f"indent it with {_spaces(wanted + 2)} to continue the item above, or write `- ` first"
         )
     return Problem(trouble.at, line.value_end, "missing-dash", message, hint)
 
 
-def _between(trouble: Trouble) -> Problem:
+def _between(trouble: Trouble, *, is_item: bool) -> Problem:
     line = trouble.line
     places = sorted(
-        _columns_above(trouble.text, line), key=lambda place: abs(place[0] - line.indent)
+        _columns_above(trouble.text, line, is_item=is_item),
+        key=lambda place: abs(place[0] - line.indent),
     )
-    columns = " or ".join(f"{indent} spaces (like line {number})" for indent, number in places[:2])
-    message = f"indented with {line.indent} spaces, which fits no line above"
+    columns = " or ".join(f"{_spaces(column)} (like line {row})" for column, row in places[:2])
+    message = f"indented with {_spaces(line.indent)}, which fits no line above"
     hint = f"indent it with {columns}" if places else None
     return Problem(line.first, line.value_end, "wrong-indentation", message, hint)
 
 
-def _columns_above(text: str, line: Line) -> Iterator[tuple[int, int]]:
-    """The columns at which the blocks around a line began, with the line of each."""
+def _columns_above(text: str, line: Line, *, is_item: bool) -> Iterator[tuple[int, int]]:
+    """The columns at which the blocks around a line began, with the number of each line."""
     end, number, lowest = line.start, _number(text, line), line.end
     while end > 0 and lowest > 0:
         above = line_at(text, end - 1)
         end, number = above.start, number - 1
         if above.first < above.value_end and above.indent < lowest:
             lowest = above.indent
-            yield from ((column, number) for column in {above.indent, above.content_indent})
+            yield (above.indent if is_item else above.content_indent), number
 
 
 def _number(text: str, line: Line) -> int:
     return text.count("\n", 0, line.start) + 1
+
+
+def _spaces(count: int) -> str:
+    return "1 space" if count == 1 else f"{count or 'no'} spaces"
 
 
 def _key(text: str, line: Line) -> str:

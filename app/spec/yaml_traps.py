@@ -21,9 +21,10 @@ from app.spec.yaml_lines import (
     write,
 )
 
-_NAMES = {
-    "*": "a YAML alias", "&": "a YAML anchor", "!": "a YAML tag", "%": "a YAML directive",
-    "|": "a text block", ">": "a text block", "?": "a YAML key", "@": "nothing", "`": "nothing",
+_MEANING = {
+    "*": "begins a YAML alias", "&": "begins a YAML anchor", "%": "begins a YAML directive",
+    "|": "begins a text block", ">": "begins a text block", "?": "begins a YAML key",
+    "@": "means nothing in YAML", "`": "means nothing in YAML",
 }  # fmt: skip
 _KEY_LINE = re.compile(r"[ ]*(?:- +)*[\w.$-]+:(?:[ \n]|$)")
 
@@ -80,15 +81,34 @@ def bad_first_character(trouble: Trouble) -> Problem | None:
     if text[start : start + 1] == "%" and text[start - 1 : start] == "{":
         start -= 1
     char = text[start : start + 1]
-    if char not in _NAMES and char != "{":
+    if char != "{" and char not in _MEANING:
         return None
     end = flow_value_end(text, start) if trouble.in_flow and char != "{" else value_end(text, start)
-    message = "`{% … %}` means nothing here" if char == "{" else _begins(char)
+    return reserved(text, start, end)
+
+
+def reserved(text: str, start: int, end: int) -> Problem:
+    """The advice for a value that begins with a character YAML keeps for itself."""
+    char = text[start]
+    message = f"`{char}` at the beginning of a value {_MEANING[char]}"
+    if char == "{":
+        message = "`{% … %}` means nothing here"
     return in_quotes(text, start, end, "reserved-character", message, (start, start + 1))
 
 
-def _begins(char: str) -> str:
-    return f"a value that is not in quotes cannot begin with `{char}`: it begins {_NAMES[char]}"
+def directive(trouble: Trouble) -> Problem | None:
+    """``%x: 1`` at the beginning of a line."""
+    text, start = trouble.text, trouble.opened
+    if not text.startswith("%", start) or line_at(text, start).start != start:
+        return None
+    return directive_at(text, start)
+
+
+def directive_at(text: str, start: int) -> Problem:
+    """The advice for a line that begins with ``%``."""
+    message = "`%` at the beginning of a line begins a YAML directive, and none is allowed"
+    hint = "delete the line, or put its key in quotes"
+    return Problem(start, value_end(text, start), "yaml-directive", message, hint)
 
 
 def leading_tag(trouble: Trouble) -> Problem | None:
@@ -110,9 +130,10 @@ def negation(text: str, start: int, end: int) -> Problem:
 
 def unclosed_quote(trouble: Trouble) -> Problem | None:
     """``name: "x`` at the line where the quote opened, wherever the parser noticed."""
-    start = trouble.opened if trouble.last_style is None else trouble.last_start
-    start = trouble.opened if trouble.text[trouble.opened] in "\"'" else start
-    return open_quote(trouble.text, start)
+    for start in (trouble.opened, trouble.last_start):
+        if trouble.text[start : start + 1] in ("'", '"'):
+            return open_quote(trouble.text, start)
+    return None
 
 
 def open_quote(text: str, start: int) -> Problem:
@@ -120,7 +141,15 @@ def open_quote(text: str, start: int) -> Problem:
     mark, end = text[start], value_end(text, start)
     hint = write(text[start:end] + mark)
     message = f"the quote `{mark}` opens here and is not closed on this line"
-    return Problem(start, start + 1, "unclosed-quote", message, hint, repair=((end, end, mark),))
+    repair = ((end, end, mark),) if _ends_with_line(text, start) else ()
+    return Problem(start, start + 1, "unclosed-quote", message, hint, repair=repair)
+
+
+def _ends_with_line(text: str, start: int) -> bool:
+    """Whether the line below is a new entry, so the value at ``start`` can only end on its line."""
+    line = line_at(text, start)
+    below = line_at(text, min(line.end + 1, len(text)))
+    return below.first == below.end or below.indent <= line.content_indent
 
 
 def swallows_keys(text: str, start: int, end: int) -> bool:
@@ -163,7 +192,8 @@ def broken_flow(trouble: Trouble) -> Problem | None:
     text, at, opened = trouble.text, trouble.at, trouble.opened
     bracket, close = text[opened], {"{": "}", "[": "]"}.get(text[opened], "")
     if trouble.char in ("}", "]"):
-        message = f"the `{bracket}` of line {text.count(chr(10), 0, opened) + 1} ends with this"
+        number = text.count("\n", 0, opened) + 1
+        message = f"the `{bracket}` of line {number} is closed by `{trouble.char}`"
         return Problem(at, at + 1, "mismatched-bracket", message, f"write `{close}`")
     if trouble.is_above(opened) and trouble.char in (":", ""):
         return _unclosed_bracket(text, opened, bracket, close)
@@ -174,9 +204,8 @@ def _unclosed_bracket(text: str, opened: int, bracket: str, close: str) -> Probl
     end = value_end(text, opened)
     message = f"the bracket `{bracket}` opens here and is not closed"
     hint = write(text[opened:end] + close)
-    return Problem(
-        opened, opened + 1, "unclosed-bracket", message, hint, repair=((end, end, close),)
-    )
+    repair = ((end, end, close),) if _ends_with_line(text, opened) else ()
+    return Problem(opened, opened + 1, "unclosed-bracket", message, hint, repair=repair)
 
 
 def _missing_comma(trouble: Trouble) -> Problem:
@@ -204,7 +233,7 @@ def no_content(trouble: Trouble) -> Problem | None:
     if trouble.in_flow or trouble.char not in (",", "]", "}"):
         message, hint = "a value is missing before this", "delete it, or write the value"
         return Problem(trouble.at, trouble.at + 1, "missing-value", message, hint)
-    message = f"a value that is not in quotes cannot begin with `{trouble.char}`"
+    message = f"a value that begins with `{trouble.char}` must be in quotes"
     end = value_end(trouble.text, trouble.at)
     return in_quotes(trouble.text, trouble.at, end, "reserved-character", message)
 

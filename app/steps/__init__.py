@@ -50,19 +50,14 @@ class Broken(Step):
         return iter(self.names)
 
 
-def load_step(raw: Any) -> Step:
-    """Read one step.
-
-    Raises:
-        ValidationError: every mistake in it; ``valid_data`` is a :class:`Broken` in its place.
-    """
+def load_step(raw: Any) -> tuple[Step, Any]:
+    """One step and no mistakes; or a :class:`Broken` in its place and marshmallow's messages."""
     try:
         verb = _verb_of(raw)
-        return VERBS[verb](**_schema(verb).load(raw))
+        return VERBS[verb](**_schema(verb).load(raw)), None
     except ValidationError as error:
         ids, names = _named_in(raw)
-        stand_in = Broken(ids=frozenset(ids), names=frozenset(names))
-        raise ValidationError(error.messages, valid_data=stand_in) from None
+        return Broken(ids=frozenset(ids), names=frozenset(names)), error.messages
 
 
 @cache
@@ -74,7 +69,7 @@ def _verb_of(raw: Any) -> str:
     if not isinstance(raw, dict):
         hint = "write a verb and its value, like `set: {name: value}`"
         raise mistake("wrong-type", f"expected a step, got {describe(raw)}", hint)
-    found = [key for key in raw if key in VERBS]
+    found: list[str] = [key for key in raw if key in VERBS]
     if len(found) == 1:
         return found[0]
     if found:

@@ -15,7 +15,13 @@ from marshmallow import ValidationError, fields, validates_schema
 
 from app.engine.control import DeadlinePassed, StepError
 from app.engine.scope import Run, Scope
-from app.expression import Compiled, ExpressionSyntaxError, Problem, compile_template, split_template
+from app.expression import (
+    Compiled,
+    ExpressionSyntaxError,
+    Problem,
+    compile_template,
+    split_template,
+)
 from app.json_text import dumps
 from app.spec.fields import Flag, ObjectTemplate, Template, describe, mistake, problem
 from app.spec.model import Flow
@@ -240,12 +246,12 @@ class Http(Step):
 
 def _pairs(values: dict[str, Any]) -> list[tuple[str, str]]:
     """Parameters of a query or form: a list repeats its name, ``null`` is left out."""
-    pairs = []
-    for name, value in values.items():
-        for item in value if isinstance(value, list) else [value]:
-            if item is not None:
-                pairs.append((name, text(item)))
-    return pairs
+    return [
+        (name, text(item))
+        for name, value in values.items()
+        for item in (value if isinstance(value, list) else [value])
+        if item is not None
+    ]
 
 
 def send(run: Run, request: Request) -> Response:

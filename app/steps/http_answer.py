@@ -112,7 +112,7 @@ def _phrase(status: int) -> str:
 
 
 def _expected(expect: frozenset[int]) -> str:
-    words = []
+    words: list[str] = []
     for hundred in range(1, 6):
         group = range(hundred * 100, hundred * 100 + 100)
         found = sorted(expect.intersection(group))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -34,7 +34,11 @@ class Return(Step):
         for name in self.outputs.names:
             if name not in flow.outputs:
                 near = did_you_mean(name, flow.outputs)
-                hint = f"write `{near}` instead" if near else f"declare it: `outputs: {{{name}: string}}`"
+                hint = (
+                    f"write `{near}` instead"
+                    if near
+                    else f"declare it: `outputs: {{{name}: string}}`"
+                )
                 yield (
                     ("return", name),
                     problem("unknown-output", f"`{name}` is not an output of this flow", hint),

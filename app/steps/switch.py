@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -79,7 +79,8 @@ class Switch(Step):
 
     def build(self, builder: Builder) -> Action:
         cases = [
-            (case.when.evaluate if case.when else _always, builder.block(case.steps)) for case in self.cases
+            (case.when.evaluate if case.when else _always, builder.block(case.steps))
+            for case in self.cases
         ]
 
         def choose(run: Run) -> None:

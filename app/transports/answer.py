@@ -16,6 +16,9 @@ MAX_HEAD_BYTES = 64 * 1024
 
 MAX_HEADERS = 100
 
+_CODING_OVERHEAD = 64 * 1024
+"""By how much an encoded body may be larger than the bound on the decoded one."""
+
 _FIRST_FINAL_STATUS = 200
 _SWITCHING_PROTOCOLS = 101
 _NOT_MODIFIED = 304
@@ -38,9 +41,10 @@ class Answer(HTTPResponseParser):
         self._in_head = True
         self._status = 0
         self._headers: dict[str, str] = {}
-        self._coding = ""
+        self._coding = "identity"
         self._inflater: Inflater | None = None
         self._encoded_size = 0
+        self._max_encoded = max_bytes
         self._body = bytearray()
 
     @property
@@ -136,18 +140,20 @@ class Answer(HTTPResponseParser):
             raise TransportError("response", f"there are more than {MAX_HEADERS} headers")
         headers = self._headers
         for name, value in self._fields:
-            name = name.lower()
+            name, value = name.lower(), value.rstrip(" \t")
             headers[name] = f"{headers[name]}, {value}" if name in headers else value
-        self._coding = headers.get("content-encoding", "").lower()
-        if int(headers.get("content-length", 0)) > self._max_bytes and not self._is_bodyless:
+        self._coding = headers.get("content-encoding", "identity").lower()
+        if self._coding != "identity":
+            self._max_encoded += _CODING_OVERHEAD
+        if int(headers.get("content-length", 0)) > self._max_encoded and not self._is_bodyless:
             raise self._too_large()
 
     def _on_body(self, data: bytes | bytearray) -> None:
         self._encoded_size += len(data)
-        if self._coding not in ("", "identity"):
+        if self._coding != "identity":
             data = self._decode(data)
         self._body += data
-        if len(self._body) > self._max_bytes or self._encoded_size > self._max_bytes:
+        if len(self._body) > self._max_bytes or self._encoded_size > self._max_encoded:
             raise self._too_large()
 
     def _decode(self, data: bytes | bytearray) -> bytes | bytearray:

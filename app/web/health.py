@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
+from app import envelope
 from app.catalog import Catalog, Entry
 from app.json_text import dumps
 from app.spec.diagnostics import Severity
-from app import envelope
 from app.web.errors import respond
 
 
@@ -21,7 +21,9 @@ def create_blueprint(catalog: Catalog) -> Blueprint:
         broken = [_broken(entry) for entry in entries if entry.is_broken]
         status = "degraded" if broken else "up"
         served = sum(entry.program is not None for entry in entries)
-        return respond(envelope.success(dumps({"status": status, "flows": served, "broken": broken})))
+        return respond(
+            envelope.success(dumps({"status": status, "flows": served, "broken": broken}))
+        )
 
     return blueprint
 

@@ -16,7 +16,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from app.errors import InputProblem, InputsInvalid
 from app.json_text import JsonError, dumps, loads
 from app.web.errors import Refusal
-from app.web.worker import RefusalError
+from app.web.refusal import RefusalError
 
 MAX_FIELDS = 1_000
 """Parameters of one query string or form."""
@@ -120,7 +120,9 @@ class Inbound:
     def _raw(self) -> bytes:
         coding = self._request.headers.get("Content-Encoding", "identity").strip().lower()
         if coding not in ("", "identity"):
-            raise Refusal(415, f"a body with Content-Encoding {coding[:40]} is not read; send it plain")
+            raise Refusal(
+                415, f"a body with Content-Encoding {coding[:40]} is not read; send it plain"
+            )
         try:
             return self._request.get_data(cache=True)
         except RefusalError as error:

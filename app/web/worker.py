@@ -5,8 +5,9 @@ of a request and the time between two requests are one limit, a body may stall f
 that always has the next request ready is served before all others, refusals are HTML, and query
 strings and raw header lines, where tokens may stand, are logged. HTTP/1.x is all this one speaks.
 
-gunicorn's master imports this module before anything is monkey-patched: it imports nothing else of
-the application.
+gunicorn's master imports this module, and with it the whole package, before anything is
+monkey-patched. So no module of the package takes a name such as ``sleep`` or ``Lock`` out of its
+module at import: it would keep the blocking one.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
+from types import FrameType
 from typing import Any
 
 import gevent
@@ -25,6 +28,8 @@ from gunicorn.http.message import Request
 from gunicorn.http.parser import Parser
 from gunicorn.util import close
 from gunicorn.workers.ggevent import GeventWorker
+
+from app.web.refusal import RefusalError
 
 HEAD_SECONDS = 10.0
 """For a whole request head, from its first byte; on a new connection, from its start."""
@@ -69,18 +74,6 @@ REFUSALS: dict[type[Exception], tuple[int, str]] = {
 
 The messages are ours, because gunicorn's own repeat what the client sent.
 """
-
-
-class RefusalError(ValueError):
-    """A request that cannot be read to its end.
-
-    It is a ``ValueError`` because werkzeug makes its own 400 of one that comes out of a body.
-    """
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
 
 
 class Inbound:
@@ -145,6 +138,24 @@ class BodyReader:
 class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn is not typed
     """Serves each connection in a greenlet of its own."""
 
+    _end: float | None = None
+
+    def seconds_left(self) -> float:
+        """How long this worker may still take to go down before gunicorn's master kills it."""
+        end = self._end or time.monotonic() + self.cfg.graceful_timeout
+        return max(0.0, end - time.monotonic())
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Go down gracefully (SIGTERM)."""
+        # A second less than the master waits, which counts from before the signal.
+        self._end = time.monotonic() + self.cfg.graceful_timeout - 1
+        super().handle_exit(sig, frame)
+
+    def handle_quit(self, sig: int, frame: FrameType | None) -> None:
+        """Go down at once (SIGINT, SIGQUIT)."""
+        self._end = time.monotonic() + PARTING_SECONDS
+        super().handle_quit(sig, frame)
+
     def handle(self, listener: socket.socket, client: socket.socket, addr: Any) -> None:
         """Serve one connection until one side closes it."""
         inbound = Inbound(client)
@@ -155,7 +166,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn is not typed
                 self.handle_request(listener.getsockname(), request, client, addr)
         except StopIteration:
             pass
-        except (ConnectionError, TimeoutError, errors.NoMoreData) as error:
+        except (ConnectionError, TimeoutError, ssl.SSLError, errors.NoMoreData) as error:
             self.log.debug("A client went away: %s", type(error).__name__)
             inbound.has_ended = True
         except Exception as error:  # noqa: BLE001  (gunicorn's entry point: nothing passes it)
@@ -186,8 +197,9 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn is not typed
             inbound.expect(BODY_SECONDS, body=True)
             request.body.reader = BodyReader(request.body.reader)
             yield request
-            # A client whose next request is here already would never wait, and never yield.
-            gevent.sleep(0)
+            # A client whose next request is here already would never wait, and starve the others.
+            # A timer, because sleep(0) comes back before the other sockets are looked at.
+            gevent.sleep(1e-9)
             if not _skip_body(parser, inbound) or not self._await_next(parser, inbound):
                 return
 
@@ -224,7 +236,7 @@ def refusal(status: int, message: str) -> bytes:
     head = (
         f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n"
         "Connection: close\r\n"
-        "Content-Type: application/json\r\n"
+        "Content-Type: application/json; charset=utf-8\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
     )
     return head.encode("ascii") + body

@@ -50,7 +50,10 @@ def program(name: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
     module = f"tests.stores.programs.{name}"
     with subprocess.Popen(
         [sys.executable, *run_module, module, *map(str, arguments)],
-        cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     ) as process:
         try:
             yield process

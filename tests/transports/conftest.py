@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,12 +11,12 @@ from app.transports.network import NetworkTransport
 @pytest.fixture
 def transport() -> Iterator[NetworkTransport]:
     """A network transport; that it leaves no socket open is checked after each test."""
-    before = _open_files()
+    before = _open_sockets()
     transport = NetworkTransport()
     yield transport
     transport.close()
-    assert _open_files() <= before
+    assert _open_sockets() == before
 
 
-def _open_files() -> int:
-    return len(os.listdir("/proc/self/fd"))
+def _open_sockets() -> int:
+    return sum(path.is_socket() for path in Path("/proc/self/fd").iterdir())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import socket
 import threading
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -126,10 +127,7 @@ def test_large_bodies_both_ways(transport: NetworkTransport) -> None:
 def test_an_early_answer_to_a_large_body(transport: NetworkTransport) -> None:
     """A server that answers and goes before it has read everything is understood."""
 
-    def refuse(connection: object) -> None:
-        import socket
-
-        assert isinstance(connection, socket.socket)
+    def refuse(connection: socket.socket) -> None:
         connection.recv(1000)
         connection.sendall(answer(b"no", "Connection: close\r\n", "413 Too Large"))
         connection.shutdown(socket.SHUT_WR)

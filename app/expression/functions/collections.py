@@ -17,7 +17,7 @@ from app.expression.runtime.values import check_list_size, kind
 
 def length(_: Evaluation, value: Any) -> int:
     """Count characters, items or fields."""
-    if not isinstance(value, str | list | dict):
+    if not isinstance(value, (str, list, dict)):
         raise Fault(f"len needs text, a list or an object, not {kind(value)}")
     return len(value)
 

@@ -27,7 +27,7 @@ _DECIMAL = re.compile(
 
 def to_text(evaluation: Evaluation, value: Any) -> str:
     """Write any value: text as it is, everything else as JSON."""
-    if value is None or isinstance(value, list | dict):
+    if value is None or isinstance(value, (list, dict)):
         return to_json(evaluation, value)
     pay_for_digits(evaluation, value)
     return written(value)

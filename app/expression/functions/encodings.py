@@ -47,9 +47,9 @@ def url_encode(evaluation: Evaluation, value: Any) -> str:
 
 
 def _bytes(evaluation: Evaluation, function: str, text: Any) -> bytes:
-    text = text_argument(evaluation, function, text)
-    evaluation.spend(20 + len(text) // 8)
-    return str(text).encode()
+    checked = text_argument(evaluation, function, text)
+    evaluation.spend(20 + len(checked) // 8)
+    return checked.encode()
 
 
 ENCODING_FUNCTIONS = (

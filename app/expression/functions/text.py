@@ -36,10 +36,10 @@ def trim(evaluation: Evaluation, text: Any) -> str:
 
 def split(evaluation: Evaluation, text: Any, separator: Any = None) -> list[str]:
     """The parts between separators, or between white space."""
-    text = text_argument(evaluation, "split", text)
+    whole = text_argument(evaluation, "split", text)
     if separator is not None and not text_argument(evaluation, "split", separator):
         raise Fault("split needs a separator that is not empty")
-    pieces = text.split(separator, MAX_ITEMS)
+    pieces = whole.split(separator, MAX_ITEMS)
     check_list_size(len(pieces))
     evaluation.spend(len(pieces))
     return pieces
@@ -47,41 +47,43 @@ def split(evaluation: Evaluation, text: Any, separator: Any = None) -> list[str]
 
 def join(evaluation: Evaluation, items: Any, separator: Any = "") -> str:
     """The items written as text, with the separator between them."""
-    separator = text_argument(evaluation, "join", separator)
-    items = list_argument(evaluation, "join", items)
-    size = len(separator) * max(len(items) - 1, 0)
+    between = text_argument(evaluation, "join", separator)
+    found = list_argument(evaluation, "join", items)
+    size = len(between) * max(len(found) - 1, 0)
     texts = []
-    for item in items:
+    for item in found:
         evaluation.spend(3)
         pay_for_digits(evaluation, item)
         texts.append(written(item))
         size += len(texts[-1])
         check_text_size(size)
     evaluation.spend_text(size)
-    return str(separator).join(texts)
+    return between.join(texts)
 
 
 def replace(evaluation: Evaluation, text: Any, old: Any, new: Any) -> str:
     """Every ``old`` becomes ``new``."""
-    text, old, new = (text_argument(evaluation, "replace", value) for value in (text, old, new))
-    if not old:
+    whole = text_argument(evaluation, "replace", text)
+    before = text_argument(evaluation, "replace", old)
+    after = text_argument(evaluation, "replace", new)
+    if not before:
         raise Fault("replace needs a text to look for that is not empty")
-    count = text.count(old)
-    check_text_size(len(text) + count * (len(new) - len(old)))
+    count = whole.count(before)
+    check_text_size(len(whole) + count * (len(after) - len(before)))
     evaluation.spend(count)
-    return text.replace(old, new)
+    return whole.replace(before, after)
 
 
 def startswith(evaluation: Evaluation, text: Any, start: Any) -> bool:
     """Whether the text begins so."""
-    text = text_argument(evaluation, "startswith", text)
-    return text.startswith(text_argument(evaluation, "startswith", start))
+    whole = text_argument(evaluation, "startswith", text)
+    return whole.startswith(text_argument(evaluation, "startswith", start))
 
 
 def endswith(evaluation: Evaluation, text: Any, end: Any) -> bool:
     """Whether the text ends so."""
-    text = text_argument(evaluation, "endswith", text)
-    return text.endswith(text_argument(evaluation, "endswith", end))
+    whole = text_argument(evaluation, "endswith", text)
+    return whole.endswith(text_argument(evaluation, "endswith", end))
 
 
 TEXT_FUNCTIONS = (

@@ -53,9 +53,9 @@ def multiply(evaluation: Evaluation, left: Any, right: Any) -> Any:
     """``left * right`` of numbers; a text or a list times a whole number repeats it."""
     if type(left) in NUMBERS and type(right) in NUMBERS:
         return checked_number(evaluation, left * right)
-    if type(right) is int and isinstance(left, str | list):
+    if type(right) is int and isinstance(left, (str, list)):
         return _repeated(evaluation, left, right)
-    if type(left) is int and isinstance(right, str | list):
+    if type(left) is int and isinstance(right, (str, list)):
         return _repeated(evaluation, right, left)
     _check_numbers("*", left, right)
     return None

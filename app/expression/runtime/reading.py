@@ -29,7 +29,7 @@ def item(target: Any, key: Any) -> Any:
 
 def part(evaluation: Evaluation, target: Any, start: Any, stop: Any, step: Any) -> Any:
     """``target[start:stop:step]`` of a list or a text."""
-    if not isinstance(target, list | str):
+    if not isinstance(target, (list, str)):
         raise Fault(f"only a list or a text has slices, not {kind(target)}")
     for bound in (start, stop, step):
         if bound is not None and type(bound) is not int:

@@ -31,7 +31,7 @@ def _own_size(evaluation: Evaluation, node: Any) -> int:
     """Characters of a scalar, or of the brackets, commas and names of a container."""
     if isinstance(node, str):
         return len(node) + 2
-    if isinstance(node, list | dict):
+    if isinstance(node, (list, dict)):
         evaluation.spend(len(node))
         return 2 + len(node) + (sum(map(len, node)) if isinstance(node, dict) else 0)
     return node.bit_length() // 4 + 1 if isinstance(node, int) else 3

@@ -18,7 +18,7 @@ SMALL = 2**64
 
 _KINDS = {
     NoneType: "null",
-    bool: "true or false",
+    bool: "a boolean",
     int: "a number",
     float: "a number",
     str: "text",

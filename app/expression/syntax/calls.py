@@ -54,12 +54,15 @@ def _check_arguments(translator: Translator, node: ast.Call, name: str) -> None:
         message = f"the arguments of {name} have no names"
         translator.problem(node, "bad-arguments", message, f"write `{signature}`")
     elif not least <= len(node.args) <= (len(node.args) if most is None else most):
-        message = f"{name} does not take {_count(len(node.args))}"
+        message = f"{name} takes {_count(least, most)}, not {len(node.args)}"
         translator.problem(node, "bad-arguments", message, f"write `{signature}`")
 
 
-def _count(arguments: int) -> str:
-    return "no arguments" if not arguments else f"{arguments} argument{'s' * (arguments > 1)}"
+def _count(least: int, most: int | None) -> str:
+    if most is None:
+        return f"at least {least} argument{'s' * (least != 1)}"
+    number = str(most) if least == most else f"{least} or {most}"
+    return f"{number} argument{'s' * (most != 1)}"
 
 
 def _unknown(translator: Translator, node: ast.Call, function: ast.Name) -> ast.expr:

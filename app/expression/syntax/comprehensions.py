@@ -61,6 +61,7 @@ def _generator(translator: Translator, generator: ast.comprehension) -> None:
 
 def _target(translator: Translator, target: ast.expr) -> ast.expr:
     if not isinstance(target, ast.Name):
+        translator.names |= {node.id for node in ast.walk(target) if isinstance(node, ast.Name)}
         message = "one variable stands behind `for`"
         return translator.problem(target, "not-allowed", message, "write `x[0]`, `x[1]` for parts")
     if target.id in LITERAL_NAMES:

@@ -7,6 +7,7 @@ subscripts, the fastest read Python has; ``explain.py`` finds out afterwards wha
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Sequence
 from itertools import takewhile
 
@@ -22,6 +23,8 @@ from app.expression.traps import NAMES
 
 VARIABLE = "v_{}"
 """The Python name of a variable: never that of an argument or a helper."""
+
+_DASHED_FIELD = re.compile(r"\.(\w+(?:-\w+)+)\Z")
 
 
 def path(translator: Translator, node: ast.Attribute | ast.Subscript) -> ast.expr:
@@ -103,9 +106,9 @@ def _unknown(translator: Translator, node: ast.Name) -> Problem:
 
 def _unknown_hint(translator: Translator, node: ast.Name) -> str:
     word, source = node.id, translator.source
-    start, _ = source.span(node)
-    if start > 1 and source.text[start - 1] == "-" and source.text[start - 2].isalnum():
-        return f'write `["…-{word}"]` for a field with a dash in its name'
+    dashed = _DASHED_FIELD.search(source.text, 0, source.span(node)[1])
+    if dashed:
+        return f'write `["{dashed[1]}"]` instead of `{dashed[0]}`'
     near = NAMES.get(word) or closest(word, (*translator.names, *ROOTS, *LITERAL_NAMES))
     if near:
         return f"write `{near}`"

@@ -1,0 +1,89 @@
+"""The direction of imports: the house's plan, kept by a test."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+APP = ROOT / "app"
+
+ALLOWED = {
+    "app": {"*"},
+    "runtime": {"catalog", "service", "settings", "tokens", "watch"},
+    "cli": {"runtime", "catalog", "engine", "envelope", "errors", "json_text", "service", "spec", "step",
+            "steps", "tokens", "token_file"},
+    "web": {"catalog", "envelope", "errors", "instance", "json_text", "service", "spec", "tokens",
+            "transport", "transports"},
+    "envelope": {"json_text", "service"},
+    "service": {"catalog", "engine", "errors", "executor", "instance", "json_text", "spec", "store"},
+    "catalog": {"engine", "errors", "spec"},
+    "engine": {"errors", "expression", "json_text", "spec", "step", "transport"},
+    "steps": {"engine", "expression", "json_text", "spec", "step", "transport"},
+    "step": {"engine", "expression", "spec", "steps"},
+    "spec": {"errors", "expression", "json_text", "step", "steps"},
+    "expression": {"json_text"},
+    "transports": {"transport"},
+    "stores": {"errors", "instance", "offload", "store"},
+    "executors": {"errors", "executor"},
+    "store": {"errors", "instance"},
+    "executor": {"errors"},
+    "tokens": {"errors", "token_file"},
+    "token_file": {"errors", "spec"},
+    "settings": {"errors", "token_file", "tokens"},
+}  # fmt: skip
+"""Part → the parts it may import; a part that is not listed imports none."""
+
+LIBRARIES = {
+    "flask": {"app", "cli", "web"},
+    "click": {"cli"},
+    "werkzeug": {"web"},
+    "gunicorn": {"web"},
+    "gevent": {"offload", "transports", "web"},
+    "geventhttpclient": {"transports"},
+    "sqlite3": {"stores"},
+    "marshmallow": {"spec", "step", "steps", "token_file"},
+    "yaml": {"spec", "token_file"},
+}
+"""Library → the parts that may import it."""
+
+
+def part_of(file: Path) -> str:
+    """``spec`` for ``app/spec/yaml.py``, ``service`` for ``app/service.py``."""
+    relative = file.relative_to(APP)
+    return (
+        relative.parts[0].removesuffix(".py")
+        if relative.name != "__init__.py" or len(relative.parts) > 1
+        else "app"
+    )
+
+
+def imports_of(file: Path) -> set[str]:
+    """Every module a file names in an import, also inside functions."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+            if node.module == "app":
+                found.update(f"app.{alias.name}" for alias in node.names)
+    return found
+
+
+@pytest.mark.parametrize(
+    "file", sorted(APP.rglob("*.py")), ids=lambda file: str(file.relative_to(APP))
+)
+def test_imports_point_one_way(file: Path) -> None:
+    """A part imports only what the plan allows, and a library only where it belongs."""
+    part = part_of(file)
+    allowed = ALLOWED.get(part, set())
+    for module in imports_of(file):
+        top, _, rest = module.partition(".")
+        if top in LIBRARIES:
+            assert part in LIBRARIES[top], f"{part} imports {module}"
+        if top == "app" and rest and "*" not in allowed:
+            target = rest.partition(".")[0]
+            assert target == part or target in allowed, f"{part} imports {module}"

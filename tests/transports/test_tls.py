@@ -1,0 +1,207 @@
+"""TLS: certificates are checked, and time is bounded there too."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+
+import pytest
+
+from app.transports.network import NetworkTransport, trusted_context
+from tests.transports.requests import failure, request
+from tests.transports.servers import Server, Talk, answer, closing_after, echo, hanging
+
+UNTIL_CLOSE = b"HTTP/1.1 200 OK\r\n\r\n"
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A self-signed certificate for 127.0.0.1 and its key, in one file."""
+    if shutil.which("openssl") is None:
+        pytest.skip("install openssl to run this test")
+    path = tmp_path_factory.mktemp("tls") / "certificate.pem"
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
+            *(
+                "-nodes",
+                "-days",
+                "2",
+                "-subj",
+                "/CN=test",
+                "-addext",
+                "subjectAltName=IP:127.0.0.1",
+            ),
+            *("-keyout", str(path), "-out", str(path.with_suffix(".crt"))),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    path.write_text(path.read_text() + path.with_suffix(".crt").read_text())
+    return path
+
+
+@pytest.fixture
+def transport(certificate: Path) -> Iterator[NetworkTransport]:
+    """A transport that trusts the certificate."""
+    transport = NetworkTransport(tls=lambda: ssl.create_default_context(cafile=certificate))
+    with closing(transport):
+        yield transport
+
+
+def under_tls(certificate: Path, talk: Callable[[ssl.SSLSocket], None]) -> Talk:
+    """The same conversation, after a handshake."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+
+    def serve(connection: socket.socket) -> None:
+        with context.wrap_socket(connection, server_side=True) as secured:
+            talk(secured)
+
+    return serve
+
+
+def secure(server: Server) -> str:
+    """The server's address as an https url."""
+    return server.url.replace("http:", "https:")
+
+
+def test_requests_over_tls(transport: NetworkTransport, certificate: Path) -> None:
+    """Large bodies go both ways, and the connection is used again."""
+    body = bytes(range(256)) * 2000
+    with Server(under_tls(certificate, echo)) as server:
+        for _ in range(3):
+            wanted = request(f"{secure(server)}/a", "POST", body)
+            assert transport.send(wanted).body.endswith(body)
+        transport.close()
+    assert server.accepted == 1
+
+
+def test_an_unknown_certificate_is_refused(certificate: Path) -> None:
+    """By default only known authorities are trusted; nothing of the request is sent."""
+    heard: list[bytes] = []
+
+    def listen(connection: socket.socket) -> None:
+        heard.append(connection.recv(1))
+
+    with (
+        closing(NetworkTransport()) as transport,
+        Server(under_tls(certificate, listen)) as server,
+    ):
+        error = failure(transport, request(f"{secure(server)}/?token=secret"))
+    assert error.kind == "connection"
+    assert error.message == (
+        f"127.0.0.1:{server.port}: TLS: the certificate was not accepted "
+        "(self-signed certificate) while agreeing on TLS"
+    )
+    assert heard == []
+
+
+def test_a_certificate_for_another_host(transport: NetworkTransport, certificate: Path) -> None:
+    """A trusted certificate must also be for the host that was asked for."""
+    with Server(under_tls(certificate, echo)) as server:
+        error = failure(transport, request(f"https://localhost:{server.port}/"))
+    assert "TLS: the certificate was not accepted (Hostname mismatch" in error.message
+
+
+def test_ssl_cert_file_decides_alone(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where SSL_CERT_FILE names authorities, those are trusted and no others."""
+    everybody = len(trusted_context().get_ca_certs())
+    monkeypatch.setenv("SSL_CERT_FILE", os.fspath(certificate))
+    assert everybody > len(trusted_context().get_ca_certs()) == 1
+    with (
+        Server(under_tls(certificate, echo)) as server,
+        closing(NetworkTransport()) as transport,
+    ):
+        assert transport.send(request(secure(server))).status == 200
+
+
+def test_plain_http_behind_https(transport: NetworkTransport) -> None:
+    """The sentence says that TLS failed, not the connection."""
+    with Server(lambda connection: connection.sendall(b"HTTP/1.1 400 No\r\n\r\n")) as server:
+        error = failure(transport, request(secure(server)))
+    assert error.kind == "connection"
+    assert "TLS failed (wrong version number) while agreeing on TLS" in error.message
+
+
+def test_a_handshake_that_hangs(transport: NetworkTransport) -> None:
+    """The handshake is part of the time."""
+    with Server(hanging()) as server:
+        error = failure(transport, request(secure(server), timeout=0.3))
+    assert error.kind == "timeout"
+    assert "timed out after 0.3 s while agreeing on TLS" in error.message
+
+
+def test_a_peer_that_leaves_within_the_handshake(transport: NetworkTransport) -> None:
+    """It is a failed connection, not a failed certificate."""
+    with Server(lambda connection: None) as server:
+        error = failure(transport, request(secure(server)))
+    assert error.kind == "connection"
+    assert error.message.endswith("while agreeing on TLS")
+
+
+def test_a_record_that_drips(transport: NetworkTransport, certificate: Path) -> None:
+    """Fragments of one TLS record do not prolong the time, however many come."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+
+    def drip(connection: socket.socket) -> None:
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = context.wrap_bio(incoming, outgoing, server_side=True)
+        while True:
+            with suppress(ssl.SSLWantReadError):
+                tls.do_handshake()
+                break
+            connection.sendall(outgoing.read())
+            incoming.write(connection.recv(65536))
+        connection.sendall(outgoing.read())
+        tls.write(answer(bytes(1000)))
+        for byte in outgoing.read():
+            connection.sendall(bytes([byte]))
+            threading.Event().wait(0.02)
+
+    with Server(drip) as server:
+        error = failure(transport, request(secure(server), timeout=0.3))
+    assert error.kind == "timeout"
+
+
+@pytest.mark.parametrize("is_proper", [True, False])
+def test_an_end_without_notice_is_no_end(
+    transport: NetworkTransport, certificate: Path, is_proper: bool
+) -> None:
+    """A body that ends with the connection ends with TLS's own notice, else it was cut off."""
+
+    def talk(connection: ssl.SSLSocket) -> None:
+        closing_after(UNTIL_CLOSE + b"abc")(connection)
+        if is_proper:
+            connection.unwrap()
+
+    with Server(under_tls(certificate, talk)) as server:
+        if is_proper:
+            assert transport.send(request(secure(server))).body == b"abc"
+        else:
+            error = failure(transport, request(secure(server)))
+            assert error.message.endswith("within the answer's body, after 3 bytes")
+
+
+def test_a_connection_closed_while_idle(transport: NetworkTransport, certificate: Path) -> None:
+    """Under TLS, too, a POST finds out before it is sent."""
+    is_closed = threading.Event()
+
+    def talk(connection: ssl.SSLSocket) -> None:
+        closing_after(answer(b"x"))(connection)
+        connection.close()
+        is_closed.set()
+
+    with Server(under_tls(certificate, talk)) as server:
+        for _ in range(2):
+            assert transport.send(request(secure(server), "POST")).body == b"x"
+            assert is_closed.wait(5)
+    assert server.accepted == 2
