@@ -10,6 +10,7 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, post_load
 
+from app.expression import Problem
 from app.spec.fields import (
     Choice,
     Duration,
@@ -251,47 +252,48 @@ MAX_MATCHED = 10_000
 """Longest text that is matched against a ``pattern``."""
 
 
-class Inputs(fields.Dict):
-    """``inputs``: names to types or objects."""
+class Declarations(fields.Field[dict[str, Any]]):
+    """``inputs`` and ``outputs``: names, and what each one is.
 
-    def __init__(self) -> None:
-        super().__init__(keys=fields.String(), values=NestedInput(), load_default=dict)
+    A name whose declaration is wrong is declared all the same, by ``stand_in``: the checks then do
+    not blame the steps that use it.
+    """
 
-    def _deserialize(self, value: Any, *args: Any, **options: Any) -> Any:
-        _refuse_names(value, "input", RESERVED_INPUTS)
-        return super()._deserialize(value, *args, **options)  # type: ignore[no-untyped-call]
+    def __init__(
+        self, what: str, values: fields.Field[Any], stand_in: Any, reserved: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(load_default=dict)
+        self.what, self.values, self.stand_in, self.reserved = what, values, stand_in, reserved
 
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            hint = "write `name: type` lines, like `age: integer`"
+            raise mistake("wrong-type", f"expected an object, got {describe(value)}", hint)
+        declared: dict[str, Any] = dict.fromkeys(value, self.stand_in)
+        errors: dict[str, Any] = {}
+        for name, raw in value.items():
+            found = list(self._refused(name))
+            try:
+                declared[name] = self.values.deserialize(raw)
+            except ValidationError as error:
+                found.append(error.messages)
+            if found:
+                errors[name] = found
+        if errors:
+            raise ValidationError(errors, valid_data=declared)
+        return declared
 
-class Outputs(fields.Dict):
-    """``outputs``: names to types."""
-
-    def __init__(self) -> None:
-        super().__init__(keys=fields.String(), values=TypeName(), load_default=dict)
-
-    def _deserialize(self, value: Any, *args: Any, **options: Any) -> Any:
-        _refuse_names(value, "output", ())
-        return super()._deserialize(value, *args, **options)  # type: ignore[no-untyped-call]
-
-
-def _refuse_names(value: Any, what: str, reserved: tuple[str, ...]) -> None:
-    if not isinstance(value, dict):
-        raise mistake(
-            "wrong-type",
-            f"expected `name: type` lines, got {describe(value)}",
-            "write `age: integer`",
-        )
-    errors: dict[str, Any] = {}
-    for name in value:
-        if name in reserved:
+    def _refused(self, name: str) -> Iterator[Problem]:
+        if name in self.reserved:
             message = f"the open API uses the parameter `{name}` itself"
-            errors[name] = mistake("reserved-name", message, "choose another name").messages
+            yield problem("reserved-name", message, "choose another name")
         elif not is_name(name):
             hint = "a name is a letter, then letters, digits or `_`, at most 64"
-            errors[name] = mistake(
-                "bad-name", f"`{name}` is not a name for an {what}", hint
-            ).messages
-    if errors:
-        raise ValidationError(errors)
+            yield problem("bad-name", f"`{name}` is not a name for an {self.what}", hint)
+
+
+_UNREAD = Input(type="object", read=lambda value: value)
+"""Stands for an input whose declaration is wrong."""
 
 
 class FlowSchema(StrictSchema):
@@ -308,8 +310,8 @@ class FlowSchema(StrictSchema):
     mode = Choice(MODES, load_default="sync")
     enabled = Flag(load_default=True)
     timeout = Duration()
-    inputs = Inputs()
-    outputs = Outputs()
+    inputs = Declarations("input", NestedInput(), _UNREAD, reserved=RESERVED_INPUTS)
+    outputs = Declarations("output", TypeName(), "object")
     steps = Block(required=True)
 
     @post_load

@@ -40,7 +40,7 @@ class Source:
 
     def repaired(self, edits: Iterable[Edit]) -> Source:
         """This text with the edits made. Edits do not overlap."""
-        pieces, inserted, after, grown = [], list[int](), 0, 0
+        pieces, inserted, after, grown = list[str](), list[int](), 0, 0
         for start, end, new in sorted(edits):
             inserted += (offset + grown for offset in self._inserted_in(after, end))
             pieces += self.text[after:start], new
@@ -59,15 +59,18 @@ class Source:
         return line, offset - starts[line - 1] + 1
 
     def length(self, start: int, end: int) -> int:
-        """How many characters of the text as given ``[start, end)`` covers on its first line."""
+        """How many characters of the text as given ``[start, end)`` covers on its first line.
+
+        At least 1, so that there is something to underline.
+        """
         newline = self.text.find("\n", start, end)
         end = end if newline < 0 else newline
-        return self._given(end) - self._given(start)
+        return max(1, self._given(end) - self._given(start))
 
     def finding(self, problem: Problem) -> Finding:
         """The problem as a finding at its place."""
         line, column = self.position(problem.start)
-        length = max(1, self.length(problem.start, problem.end))
+        length = self.length(problem.start, problem.end)
         return Finding(
             line, column, problem.severity, problem.code, problem.message, problem.hint, length
         )

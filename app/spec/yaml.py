@@ -26,9 +26,6 @@ __all__ = ["MAX_BYTES", "Document", "Path", "Place", "YamlError", "load"]
 MAX_BYTES = 256 * 1024
 """Size of a file that is accepted."""
 
-MAX_FINDINGS = 100
-"""Findings in one file that are reported."""
-
 MAX_REPAIRS = 20
 """Mistakes in one file behind which reading goes on."""
 
@@ -103,7 +100,7 @@ def _same_mistake(finding: Finding, earlier: Finding) -> bool:
 
 def _findings(source: Source, builder: Builder, repaired: Sequence[Finding]) -> list[Finding]:
     found = [*repaired, *map(source.finding, dict.fromkeys(builder.problems))]
-    return sorted(found)[:MAX_FINDINGS]
+    return sorted(found)
 
 
 def _build(builder: Builder, text: str, parser: Parser) -> Problem | None:

@@ -30,6 +30,9 @@ MAX_DEPTH = 50
 MAX_NODES = 20_000
 """Keys and values that are accepted, each use of an alias counted with all that it stands for."""
 
+MAX_PROBLEMS = 100
+"""Problems in one file that are reported."""
+
 
 @dataclass(slots=True)
 class Node:
@@ -81,7 +84,7 @@ class Builder:
         self.problems: list[Problem] = []
         self.last: Event | None = None
         self.count = 0
-        self._checks = Checks(text, self.problems.append)
+        self._checks = Checks(text, self._report)
         self._frames: list[_Frame] = []
         self._log: list[Event] = []
         self._anchors: dict[str, tuple[int, int] | None] = {}
@@ -114,6 +117,12 @@ class Builder:
             self._open(event)
         elif isinstance(event, CollectionEndEvent):
             self._close(event)
+
+    def _report(self, problem: Problem) -> None:
+        self.problems.append(problem)
+        if len(self.problems) == MAX_PROBLEMS:
+            message = f"{MAX_PROBLEMS} problems so far; what follows is not read"
+            raise ProblemError(Problem(problem.start, problem.end, "too-many-problems", message))
 
     def finish(self) -> None:
         """Check what can only be checked at the end."""

@@ -92,7 +92,7 @@ class Places(Mapping[Path, Place]):
         text = self._source.text
         if "\n" in text[start:end]:
             end = min(end, value_end(text, start))
-        return (*self._source.position(start), max(1, self._source.length(start, end)))
+        return (*self._source.position(start), self._source.length(start, end))
 
     def _span(self, node: Node) -> tuple[int, int]:
         """The value without its anchor or tag."""

@@ -78,12 +78,12 @@ def _conditional(value: str) -> str | None:
 def bad_first_character(trouble: Trouble) -> Problem | None:
     """A value that begins with a character YAML keeps for itself: ``@x``, ``*.x``, ``> 5``."""
     text, start = trouble.text, trouble.opened
-    if text[start : start + 1] == "%" and text[start - 1 : start] == "{":
-        start -= 1
-    char = text[start : start + 1]
-    if char != "{" and char not in _MEANING:
+    if text.startswith("{%", start - 1):
+        end, message = value_end(text, start), "`{% … %}` means nothing here"
+        return in_quotes(text, start - 1, end, "template-braces", message)
+    if text[start : start + 1] not in _MEANING:
         return None
-    end = flow_value_end(text, start) if trouble.in_flow and char != "{" else value_end(text, start)
+    end = flow_value_end(text, start) if trouble.in_flow else value_end(text, start)
     return reserved(text, start, end)
 
 
@@ -91,8 +91,6 @@ def reserved(text: str, start: int, end: int) -> Problem:
     """The advice for a value that begins with a character YAML keeps for itself."""
     char = text[start]
     message = f"`{char}` at the beginning of a value {_MEANING[char]}"
-    if char == "{":
-        message = "`{% … %}` means nothing here"
     return in_quotes(text, start, end, "reserved-character", message, (start, start + 1))
 
 

@@ -17,7 +17,7 @@ from app.steps.http import Http
 from app.steps.if_ import If
 from app.steps.log import Log
 from app.steps.return_ import Return
-from app.steps.set import Set
+from app.steps.set_ import Set
 from app.steps.switch import Switch
 
 VERBS: Mapping[str, type[Step]] = {

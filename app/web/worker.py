@@ -43,10 +43,16 @@ SEND_SECONDS = 60.0
 PARTING_SECONDS = 2.0
 """For what is left to do on a connection that is about to be closed."""
 
+IDLE_STEP_SECONDS = 3.0
+"""How often an idle connection looks whether the worker is going down."""
+
 READ_BYTES = 65_536
 """Most that is read at once; gunicorn copies what it holds at each small read."""
 
-UNREAD_BYTES = 65_536
+UNIDLE_STEP_SECONDS = 3.0
+"""How often an idle connection looks whether the worker is going down."""
+
+READ_BYTES = 65_536
 """Most of a body that is read in vain, because the application did not, to keep a connection."""
 
 REFUSALS: dict[type[Exception], tuple[int, str]] = {
@@ -212,9 +218,8 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn is not typed
 
     def _first_bytes(self, inbound: Inbound) -> bytes:
         since = time.monotonic()
-        # In steps of a second, to notice soon that the worker is going down.
         while time.monotonic() - since < (self.cfg.keepalive if self.alive else PARTING_SECONDS):
-            inbound.expect(1.0)
+            inbound.expect(IDLE_STEP_SECONDS)
             with contextlib.suppress(TimeoutError):
                 return inbound.recv(READ_BYTES)
         return b""

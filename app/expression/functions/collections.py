@@ -40,7 +40,7 @@ def sort(evaluation: Evaluation, items: Any, field: Any = None) -> list[Any]:
     """Sort numbers or texts, or objects by one of their fields; equal ones keep their order."""
     items = list_argument(evaluation, "sorted", items)
     check_list_size(len(items))
-    evaluation.spend(len(items) * (5 + len(items).bit_length()))
+    evaluation.spend(len(items) * (2 + len(items).bit_length() // 2))
     if field is None:
         by = items
     else:
@@ -71,7 +71,7 @@ def unique(evaluation: Evaluation, items: Any) -> list[Any]:
 
 def _identity(evaluation: Evaluation, value: Any) -> str:
     """One text for all values that are equal; as text, so that its hash cannot be foreseen."""
-    evaluation.spend(20 + size(evaluation, value) // 8)
+    evaluation.spend(30 + size(evaluation, value) // 4)
     return json.dumps(_without_fraction(value), sort_keys=True)
 
 

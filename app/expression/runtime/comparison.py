@@ -42,7 +42,7 @@ def _equal_lists(evaluation: Evaluation, left: list[Any], right: list[Any]) -> b
     if len(left) != len(right):
         return False
     for one, other in zip(left, right, strict=True):
-        evaluation.spend(3)
+        evaluation.spend(4)
         if not equal(evaluation, one, other):
             return False
     return True
@@ -52,7 +52,7 @@ def _equal_objects(evaluation: Evaluation, left: dict[str, Any], right: dict[str
     if len(left) != len(right):
         return False
     for key, value in left.items():
-        evaluation.spend(4)
+        evaluation.spend(5)
         if key not in right or not equal(evaluation, value, right[key]):
             return False
     return True

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
-from app.expression.runtime.evaluation import CHARACTERS_PER_UNIT, Evaluation
+from app.expression.runtime.evaluation import Evaluation
+
+_WORK_PER_CONTAINER = 5
 
 
 def size(evaluation: Evaluation, value: Any) -> int:
@@ -13,28 +16,30 @@ def size(evaluation: Evaluation, value: Any) -> int:
     Raises:
         Fault: the value is larger than the work that is left.
     """
-    total = 0
-    pending = [value]
+    total = _characters(evaluation, [value])
+    pending = _containers([value])
     while pending:
         node = pending.pop()
-        length = _own_size(evaluation, node)
-        evaluation.spend(1 + length // CHARACTERS_PER_UNIT)
-        total += length
-        if isinstance(node, list):
-            pending.extend(node)
-        elif isinstance(node, dict):
-            pending.extend(node.values())
+        evaluation.spend(_WORK_PER_CONTAINER + len(node))
+        total += len(node)
+        if isinstance(node, dict):
+            total += _characters(evaluation, node)
+            node = node.values()
+        total += _characters(evaluation, node)
+        pending += _containers(node)
     return total
 
 
-def _own_size(evaluation: Evaluation, node: Any) -> int:
-    """Characters of a scalar, or of the brackets, commas and names of a container."""
-    if isinstance(node, str):
-        return len(node) + 2
-    if isinstance(node, (list, dict)):
-        evaluation.spend(len(node))
-        return 2 + len(node) + (sum(map(len, node)) if isinstance(node, dict) else 0)
-    return node.bit_length() // 4 + 1 if isinstance(node, int) else 3
+def _containers(values: Collection[Any]) -> list[Any]:
+    return [value for value in values if isinstance(value, (list, dict))]
+
+
+def _characters(evaluation: Evaluation, values: Collection[Any]) -> int:
+    """Characters of texts and digits of whole numbers, paid for."""
+    characters = sum([len(value) for value in values if type(value) is str])
+    characters += sum([value.bit_length() // 4 for value in values if type(value) is int])
+    evaluation.spend_text(characters)
+    return characters
 
 
 def sized(evaluation: Evaluation, value: Any) -> Any:
