@@ -13,7 +13,15 @@ from app.spec.source import Edit, Problem, ProblemError
 from app.spec.yaml_layout import WIDE_SPACES, glued
 from app.spec.yaml_lines import flow_value_end, line_at, span, value_end
 from app.spec.yaml_scalars import meant, resolve
-from app.spec.yaml_traps import in_quotes, negation, open_quote, reserved, swallows_keys, template
+from app.spec.yaml_traps import (
+    in_quotes,
+    negated,
+    open_quote,
+    reserved,
+    swallows_keys,
+    tag,
+    template,
+)
 
 _COMMENT = re.compile(r"[ \t]+(#[^\n]*)")
 _QUOTED = re.compile(r"(?<!\w)(?:'[^']*'|\"[^\"]*\")")
@@ -99,21 +107,13 @@ class Checks:
         self._report(problem_at(event, "bad-number", message, "put it in quotes if it is text"))
 
     def tagged(self, event: ScalarEvent) -> str:
-        """A scalar with a tag; the text the author may have meant."""
-        (start, end), text = span(event), self._text
-        if not _is_negation(text, start):
-            self.tag(event)
-            return str(event.value)
-        self._report(negation(text, start, end))
-        return f"not {text[start + 1 : end].strip()}"
+        """A scalar with a tag; the text that was probably meant."""
+        self.tag(event)
+        return negated(self._text, *span(event)) or str(event.value)
 
     def tag(self, event: ScalarEvent | CollectionStartEvent) -> None:
         """A tag: none is allowed."""
-        start, end = span(event)
-        words = self._text[start:end].split(maxsplit=1)
-        message = "YAML tags (`!name`) are not allowed"
-        end = start + len(words[0]) if words else start
-        self._report(Problem(start, end, "yaml-tag", message, "delete it, or put text in quotes"))
+        self._report(replace(tag(self._text, *span(event)), repair=()))
 
     def unused_anchor(self, event: NodeEvent) -> None:
         """``&name`` that no ``*name`` refers to; perhaps it is text."""
@@ -216,11 +216,6 @@ def _closing(value: str) -> str | None:
         return "}"
     quote = _OPEN_QUOTE.search(_QUOTED.sub("", value))
     return quote[0] if quote else None
-
-
-def _is_negation(text: str, start: int) -> bool:
-    """Whether ``!x`` looks like an expression rather than a tag: no ``!!str``, no ``!a/b``."""
-    return re.match(r"!(?:[A-Za-z_(][\w.()[\]]*)(?:[ \t\n,}\]]|$)", text[start:]) is not None
 
 
 def _indent(line: str) -> int:

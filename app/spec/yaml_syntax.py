@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from app.spec.source import Problem
 from app.spec.yaml_layout import (
+    glued_in_flow,
     line_without_colon,
     misplaced_line,
     stray_character,
@@ -20,6 +21,7 @@ from app.spec.yaml_traps import (
     broken_flow,
     directive,
     leading_tag,
+    long_key,
     no_content,
     stray_colon,
     text_after_value,
@@ -30,9 +32,15 @@ from app.spec.yaml_traps import (
 Handler = Callable[[Trouble], Problem | None]
 
 _HANDLERS: tuple[tuple[str, tuple[Handler, ...]], ...] = (
+    ("whitespace or line break", (leading_tag,)),
+    ("URI", (leading_tag,)),
+    ("expected ' '", (leading_tag,)),
+    ("expected '!'", (leading_tag,)),
+    ("'>'", (leading_tag,)),
+    ("tag", (leading_tag,)),
     ("tab character", (tab,)),
     ("cannot start any token", (tab, bad_first_character)),
-    ("mapping values are not allowed", (value_above, stray_colon)),
+    ("mapping values are not allowed", (value_above, stray_colon, long_key)),
     ("sequence entries are not allowed", (stray_dash,)),
     ("mapping keys are not allowed", (bad_first_character,)),
     ("unexpected end of stream", (unclosed_quote,)),
@@ -42,12 +50,12 @@ _HANDLERS: tuple[tuple[str, tuple[Handler, ...]], ...] = (
     ("escape", (bad_escape,)),
     ("hexdecimal", (bad_escape,)),
     ("hexadecimal", (bad_escape,)),
+    ("unexpected ':'", (glued_in_flow,)),
     ("could not find expected ':'", (line_without_colon,)),
     ("expected alphabetic", (directive, bad_first_character)),
     ("comment or", (bad_first_character,)),
     ("chomping", (bad_first_character,)),
     ("indentation indicator", (bad_first_character,)),
-    ("tag", (leading_tag,)),
     ("',' or ", (unquoted_in_flow, broken_flow)),
     ("node content", (no_content,)),
     ("expected key", (stray_character, text_after_value, misplaced_line)),

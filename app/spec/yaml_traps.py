@@ -26,6 +26,9 @@ _MEANING = {
     "|": "begins a text block", ">": "begins a text block", "?": "begins a YAML key",
     "@": "means nothing in YAML", "`": "means nothing in YAML",
 }  # fmt: skip
+_LONGEST_KEY = 1024
+_TAG = re.compile(r"\S+")
+_NEGATION = re.compile(r"!(?![!<=\s])[^\s/:]+(?:\s|$)")
 _KEY_LINE = re.compile(r"[ ]*(?:- +)*[\w.$-]+:(?:[ \n]|$)")
 
 
@@ -56,7 +59,7 @@ def template(text: str, start: int, end: int) -> Problem:
 def stray_colon(trouble: Trouble) -> Problem | None:
     """``message: Error: no``."""
     text, line = trouble.text, trouble.line
-    if trouble.is_above(trouble.last_start) or not line.has_key or line.value > trouble.at:
+    if not line.has_key or line.value > trouble.at:
         return None
     mark = (trouble.at, trouble.at + 1)
     message = "`: ` inside a value that is not in quotes"
@@ -73,6 +76,15 @@ def _conditional(value: str) -> str | None:
     first, _, second = arms.partition(":")
     choice = f"{first.strip()} if {condition.strip()} else {second.strip()}"
     return write(f"${{{choice}}}" if value.startswith("${") else choice)
+
+
+def long_key(trouble: Trouble) -> Problem | None:
+    """A key beyond the 1,024 characters that YAML allows."""
+    start = trouble.line.content
+    if trouble.at - start <= _LONGEST_KEY:
+        return None
+    message = f"a key of more than {_LONGEST_KEY} characters"
+    return Problem(start, trouble.at, "long-key", message, "shorten it")
 
 
 def bad_first_character(trouble: Trouble) -> Problem | None:
@@ -111,19 +123,32 @@ def directive_at(text: str, start: int) -> Problem:
 
 def leading_tag(trouble: Trouble) -> Problem | None:
     """``if: !{x}``: something that is not even a well-formed tag."""
-    start = trouble.opened
-    if not trouble.text.startswith("!", start):
+    text, start = trouble.text, trouble.opened
+    if not text.startswith("!", start):
         return None
-    return negation(trouble.text, start, value_end(trouble.text, start))
+    end = flow_value_end(text, start) if trouble.in_flow else value_end(text, start)
+    return tag(text, start, end)
 
 
-def negation(text: str, start: int, end: int) -> Problem:
-    """The advice for a value that begins with ``!``."""
-    meant = f"not {text[start + 1 : end].strip()}"
-    hint = f"write `{meant}` in an expression, or put text in quotes" if end - start < 99 else None
-    edits = ((start, start + 1, "not "),)
-    message = "a leading `!` begins a YAML tag, and tags are not allowed"
-    return Problem(start, start + 1, "yaml-tag", message, hint, repair=edits)
+def tag(text: str, start: int, end: int) -> Problem:
+    """The advice for a value ``[start, end)`` that begins with ``!``: ``!x``, ``!!str 1``."""
+    message = "`!` at the beginning of a value begins a YAML tag, and none is allowed"
+    meant = negated(text, start, end)
+    if meant is None:
+        word = _TAG.match(text, start, end)
+        to = word.end() if word else end
+        return Problem(start, to, "yaml-tag", message, "delete the tag, or put text in quotes")
+    negation = write(meant)
+    hint = f"{negation} in an expression, or put text in quotes" if negation else None
+    repair = ((start, start + 1, "not "),)
+    return Problem(start, start + 1, "yaml-tag", message, hint, repair=repair)
+
+
+def negated(text: str, start: int, end: int) -> str | None:
+    """``not x`` for ``!x``; ``None`` for what looks like a tag: ``!!str 1``, ``!a/b``, ``!=``."""
+    if _NEGATION.match(text, start, end) is None:
+        return None
+    return f"not {text[start + 1 : end].strip()}"
 
 
 def unclosed_quote(trouble: Trouble) -> Problem | None:

@@ -49,10 +49,7 @@ IDLE_STEP_SECONDS = 3.0
 READ_BYTES = 65_536
 """Most that is read at once; gunicorn copies what it holds at each small read."""
 
-UNIDLE_STEP_SECONDS = 3.0
-"""How often an idle connection looks whether the worker is going down."""
-
-READ_BYTES = 65_536
+UNREAD_BYTES = 65_536
 """Most of a body that is read in vain, because the application did not, to keep a connection."""
 
 REFUSALS: dict[type[Exception], tuple[int, str]] = {

@@ -65,7 +65,8 @@ def _spelled(evaluation: Evaluation, function: str, value: Any) -> str:
 def parse_json(evaluation: Evaluation, text: Any) -> Any:
     """Read a JSON text, as strictly as a request body."""
     text = text_argument(evaluation, "parse_json", text)
-    evaluation.spend(10 + len(text) // 8 + 4 * (text.count("[") + text.count("{")))
+    values = text.count("[") + text.count("{") + text.count(",")
+    evaluation.spend(10 + len(text) // 8 + 4 * values)
     try:
         return json_text.loads(text)
     except json_text.JsonError:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
-from typing import Any
-
 from app.expression.translator import Translator
 
 HELPERS: Mapping[type[ast.cmpop], str] = {
@@ -53,36 +51,33 @@ def _pair(
     translator: Translator, left: ast.expr, sign: ast.cmpop, right: ast.expr, at: ast.expr
 ) -> ast.expr:
     """One comparison: Python's own where it means the same, else a helper."""
-    if isinstance(sign, ast.Eq | ast.NotEq):
-        for literal, other in ((right, left), (left, right)):
-            if isinstance(literal, ast.Constant) and not isinstance(other, ast.Constant):
-                if literal.value is None or type(literal.value) is bool:
-                    identity = ast.Is() if isinstance(sign, ast.Eq) else ast.IsNot()
-                    return translator.compare(other, identity, literal, at)
-                if _equals_alike(literal):
-                    return translator.compare(left, sign, right, at)
-    if isinstance(sign, ast.In | ast.NotIn) and _is_list_of_literals(right):
-        return translator.compare(left, sign, _tuple(right), at)
+    if isinstance(left, ast.Constant) and not isinstance(right, ast.Constant):
+        if isinstance(sign, ast.Eq | ast.NotEq):
+            left, right = right, left
+    if isinstance(right, ast.Constant) and not isinstance(left, ast.Constant):
+        own = _with_literal(sign, right)
+        if own is not None:
+            return translator.compare(left, own, right, at)
+    elif isinstance(sign, ast.In | ast.NotIn) and isinstance(right, ast.List):
+        if all(map(_equals_alike, right.elts)):
+            # Python makes a tuple of literals once, not each time.
+            literals = ast.copy_location(ast.Tuple(right.elts, ast.Load()), right)
+            return translator.compare(left, sign, literals, at)
     return translator.metered(HELPERS[type(sign)], [left, right], at)
 
 
+def _with_literal(sign: ast.cmpop, literal: ast.Constant) -> ast.cmpop | None:
+    """Python's operator that means what ``sign`` means for JSON, next to this literal."""
+    if not isinstance(sign, ast.Eq | ast.NotEq):
+        return None
+    if literal.value is None or isinstance(literal.value, bool):
+        return ast.Is() if isinstance(sign, ast.Eq) else ast.IsNot()
+    return sign if _equals_alike(literal) else None
+
+
 def _equals_alike(literal: ast.expr) -> bool:
-    """Whether ``==`` with this literal means the same to Python and to JSON.
+    """Whether ``==`` with this node, a literal, means the same to Python and to JSON.
 
-    It does not for 0 and 1, which Python takes for false and true.
+    It does not for booleans, nor for 0 and 1, which Python takes for booleans.
     """
-    return isinstance(literal, ast.Constant) and _is_unlike_bool(literal.value)
-
-
-def _is_unlike_bool(value: Any) -> bool:
-    return type(value) is not bool and value not in (0, 1)
-
-
-def _is_list_of_literals(node: ast.expr) -> bool:
-    return isinstance(node, ast.List) and all(map(_equals_alike, node.elts))
-
-
-def _tuple(node: ast.expr) -> ast.expr:
-    """A list of literals as a tuple, which Python makes only once."""
-    elements = node.elts if isinstance(node, ast.List) else []
-    return ast.copy_location(ast.Tuple(elements, ast.Load()), node)
+    return isinstance(literal, ast.Constant) and literal.value not in (0, 1)
