@@ -76,31 +76,31 @@ def load(text: str | bytes, *, parser: Parser = _FASTEST) -> Document:
     Raises:
         YamlError: there is no usable document. Nothing else is raised, whatever the text is.
     """
-    source, repaired, spent = Source(_decode(text)), list[Finding](), 0
+    source, found, spent = Source(_decode(text)), list[Finding](), 0
     while True:
         builder = Builder(source.text)
         problem = _build(builder, source.text, parser)
         if problem is None:
             places = Places(source, builder.nodes)
-            return Document(builder.data, places, _findings(source, builder, repaired))
+            return Document(builder.data, places, _findings(source, builder, found))
         finding, spent = source.finding(problem), spent + builder.count
-        is_new = not any(_same_mistake(finding, each) for each in repaired)
-        repaired += [finding] if is_new else []
-        in_bounds = len(repaired) <= MAX_REPAIRS and spent < MAX_NODES
-        if not (problem.repair and is_new and in_bounds):
-            raise YamlError(_findings(source, builder, repaired))
+        is_new = not any(_may_follow(finding, earlier) for earlier in found)
+        if is_new:
+            found.append(finding)
+        if not (is_new and problem.repair and len(found) <= MAX_REPAIRS and spent < MAX_NODES):
+            raise YamlError(_findings(source, builder, found))
         source = source.repaired(problem.repair)
 
 
-def _same_mistake(finding: Finding, earlier: Finding) -> bool:
-    """Whether a mistake may be a consequence of an earlier one: on its line, and not its like."""
-    is_next = finding.code == earlier.code and finding.column > earlier.column
-    return finding.line == earlier.line and not is_next
+def _may_follow(finding: Finding, earlier: Finding) -> bool:
+    """Whether a mistake may come from repairing an earlier one: on its line, and not its like."""
+    is_its_like = finding.code == earlier.code and finding.column > earlier.column
+    return finding.line == earlier.line and not is_its_like
 
 
-def _findings(source: Source, builder: Builder, repaired: Sequence[Finding]) -> list[Finding]:
-    found = [*repaired, *map(source.finding, dict.fromkeys(builder.problems))]
-    return sorted(found)
+def _findings(source: Source, builder: Builder, found: Sequence[Finding]) -> list[Finding]:
+    reported = map(source.finding, dict.fromkeys(builder.problems))
+    return sorted([*found, *reported])
 
 
 def _build(builder: Builder, text: str, parser: Parser) -> Problem | None:
@@ -137,10 +137,11 @@ def _rest(text: str, end: DocumentEndEvent) -> Problem | None:
     start = match.end() if match else len(text)
     if start == len(text):
         return None
-    code, message = "after-document", "this does not belong to the value above"
+    to = value_end(text, start)
     if end.explicit or text.startswith("---", start):
-        code, message = "second-document", "a second document begins here, and a file holds one"
-    return Problem(start, value_end(text, start), code, message, "delete it")
+        message = "a second document begins here, and a file holds one"
+        return Problem(start, to, "second-document", message, "move it to a file of its own")
+    return Problem(start, to, "after-document", "this does not belong to the value above")
 
 
 def _trouble(builder: Builder, text: str, error: yaml.MarkedYAMLError) -> Trouble:

@@ -118,16 +118,16 @@ class Builder:
         elif isinstance(event, CollectionEndEvent):
             self._close(event)
 
+    def finish(self) -> None:
+        """Check what can only be checked at the end."""
+        for event in self._unused.values():
+            self._checks.unused_anchor(event)
+
     def _report(self, problem: Problem) -> None:
         self.problems.append(problem)
         if len(self.problems) == MAX_PROBLEMS:
             message = f"{MAX_PROBLEMS} problems so far; what follows is not read"
             raise ProblemError(Problem(problem.start, problem.end, "too-many-problems", message))
-
-    def finish(self) -> None:
-        """Check what can only be checked at the end."""
-        for event in self._unused.values():
-            self._checks.unused_anchor(event)
 
     def _scalar(self, event: ScalarEvent) -> None:
         self._admit(event)
@@ -168,7 +168,7 @@ class Builder:
         if self._frames and self._frames[-1].wants_key:
             raise _limit(event, "non-string-key", f"`*{event.anchor}` cannot stand for a key")
         if event.anchor not in self._anchors:
-            raise self._checks.undefined_alias(event, self._anchors, in_flow=self.in_flow)
+            raise self._checks.undefined_alias(event, in_flow=self.in_flow)
         span = self._anchors[event.anchor]
         if span is None:
             raise _limit(

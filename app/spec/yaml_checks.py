@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 
 from yaml.events import AliasEvent, CollectionStartEvent, Event, NodeEvent, ScalarEvent
 
-from app.spec.diagnostics import Severity, did_you_mean
+from app.spec.diagnostics import Severity
 from app.spec.source import Edit, Problem, ProblemError
-from app.spec.yaml_layout import WIDE_SPACES, glued
+from app.spec.yaml_layout import WIDE_SPACES, glued, glued_bracket
 from app.spec.yaml_lines import flow_value_end, line_at, span, value_end
 from app.spec.yaml_scalars import meant, resolve
 from app.spec.yaml_traps import (
@@ -121,17 +121,13 @@ class Checks:
         hint = "delete it, or put the value in quotes if it is text"
         self._report(problem_at(event, "unused-anchor", message, hint, Severity.WARNING))
 
-    def undefined_alias(
-        self, event: AliasEvent, known: Iterable[str], *, in_flow: bool
-    ) -> ProblemError:
+    def undefined_alias(self, event: AliasEvent, *, in_flow: bool) -> ProblemError:
         """``*name`` without ``&name`` above it; perhaps it is text."""
         start, end = span(event)
         to = flow_value_end(self._text, start) if in_flow else value_end(self._text, start)
         message = f"`*` begins a YAML alias, and there is no anchor `&{event.anchor}` above"
-        problem = in_quotes(self._text, start, to, "undefined-alias", message, (start, end))
-        near = did_you_mean(event.anchor or "", known)
-        hint = f"write `*{near}`" if near else problem.hint
-        return ProblemError(Problem(start, end, problem.code, message, hint, repair=problem.repair))
+        mark = (start, end)
+        return ProblemError(in_quotes(self._text, start, to, "undefined-alias", message, mark))
 
     def _merge_key(self, event: ScalarEvent) -> None:
         message = "merge keys (`<<`) are not allowed"
@@ -146,11 +142,12 @@ class Checks:
         (start, end), text = span(event), self._text
         if text[start] in WIDE_SPACES:
             raise ProblemError(_wide_spaces(text, start, end))
-        if not in_flow and text[start] == "-":
-            problem = glued(text, start, line_at(text, start).value_end)
+        line_end = line_at(text, start).value_end
+        if in_flow:
+            problem = glued(text, start, end) if _ENDS_FLOW_ITEM.match(text, end) else None
         else:
-            is_alone = in_flow and _ENDS_FLOW_ITEM.match(text, end)
-            problem = glued(text, start, end) if is_alone else None
+            is_item = text[start] == "-"
+            problem = (glued if is_item else glued_bracket)(text, start, line_end)
         if problem:
             raise ProblemError(problem)
 
@@ -173,6 +170,8 @@ class Checks:
     def _glued_lines(self, event: ScalarEvent, key: Event | None) -> None:
         """Warn of a value below its key all of whose lines look like a key or an item."""
         start, end = span(event)
+        if key is None and (problem := glued_bracket(self._text, start, end)):
+            raise ProblemError(problem)
         first, *others = self._text[start:end].split("\n")
         if not others and (key is None or "\n" not in self._text[span(key)[1] : start]):
             return

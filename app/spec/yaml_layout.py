@@ -5,6 +5,7 @@ Like :mod:`app.spec.yaml_traps`: one function a family of mistakes, ``None`` if 
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 
@@ -18,6 +19,7 @@ _WIDE_COLON = re.compile(r"([^\s:：]+)：[ \t\u00a0\u3000]*")
 _DASH_GLUED = re.compile(r"-[^\s\d.-]")
 _COLON_GLUED = re.compile(r"[^\W\d][\w$.-]*:[^ \t\n/:]")
 _EQUALS = re.compile(r"[\w.-]+[ \t]*(=)[^=]")
+_BRACKET_GLUED = re.compile(r"[^\W\d][\w$.-]*[:：](?=[{[])")
 _DASH = re.compile(r"-(?:[ \n]|$)")
 
 
@@ -26,7 +28,7 @@ def tab(trouble: Trouble) -> Problem | None:
     text, start = trouble.text, trouble.at
     if trouble.char != "\t":
         return None
-    end = start + len(text[start:]) - len(text[start:].lstrip("\t"))
+    end = len(text) - len(text[start:].lstrip("\t"))
     if text[trouble.line.start : start].strip():
         message, repair = "a tab where YAML wants a space", ((start, start + 1, " "),)
         return Problem(start, end, "tab", message, "write a space instead", repair=repair)
@@ -89,6 +91,11 @@ def glued(text: str, start: int, end: int) -> Problem | None:
         if match := pattern.match(text, start, end):
             return _missing_space(text, (start, match.end() - 1, end), name)
     return None
+
+
+def glued_bracket(text: str, start: int, end: int) -> Problem | None:
+    """``- return:{}``, which is one text, and ``set:{a: 1}``, whose key is ``set:{a``."""
+    return glued(text, start, end) if _BRACKET_GLUED.match(text, start, end) else None
 
 
 def glued_in_flow(trouble: Trouble) -> Problem | None:
@@ -154,43 +161,63 @@ def stray_character(trouble: Trouble) -> Problem | None:
 
 
 def _dash_and_keys(trouble: Trouble, *, is_item: bool) -> Problem | None:
+    """A list item among keys, or a key among list items, at their very column."""
     text, line, opened = trouble.text, trouble.line, line_at(trouble.text, trouble.opened)
     column, wanted = trouble.at - line.start, trouble.opened - opened.start
     if column != wanted:
         return None
-    number = _number(text, opened)
     if is_item:
-        message = f"a list item where line {number} began `key: value` lines"
-        hint = f"begin line {number} with `- ` too, or indent this line below its key"
-    else:
-        message = f"a key where line {number} began a list"
-        hint = (
-            f"indent it with {_spaces(wanted + 2)} to continue the item above, or write `- ` first"
-        )
+        return _missing_dash(trouble, opened)
+    message = f"a key where line {_number(text, opened)} began a list"
+    deeper = _spaces(wanted + 2)
+    hint = f"indent it with {deeper} to continue the item above, or write `- ` before it"
     return Problem(trouble.at, line.value_end, "missing-dash", message, hint)
 
 
+def _missing_dash(trouble: Trouble, opened: Line) -> Problem:
+    """The advice to make the block that ``opened`` begins a list, as the line in trouble is."""
+    text = trouble.text
+    number = _number(text, trouble.line)
+    message = f"no `- ` here, although the block goes on with a list item in line {number}"
+    hint = write(f"- {text[opened.content : opened.value_end]}")
+    return Problem(opened.content, opened.value_end, "missing-dash", message, hint)
+
+
 def _between(trouble: Trouble, *, is_item: bool) -> Problem:
-    line = trouble.line
-    places = sorted(
-        _columns_above(trouble.text, line, is_item=is_item),
-        key=lambda place: abs(place[0] - line.indent),
-    )
-    columns = " or ".join(f"{_spaces(column)} (like line {row})" for column, row in places[:2])
+    """An indentation that no block above has."""
+    text, line = trouble.text, trouble.line
+    above = list(_blocks_above(text, line))
+    if is_item and (keys := _keys_where_items_follow(above, line)):
+        return _missing_dash(trouble, keys)
+    places = [(block.indent if is_item else block.content_indent, block) for block in above]
+    places.sort(key=lambda place: abs(place[0] - line.indent))
+    columns = [f"{_spaces(column)} (like line {_number(text, at)})" for column, at in places[:2]]
     message = f"indented with {_spaces(line.indent)}, which fits no line above"
-    hint = f"indent it with {columns}" if places else None
+    hint = f"indent it with {' or '.join(columns)}" if columns else None
     return Problem(line.first, line.value_end, "wrong-indentation", message, hint)
 
 
-def _columns_above(text: str, line: Line, *, is_item: bool) -> Iterator[tuple[int, int]]:
-    """The columns at which the blocks around a line began, with the number of each line."""
-    end, number, lowest = line.start, _number(text, line), line.end
-    while end > 0 and lowest > 0:
+def _keys_where_items_follow(above: list[Line], item: Line) -> Line | None:
+    """The block just below a key whose first line lacks the dash that ``item`` has."""
+    for block, around in itertools.pairwise(above):
+        if around.indent < item.indent < block.indent == block.content_indent:
+            return block if around.content_indent < block.indent else None
+    return None
+
+
+def _blocks_above(text: str, line: Line) -> Iterator[Line]:
+    """The first line of each block that reaches down to a line, the innermost first."""
+    first, end = None, line.start
+    while end > 0:
         above = line_at(text, end - 1)
-        end, number = above.start, number - 1
-        if above.first < above.value_end and above.indent < lowest:
-            lowest = above.indent
-            yield (above.indent if is_item else above.content_indent), number
+        end = above.start
+        if above.first == above.value_end or (first and above.indent > first.indent):
+            continue
+        if first and above.indent < first.indent:
+            yield first
+        first = above
+    if first:
+        yield first
 
 
 def _number(text: str, line: Line) -> int:

@@ -1,4 +1,4 @@
-"""The parts of one line of YAML, found without a parser: for lines that no parser accepts."""
+"""Reading lines of YAML without a parser, where a parser has given up."""
 
 from __future__ import annotations
 

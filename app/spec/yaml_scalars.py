@@ -21,7 +21,10 @@ WORDS: Mapping[str, bool | None] = {
 }  # fmt: skip
 """The plain scalars that are neither text nor numbers."""
 
-_LOOKALIKES = frozenset({"True", "TRUE", "False", "FALSE", "Null", "NULL"})
+_LOOKALIKES: Mapping[str, str] = {
+    "True": "true", "TRUE": "true", "False": "false", "FALSE": "false",
+    "Null": "null", "NULL": "null", "None": "null",
+}  # fmt: skip
 _WHOLE = re.compile(r"-?(?:0|[1-9][0-9]*)")
 _NUMBER = re.compile(r"-?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 _NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
@@ -48,8 +51,8 @@ def resolve(text: str) -> Scalar:
 
 
 def meant(text: str) -> str | None:
-    """The word that a wrongly capitalised plain scalar (``True``) was probably meant to be."""
-    return text.lower() if text in _LOOKALIKES else None
+    """The word that a plain scalar of another language (``True``) was probably meant to be."""
+    return _LOOKALIKES.get(text)
 
 
 def _whole(text: str) -> int:

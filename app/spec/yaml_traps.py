@@ -26,10 +26,11 @@ _MEANING = {
     "|": "begins a text block", ">": "begins a text block", "?": "begins a YAML key",
     "@": "means nothing in YAML", "`": "means nothing in YAML",
 }  # fmt: skip
+_BRACKETS_OR_QUOTES = ("'", '"', "[", "{")
 _LONGEST_KEY = 1024
 _TAG = re.compile(r"\S+")
 _NEGATION = re.compile(r"!(?![!<=\s])[^\s/:]+(?:\s|$)")
-_KEY_LINE = re.compile(r"[ ]*(?:- +)*[\w.$-]+:(?:[ \n]|$)")
+_ENTRY = re.compile(r"( *)(?:- |[\w.$-]+:(?: |$))")
 
 
 def in_quotes(
@@ -176,9 +177,10 @@ def _ends_with_line(text: str, start: int) -> bool:
 
 
 def swallows_keys(text: str, start: int, end: int) -> bool:
-    """Whether a quoted text runs over lines that look like keys: its quote was not closed."""
-    lines = text[start:end].split("\n")[1:]
-    return any(map(_KEY_LINE.match, lines))
+    """Whether a quoted text runs over what looks like new entries: its quote was not closed."""
+    indent = line_at(text, start).content_indent
+    below = map(_ENTRY.match, text[start:end].split("\n")[1:])
+    return any(entry and len(entry[1]) <= indent for entry in below)
 
 
 def bad_escape(trouble: Trouble) -> Problem | None:
@@ -218,9 +220,14 @@ def broken_flow(trouble: Trouble) -> Problem | None:
         number = text.count("\n", 0, opened) + 1
         message = f"the `{bracket}` of line {number} is closed by `{trouble.char}`"
         return Problem(at, at + 1, "mismatched-bracket", message, f"write `{close}`")
-    if trouble.is_above(opened) and trouble.char in (":", ""):
+    if trouble.is_above(opened) and (trouble.char in (":", "") or _is_entry(trouble)):
         return _unclosed_bracket(text, opened, bracket, close)
     return _missing_comma(trouble)
+
+
+def _is_entry(trouble: Trouble) -> bool:
+    """Whether the parser stopped at a line that is not indented below the bracket's line."""
+    return trouble.line.indent <= line_at(trouble.text, trouble.opened).content_indent
 
 
 def _unclosed_bracket(text: str, opened: int, bracket: str, close: str) -> Problem:
@@ -266,14 +273,16 @@ def text_after_value(trouble: Trouble) -> Problem | None:
     text, line, at = trouble.text, trouble.line, trouble.at
     if not text[line.content : at].strip() or trouble.char in ("}", "]", ","):
         return None
-    if trouble.last_style in ("'", '"') and trouble.is_above(trouble.last_start):
-        return unclosed_quote(trouble)
     start, end = line.value, line.value_end
+    if trouble.last_style in ("'", '"') and trouble.is_above(trouble.last_start):
+        start = trouble.last_start
+        if swallows_keys(text, start, trouble.last_end):
+            return open_quote(text, start)
     if text.startswith("{{", start):
         return template(text, start, end)
     if text[start] in "\"'" and text[at - 1] == text[start] == text[end - 1]:
         return _quote_in_quotes(text, start, end, at)
-    if text[start] in "\"'[{":
+    if text[start] in _BRACKETS_OR_QUOTES:
         message = "a value that begins with a quote or a bracket must end with it"
         return in_quotes(text, start, end, "text-after-value", message, (at, end))
     return None

@@ -9,6 +9,7 @@ from contextlib import suppress
 from geventhttpclient._parser import HTTPParseError, HTTPResponseParser
 
 from app.transport import Response, TransportError
+from app.transports.headers import joined
 from app.transports.inflate import Inflater
 
 MAX_HEAD_BYTES = 64 * 1024
@@ -138,10 +139,7 @@ class Answer(HTTPResponseParser):
         self._in_head = False
         if len(self._fields) > MAX_HEADERS:
             raise TransportError("response", f"there are more than {MAX_HEADERS} headers")
-        headers = self._headers
-        for name, value in self._fields:
-            name, value = name.lower(), value.rstrip(" \t")
-            headers[name] = f"{headers[name]}, {value}" if name in headers else value
+        self._headers = headers = joined(self._fields)
         self._coding = headers.get("content-encoding", "identity").lower()
         if self._coding != "identity":
             self._max_encoded += _CODING_OVERHEAD

@@ -31,7 +31,11 @@ class Connection:
     def send(self, data: bytes, deadline: Deadline) -> None:
         """Write all of ``data``."""
         self._socket.settimeout(deadline.left())
-        self._socket.sendall(data)
+        # Nearly always this is all; gevent's sendall costs a call 4 µs more.
+        sent = self._socket.send(data)
+        if sent < len(data):
+            self._socket.settimeout(deadline.left())
+            self._socket.sendall(memoryview(data)[sent:])
 
     def receive(self, deadline: Deadline) -> bytes:
         """Some bytes as soon as there are any; none when the peer closed."""

@@ -9,12 +9,13 @@ from __future__ import annotations
 import io
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
 from app.transport import Request, Response, TransportError
+from app.transports.headers import joined
 from app.transports.url import quoted_target
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def _respond(wsgi: WSGIApplication, environment: dict[str, Any], request: Reques
     finally:
         getattr(chunks, "close", lambda: None)()
     status, headers = heads[-1]
-    return Response(int(status[:3]), _joined(headers), bytes(body))
+    return Response(int(status[:3]), joined(headers), bytes(body))
 
 
 def _environment(request: Request, path: str, query: str) -> dict[str, Any]:
@@ -129,14 +130,6 @@ def _key(name: str) -> str:
 
 def _native(value: str) -> str:
     return value if value.isascii() else value.encode(errors="replace").decode("latin-1")
-
-
-def _joined(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
-    joined: dict[str, str] = {}
-    for name, value in headers:
-        name = name.lower()
-        joined[name] = f"{joined[name]}, {value}" if name in joined else value
-    return joined
 
 
 def _too_large(request: Request) -> TransportError:

@@ -88,7 +88,8 @@ class Inbound:
     def __init__(self, sock: socket.socket, clock: Callable[[], float] = time.monotonic) -> None:
         self._sock = sock
         self._clock = clock
-        self.has_ended = False
+        self.is_done = False
+        """Whether nothing that the client sent is left unread."""
         self.expect(HEAD_SECONDS)
 
     def expect(self, seconds: float, *, body: bool = False) -> None:
@@ -111,8 +112,8 @@ class Inbound:
         data = self._sock.recv(min(size, READ_BYTES))
         self._sock.settimeout(SEND_SECONDS)
         self.has_begun = True
-        self.has_ended = not data
-        if self.has_ended and self._in_body:
+        self.is_done = not data
+        if self.is_done and self._in_body:
             raise RefusalError(400, "the request body ends early")
         return data
 
@@ -171,11 +172,11 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn is not typed
             pass
         except (ConnectionError, TimeoutError, ssl.SSLError, errors.NoMoreData) as error:
             self.log.debug("A client went away: %s", type(error).__name__)
-            inbound.has_ended = True
+            inbound.is_done = True
         except Exception as error:  # noqa: BLE001  (gunicorn's entry point: nothing passes it)
             self.handle_error(request, client, addr, error)
         finally:
-            if not inbound.has_ended:
+            if not inbound.is_done:
                 _let_go(client)
             close(client)
 
@@ -215,11 +216,15 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn is not typed
 
     def _first_bytes(self, inbound: Inbound) -> bytes:
         since = time.monotonic()
-        while time.monotonic() - since < (self.cfg.keepalive if self.alive else PARTING_SECONDS):
-            inbound.expect(IDLE_STEP_SECONDS)
+        while time.monotonic() - since < (limit := self._idle_seconds()):
+            inbound.expect(min(limit, IDLE_STEP_SECONDS))
             with contextlib.suppress(TimeoutError):
                 return inbound.recv(READ_BYTES)
+        inbound.is_done = True
         return b""
+
+    def _idle_seconds(self) -> float:
+        return float(self.cfg.keepalive) if self.alive else PARTING_SECONDS
 
 
 def refusal_of(error: Exception) -> tuple[int, str]:

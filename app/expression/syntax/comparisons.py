@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
+
 from app.expression.translator import Translator
 
 HELPERS: Mapping[type[ast.cmpop], str] = {
@@ -51,28 +52,27 @@ def _pair(
     translator: Translator, left: ast.expr, sign: ast.cmpop, right: ast.expr, at: ast.expr
 ) -> ast.expr:
     """One comparison: Python's own where it means the same, else a helper."""
-    if isinstance(left, ast.Constant) and not isinstance(right, ast.Constant):
-        if isinstance(sign, ast.Eq | ast.NotEq):
-            left, right = right, left
-    if isinstance(right, ast.Constant) and not isinstance(left, ast.Constant):
-        own = _with_literal(sign, right)
-        if own is not None:
-            return translator.compare(left, own, right, at)
-    elif isinstance(sign, ast.In | ast.NotIn) and isinstance(right, ast.List):
-        if all(map(_equals_alike, right.elts)):
-            # Python makes a tuple of literals once, not each time.
-            literals = ast.copy_location(ast.Tuple(right.elts, ast.Load()), right)
-            return translator.compare(left, sign, literals, at)
-    return translator.metered(HELPERS[type(sign)], [left, right], at)
+    if isinstance(left, ast.Constant) and isinstance(sign, ast.Eq | ast.NotEq):
+        left, right = right, left
+    own = None if isinstance(left, ast.Constant) else _own_operator(sign, right)
+    if own is None:
+        return translator.metered(HELPERS[type(sign)], [left, right], at)
+    if isinstance(right, ast.List):
+        # Python makes a tuple of literals once, not each time.
+        right = ast.copy_location(ast.Tuple(right.elts, ast.Load()), right)
+    return translator.compare(left, own, right, at)
 
 
-def _with_literal(sign: ast.cmpop, literal: ast.Constant) -> ast.cmpop | None:
-    """Python's operator that means what ``sign`` means for JSON, next to this literal."""
-    if not isinstance(sign, ast.Eq | ast.NotEq):
+def _own_operator(sign: ast.cmpop, right: ast.expr) -> ast.cmpop | None:
+    """Python's operator that means what ``sign`` means with ``right``; only next to literals."""
+    if isinstance(sign, ast.In | ast.NotIn):
+        is_plain = isinstance(right, ast.List) and all(map(_equals_alike, right.elts))
+        return sign if is_plain else None
+    if not isinstance(sign, ast.Eq | ast.NotEq) or not isinstance(right, ast.Constant):
         return None
-    if literal.value is None or isinstance(literal.value, bool):
+    if right.value is None or isinstance(right.value, bool):
         return ast.Is() if isinstance(sign, ast.Eq) else ast.IsNot()
-    return sign if _equals_alike(literal) else None
+    return sign if _equals_alike(right) else None
 
 
 def _equals_alike(literal: ast.expr) -> bool:

@@ -1,0 +1,51 @@
+"""What gunicorn's master does before it starts a worker: check everything, greet a first start."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from app.settings import Settings, check_serving
+from app.tokens import TokenRegistry
+
+EXAMPLE = "/v1/open/flow/trigger/v1/sync_example?userName=juggle&password=123456&deposit=1000.00"
+
+_EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+
+
+def check(environ: Mapping[str, str], *, root: Path, workers: int) -> TokenRegistry:
+    """Refuse to start with wrong settings or a broken tokens file; the tokens, read.
+
+    Raises:
+        SettingsError, TokenError: what is wrong, a line for each mistake.
+    """
+    settings = Settings.from_env(environ, root=root)
+    check_serving(settings, workers=workers)
+    registry = TokenRegistry(settings.tokens_file, settings.tokens)
+    registry.load()
+    return registry
+
+
+def example_call(token: str, address: Any) -> str:
+    """The example request as one line for a shell.
+
+    ``address`` is what ``getsockname`` says of the listening socket: a tuple that begins with host
+    and port, or the path of a unix socket.
+    """
+    header = f"curl -H 'Juggle-Token: {token}'"
+    if isinstance(address, str):
+        return f"{header} --unix-socket '{address}' 'http://localhost{EXAMPLE}'"
+    host = _EVERY_ADDRESS.get(address[0], address[0])
+    if ":" in host:
+        host = f"[{host}]"
+    return f"{header} 'http://{host}:{address[1]}{EXAMPLE}'"
+
+
+def raise_file_limit(wanted: int) -> None:
+    """Let this process and its children open ``wanted`` files, or as many as it may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
