@@ -1,56 +1,86 @@
-"""How Siteswap is served. Every setting can be overridden on gunicorn's command line."""
+"""How Siteswap is served. gunicorn's command line overrides every setting."""
 
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from app import boot
 from app.errors import SiteswapError
-from app.tokens import ensure_first_token
+from app.tokens import TokenRegistry, ensure_first_token
 
 _ROOT = Path(__file__).resolve().parent
 
 wsgi_app = "wsgi:app"
 bind = os.environ.get("BIND", "127.0.0.1:9127")
 
-# A process uses one core, and the waiting is done by greenlets.
-workers = int(os.environ.get("WEB_CONCURRENCY", 2))
+# One process uses one core; waiting costs it nothing, because each connection is a greenlet.
+workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
 worker_class = "app.web.worker.Worker"
 
-# Connections of one worker, idle ones included: about 14 KB each. Each may also hold a socket to
-# a downstream, hence the limit on open files.
+# Of one worker, idle ones included; about 14 KB each. Beyond it connections wait in the backlog.
 worker_connections = 2_000
+
+# A connection may hold a socket to a downstream as well, and a flow more than one.
 _OPEN_FILES = 3 * worker_connections
 
-# Longer than the 60 s after which nginx drops an idle connection to us: whoever closes first must
-# not be the one that may be sent a request at that moment.
+# Longer than nginx keeps its idle connections to us (60 s): the side that closes first must not
+# be the one that may be sent a request at that moment.
 keepalive = 65
 
-# A worker that does not come round to its event loop for so long is killed. This bounds no flow:
-# a waiting flow leaves the loop free.
+# A worker whose event loop stands still for so long is killed. This bounds no flow: one that
+# waits lets the loop run.
 timeout = 30
 
-# For running requests, and after them for accepted async runs. Longer than the default 30 s of a
-# synchronous flow would keep a deployment waiting.
+# For requests that run when a worker is told to go down, and then for accepted async runs.
 graceful_timeout = 30
 
-# The most that gunicorn allows. Inputs stand in the query string of a GET; larger ones are sent by
-# POST. The default of 4,094 is a hundred Chinese characters short of nothing.
+# The most that gunicorn allows: the inputs of a GET stand in the request line, and a Chinese
+# character takes nine bytes there.
 limit_request_line = 8_190
 
-# A token may stand in the query string and in the Referer: neither is logged.
-accesslog = None
-access_log_format = '%(h)s %(t)s "%(m)s %(U)s" %(s)s %(B)s %(M)sms "%(a)s"'
+# Off. Where it is switched on (--access-logfile -), it shows neither the query string nor the
+# Referer: a token may stand in both.
+access_log_format = '%(h)s %(t)s "%(m)s %(U)s" %(s)s %(B)s bytes %(M)s ms "%(a)s"'
 
-# One more door into the master, which nothing here needs.
+# A door into the master that nothing here needs.
 control_socket_disable = True
 
 
-def on_starting(server):  # type: ignore[no-untyped-def]
-    """Before the port is taken: refuse to start with wrong settings."""
+def on_starting(server: Any) -> None:
+    """Refuse to start with wrong settings, before the port is taken."""
     boot.raise_file_limit(_OPEN_FILES)
-    _or_exit(boot.check, os.environ, root=_ROOT, workers=server.cfg.workers)
+    _check(server)
 
 
-def when_ready(server):
-    """With the port taken: hand out the first token, if there is none at all."""
+def when_ready(server: Any) -> None:
+    """Hand out the first token once requests can come in, if there is no token yet."""
+    tokens = _check(server)
+    try:
+        token = ensure_first_token(tokens)
+    except SiteswapError as error:
+        sys.exit(str(error))
+    if token:
+        # With --reuse-port each worker listens for itself, later.
+        address = server.LISTENERS[0].getsockname() if server.LISTENERS else server.address[0]
+        print("The first token is made, and shown this once. Try it:", flush=True)
+        print(boot.example_call(token, address), flush=True)
+
+
+def post_worker_init(worker: Any) -> None:
+    """Begin in each worker, after the fork."""
+    worker.wsgi.extensions["siteswap"].start()
+
+
+def worker_exit(_server: Any, worker: Any) -> None:
+    """Finish what the worker accepted, within what is left of the graceful timeout."""
+    # The master calls this too, for a worker that died; and some never got an application.
+    if worker.pid == os.getpid() and hasattr(worker, "wsgi"):
+        worker.wsgi.extensions["siteswap"].close(worker.seconds_left())
+
+
+def _check(server: Any) -> TokenRegistry:
+    try:
+        return boot.check(os.environ, root=_ROOT, workers=server.cfg.workers)
+    except SiteswapError as error:
+        sys.exit(str(error))

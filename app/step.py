@@ -7,6 +7,7 @@ it defines (read by ``spec/checks.py``), and builds the function that runs it (`
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from marshmallow import ValidationError, fields, post_load
 
 from app.expression import Compiled, Problem
+from app.spec.diagnostics import did_you_mean
 from app.spec.fields import (
     Condition,
     Duration,
@@ -123,13 +125,25 @@ class RetryOn(fields.Field[int | str]):
             return str(value)
         if isinstance(value, int) and not isinstance(value, bool) and 100 <= value <= 599:
             return value
+        near = did_you_mean(value, ("connection", "timeout")) if isinstance(value, str) else None
         raise mistake(
-            "bad-choice", f"expected connection, timeout or a status, got {describe(value)}"
+            "bad-choice",
+            f"expected connection, timeout or a status, got {describe(value)}",
+            f"write `{near}` instead" if near else None,
         )
 
 
 class RetrySchema(StrictSchema):
     """``retry: 3``, or an object with these keys."""
+
+    MISPLACED = {  # noqa: RUF012
+        "max": "write `times` instead",
+        "attempts": "write `times`: the repetitions, without the first try",
+        "max_attempts": "write `times`: the repetitions, without the first try",
+        "wait": "write `delay` instead",
+        "interval": "write `delay` instead",
+    }
+    EXAMPLE = "write `retry: 3`"
 
     times = Whole(1, 10, load_default=3)
     on = fields.List(RetryOn, load_default=sorted(RETRY_DEFAULT_ON, key=str))
@@ -160,6 +174,8 @@ class Retry(fields.Nested):
 
 class Block(fields.Field[tuple[Step, ...]]):
     """A list of steps, each recognised by its verb."""
+
+    stand_in: tuple[Step, ...] = ()
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> tuple[Step, ...]:
         # The registry imports every verb, and verbs hold blocks: the circle is in the language.
@@ -195,18 +211,25 @@ class OnError(Block):
         return super()._deserialize(value, *args, **options)
 
 
+NAME_RULE = "a name is a letter, then letters, digits or `_`, at most 64"
+
+
+def name_hint(text: str) -> str:
+    """A name that is near to ``text``, or the rule that names follow."""
+    near = re.sub(r"\W+", "_", text, flags=re.ASCII)
+    return f"write `{near}`" if is_name(near) else NAME_RULE
+
+
 class Identifier(Text):
     """A name that expressions can read as ``steps.<id>``: letters, digits, ``_``."""
 
     def _deserialize(self, value: Any, *args: Any, **options: Any) -> str:
-        text = super()._deserialize(value, *args, **options)
-        if not is_name(text):
-            raise mistake(
-                "bad-name",
-                f"`{text}` is not a name",
-                "a name is a letter, then letters, digits or `_`, at most 64",
-            )
-        return text
+        if not isinstance(value, str):
+            raise mistake("bad-id", f"expected a name, got {describe(value)}", NAME_RULE)
+        if not is_name(value):
+            message = f"`{value}` is not a name that expressions can read"
+            raise mistake("bad-id", message, name_hint(value))
+        return value
 
 
 def is_name(text: str) -> bool:

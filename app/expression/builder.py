@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from operator import attrgetter
 from typing import Any
 
 from app import json_text
 from app.expression.explain import FILENAME
 from app.expression.grammar import GRAMMAR
 from app.expression.helpers import HELPERS
+from app.expression.limits import MAX_PROBLEMS
 from app.expression.parser import parse
 from app.expression.problem import Problem, TemplatePath
 from app.expression.read import Read
@@ -84,18 +86,25 @@ class Builder:
     def expression(self, scan: Scan, helper: str | None = None) -> ast.expr:
         """An expression, its result given to a helper if one is named."""
         self.sources.append(scan.source)
-        parsed = None if scan.problems else parse(scan.source)
-        if parsed is None or isinstance(parsed, Problem):
-            self.problems += scan.problems if parsed is None else [parsed]
-            return _literal(None)
+        if scan.problems:
+            return self._report(scan.problems)
+        parsed = parse(scan.source)
+        if isinstance(parsed, Problem):
+            return self._report([parsed])
         translator = Translator(GRAMMAR, scan.source, len(self.sources))
         result = translator.translate(parsed)
+        if translator.problems:
+            return self._report(translator.problems)
         if translator.can_repeat:
             result = translator.metered("sized", [result], parsed)
-        self.problems += translator.problems
         self.reads += translator.reads
         self.is_metered |= translator.is_metered
         return translator.call(helper, [result], parsed) if helper else result
+
+    def _report(self, problems: Iterable[Problem]) -> ast.expr:
+        """Note the problems of one expression; the result stands in for it."""
+        self.problems += sorted(problems, key=attrgetter("offset"))[:MAX_PROBLEMS]
+        return _literal(None)
 
 
 def function(body: ast.expr) -> Function:

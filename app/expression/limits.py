@@ -10,6 +10,9 @@ MAX_SOURCE = 4_000
 MAX_NESTING = 50
 """How deep the parts of one expression stand inside each other; ``a.b.c`` counts three."""
 
+MAX_PROBLEMS = 20
+"""Problems that are reported for one expression; one bad habit can fill a page."""
+
 MAX_TEXT = 1_000_000
 """Characters of a text that an expression makes, or that a function takes."""
 

@@ -75,6 +75,9 @@ class Scanner:
             if self.is_hole and token[0] == "}" and self._is_the_end():
                 self.is_closed, self.end = True, token.start()
                 break
+            if token[0] in ("'", '"'):
+                self._give_up(token)
+                break
             _READERS[token.lastgroup or "sign"](self, token)
             if token.lastgroup != "space":
                 self.before = token
@@ -83,6 +86,13 @@ class Scanner:
 
     def _is_the_end(self) -> bool:
         return not any(sign == "{" for sign, _ in self.brackets)
+
+    def _give_up(self, quote: re.Match[str]) -> None:
+        """Nobody knows what stands inside a text and what does not; go on behind the next ``}``."""
+        self._report_token(quote, Trap("syntax", "the text that begins here is never closed"))
+        end = self.text.find("}", quote.end()) if self.is_hole else -1
+        self.is_closed, self.end = True, end if end >= 0 else len(self.text)
+        self.brackets.clear()
 
     def _check_closed(self) -> None:
         if not self.is_closed:
@@ -93,13 +103,19 @@ class Scanner:
             self._report(offset, len(sign), Trap("syntax", f"`{sign}` is never closed"))
 
     def _source(self) -> Source:
-        text = self.text[self.start : self.end]
-        code = text
-        for start, end, new in self.edits:
-            code = code[: start - self.start] + new + code[end - self.start :]
+        code = self._code()
         lead = len(code) - len(code.lstrip(" "))
-        end = len(code.rstrip(" "))
-        return Source(text[lead:end], code[lead:end], self.start + lead, self.path)
+        code = code.strip(" ")
+        start = self.start + lead
+        return Source(self.text[start : start + len(code)], code, start, self.path)
+
+    def _code(self) -> str:
+        """The text with the edits made, which change no length."""
+        pieces, position = [], self.start
+        for start, end, new in self.edits:
+            pieces += [self.text[position:start], new]
+            position = end
+        return "".join([*pieces, self.text[position : self.end]])
 
     def _report(self, offset: int, length: int, trap: Trap) -> None:
         self.problems.append(Problem(trap.code, trap.message, offset, length, trap.hint, self.path))
@@ -154,8 +170,6 @@ class Scanner:
         sign = token[0]
         if sign in _PAIRS:
             self._close(token)
-        elif sign in ("'", '"'):
-            self._report_token(token, Trap("syntax", "the text that begins here is never closed"))
         elif sign not in _SIGNS:
             self._report_token(token, sign_trap(sign))
         if sign in ("(", "[", "{", "{{", "${"):

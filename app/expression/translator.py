@@ -133,7 +133,7 @@ _REFUSALS: Mapping[type[ast.AST], tuple[str, str | None]] = {
     ast.NamedExpr: ("naming a value", "use a `set` step"),
     ast.Starred: ("`*`", "write `a + b` to put lists together"),
     ast.Tuple: ("a list without brackets", "write `[a, b]`"),
-    ast.Set: ("a set", 'write `[a, b]` for a list, `{"a": b}` for an object'),
+    ast.Set: ("`{ }` around values", "write `${x}` instead of `${{ x }}`; a list is `[a, b]`"),
     ast.SetComp: ("a set", "write `unique([… for … in …])`"),
     ast.GeneratorExp: ("`for` without brackets", "write `[… for … in …]`"),
     ast.Slice: ("`:`", None),

@@ -14,7 +14,6 @@ Path = tuple[str | int, ...]
 
 _TAB = "    "
 _NEWLINE = re.compile(r"\r\n|\r|\n")
-_UNPRINTABLE = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 _BEFORE_CARET = 50
 _WIDEST_EXCERPT = 100
 _LONGEST_WORD = 64
@@ -94,14 +93,14 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
 
 
 def visible(text: str) -> str:
-    """``text`` with everything that could steer a terminal, or hide in one, written as escapes."""
-    return text if text.isascii() and text.isprintable() else "".join(map(_shown, text))
+    """``text`` with all that could steer a terminal, or looks like a space, written as escapes."""
+    return text if text.isprintable() else "".join(map(_shown, text))
 
 
 def _shown(char: str) -> str:
     if char == "\t":
         return _TAB
-    if unicodedata.category(char) not in _UNPRINTABLE:
+    if char.isprintable():
         return char
     return char.encode("unicode_escape").decode("ascii")
 

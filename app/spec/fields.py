@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from marshmallow import EXCLUDE, Schema, ValidationError, fields, validates_schema
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, missing, validates_schema
 
 from app.expression import (
     Compiled,
@@ -20,11 +20,18 @@ from app.expression import (
     compile_expression,
     compile_template,
 )
+from app.json_text import dumps
 from app.spec.diagnostics import did_you_mean
 
 SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 MAX_DURATION = 24 * 3600.0
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h)")
+_TIME_IN_WORDS = re.compile(r"(\d{1,9}(?:\.\d{1,3})?) *([A-Za-z]*)")
+_UNITS = {
+    "": "s", "sec": "s", "second": "s", "min": "m", "minute": "m", "hr": "h", "hour": "h",
+    "msec": "ms", "milli": "ms", "millisecond": "ms",
+}  # fmt: skip
+_FLAGS = {"yes": "true", "on": "true", "1": "true", "no": "false", "off": "false", "0": "false"}
 
 
 def problem(code: str, message: str, hint: str | None = None) -> Problem:
@@ -53,31 +60,48 @@ def describe(value: Any) -> str:
 class StrictSchema(Schema):
     """A mapping whose unknown keys are errors with a "did you mean".
 
-    ``MISPLACED`` maps keys that people write here by habit to the sentence that helps them.
+    ``MISPLACED`` maps keys that people write here by habit to the sentence that helps them;
+    ``EXAMPLE`` says what to write when something else than an object stands here.
     """
 
     MISPLACED: Mapping[str, str] = {}
+    EXAMPLE: str | None = None
 
     class Meta:
         unknown = EXCLUDE
 
-    error_messages = {"type": "expected an object of `key: value` lines"}  # noqa: RUF012
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.known = frozenset(field.data_key or name for name, field in self.fields.items())
+        # Most keys of most objects are left out; marshmallow need not look at each of them.
+        self.partial = frozenset(
+            name
+            for name, field in self.fields.items()
+            if field.load_default is missing and not field.required
+        )
 
     @validates_schema(pass_original=True, skip_on_field_errors=False)
     def _refuse_unknown_keys(self, _: Any, original: Any, **__: Any) -> None:
-        if not isinstance(original, dict):
-            return
-        known = {field.data_key or name for name, field in self.fields.items()}
-        wrong = [key for key in original if key not in known]
-        if wrong:
-            raise ValidationError({key: [self._unknown_key(key, known)] for key in wrong})
+        if isinstance(original, dict) and not original.keys() <= self.known:
+            wrong = [key for key in original if key not in self.known]
+            raise ValidationError({key: [self._unknown_key(key)] for key in wrong})
 
-    def _unknown_key(self, key: str, known: set[str]) -> Problem:
-        near = did_you_mean(key, known)
+    def _unknown_key(self, key: str) -> Problem:
+        near = did_you_mean(key, self.known)
         hint = self.MISPLACED.get(key) or (
-            f"write `{near}` instead" if near else f"known here: {', '.join(sorted(known))}"
+            f"write `{near}` instead" if near else f"known here: {', '.join(sorted(self.known))}"
         )
         return problem("unknown-key", f"unknown key `{key}`", hint)
+
+    def handle_error(self, error: ValidationError, data: Any, **_: Any) -> None:
+        """Say what stands in place of an object; a misspelt key is not missing as well."""
+        if not isinstance(data, dict):
+            message = f"expected an object of `key: value` lines, got {describe(data)}"
+            error.messages = {"_schema": [problem("wrong-type", message, self.EXAMPLE)]}
+            return
+        for meant in (did_you_mean(key, self.known) for key in data if key not in self.known):
+            if meant and meant not in data and isinstance(error.messages, dict):
+                error.messages.pop(meant, None)
 
 
 class Text(fields.String):
@@ -90,7 +114,9 @@ class Text(fields.String):
 
 
 def _quote_hint(value: Any) -> str | None:
-    return None if isinstance(value, dict | list) or value is None else "write it in quotes"
+    if value is None or isinstance(value, dict | list):
+        return None
+    return f'write `"{dumps(value)}"`, in quotes'
 
 
 class Flag(fields.Field[bool]):
@@ -99,11 +125,10 @@ class Flag(fields.Field[bool]):
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> bool:
         if isinstance(value, bool):
             return value
-        raise mistake(
-            "wrong-type",
-            f"expected true or false, got {describe(value)}",
-            "write `true` or `false`",
-        )
+        word = str(value).lower()
+        meant = word if word in ("true", "false") else _FLAGS.get(word)
+        hint = f"write `{meant}`, without quotes" if meant else "write `true` or `false`"
+        raise mistake("wrong-type", f"expected true or false, got {describe(value)}", hint)
 
 
 class Whole(fields.Field[int]):
@@ -130,16 +155,18 @@ class Duration(fields.Field[float]):
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> float:
         match = _DURATION.fullmatch(value) if isinstance(value, str) else None
         if match is None:
-            hint = f"write `{value}s`" if isinstance(value, int | float) else "write `5s`"
-            raise mistake(
-                "bad-duration",
-                f"expected a duration like 200ms, 5s, 10m or 2h, got {describe(value)}",
-                hint,
-            )
+            message = f"expected a duration like 200ms, 5s, 10m or 2h, got {describe(value)}"
+            raise mistake("bad-duration", message, _duration_hint(value))
         seconds = float(match[1]) * SECONDS[match[2]]
         if not 0 < seconds <= MAX_DURATION:
             raise mistake("bad-duration", f"a duration is more than 0 and at most 24h, not {value}")
         return seconds
+
+
+def _duration_hint(value: Any) -> str:
+    match = _TIME_IN_WORDS.fullmatch(str(value)) if isinstance(value, str | int | float) else None
+    unit = _UNITS.get(match[2].lower().removesuffix("s")) if match else None
+    return f"write `{match[1]}{unit}`" if match and unit else "the units are ms, s, m and h"
 
 
 class Choice(fields.Field[str]):
@@ -162,6 +189,8 @@ class Choice(fields.Field[str]):
 
 class Condition(fields.Field[Compiled]):
     """A bare expression, as in ``if`` and ``when``."""
+
+    stand_in = compile_expression("true")
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> Compiled:
         if isinstance(value, bool):
@@ -196,11 +225,16 @@ class ObjectTemplate(Template):
 
     def _deserialize(self, value: Any, *args: Any, **options: Any) -> Compiled:
         if not isinstance(value, dict):
-            raise mistake(
-                "wrong-type",
-                f"expected an object of `name: value` lines, got {describe(value)}",
-            )
+            message = f"expected an object of `name: value` lines, got {describe(value)}"
+            raise mistake("wrong-type", message, _object_hint(value))
         return super()._deserialize(value, *args, **options)
+
+
+def _object_hint(value: Any) -> str | None:
+    if isinstance(value, list) and all(isinstance(item, dict) for item in value):
+        return "leave out the `- ` before each name"
+    name, equals, rest = value.partition("=") if isinstance(value, str) else ("", "", "")
+    return f"write `{name.strip()}: {rest.strip()}` on a line of its own" if equals else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +247,8 @@ class Assignments:
 
 class AssignmentsTemplate(ObjectTemplate):
     """An object template that remembers its keys."""
+
+    stand_in = Assignments((), compile_template({}))
 
     def _deserialize(self, value: Any, *args: Any, **options: Any) -> Assignments:  # type: ignore[override]
         return Assignments(values=super()._deserialize(value, *args, **options), names=tuple(value))

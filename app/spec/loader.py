@@ -98,12 +98,12 @@ def _problems(messages: Any, path: Path) -> Iterator[tuple[Path, Problem]]:
     """The leaves of marshmallow's error tree. Keys that are its own invention are passed over."""
     if isinstance(messages, dict):
         for key, below in messages.items():
-            yield from _problems(below, path if key in ("_schema", "value") else (*path, key))
+            yield from _problems(below, path if key == "_schema" else (*path, key))
         return
     for message in messages if isinstance(messages, list) else [messages]:
         if isinstance(message, Problem):
             yield path, message
-        elif isinstance(message, dict):
+        elif isinstance(message, dict | list):
             yield from _problems(message, path)
         else:
             yield path, _own_words(str(message), path)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-import re._constants as sre  # type: ignore[import-not-found]  # the only way to see inside
-import re._parser as sre_parser  # type: ignore[import-not-found]  # a regular expression
-from collections.abc import Callable, Iterator, Mapping
+import re._constants as sre
+import re._parser as sre_parser
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from marshmallow import ValidationError, fields, post_load
@@ -22,21 +22,13 @@ from app.spec.fields import (
     mistake,
     problem,
 )
-from app.spec.inputs import READERS, TYPES, Reader, article
+from app.spec.inputs import TYPES
+from app.spec.limits import default_of, limited, misfits
 from app.spec.model import DEFAULT_TIMEOUT, MODES, Input
-from app.step import Block, is_name
+from app.step import Block, is_name, name_hint
 
 RESERVED_INPUTS = ("juggleToken", "flowData")
 """Parameter names that the open API uses itself."""
-
-_LIMITS: Mapping[str, tuple[str, ...]] = {
-    "min": ("integer", "number", "date"),
-    "max": ("integer", "number", "date"),
-    "pattern": ("string",),
-    "max_length": ("string", "list"),
-    "items": ("list",),
-    "properties": ("object",),
-}
 
 
 class TypeName(Choice):
@@ -45,17 +37,25 @@ class TypeName(Choice):
     _ALIASES: Mapping[str, str] = {
         "str": "string", "text": "string", "int": "integer", "long": "integer",
         "float": "number", "double": "number", "decimal": "number", "bool": "boolean",
-        "array": "list", "dict": "object", "map": "object", "timestamp": "datetime",
+        "array": "list", "dict": "object", "map": "object", "json": "object",
+        "timestamp": "datetime", "time": "datetime",
     }  # fmt: skip
 
     def __init__(self, **options: Any) -> None:
         super().__init__(TYPES, **options)
 
     def _deserialize(self, value: Any, *args: Any, **options: Any) -> str:
-        alias = self._ALIASES.get(value.lower()) if isinstance(value, str) else None
+        if isinstance(value, dict):
+            hint = "write the type alone, like `age: integer`"
+            raise mistake("bad-choice", "expected a type, got an object", hint)
+        alias = self._alias(value) if isinstance(value, str) else None
         if alias:
             raise mistake("bad-choice", f"unknown type `{value}`", f"write `{alias}` instead")
         return super()._deserialize(value, *args, **options)
+
+    def _alias(self, word: str) -> str | None:
+        is_generic = word.endswith(("[]", ">")) or word.startswith("[")
+        return "list" if is_generic else self._ALIASES.get(word.lower())
 
 
 class Pattern(Text):
@@ -66,7 +66,11 @@ class Pattern(Text):
         try:
             pattern = re.compile(text)
         except re.error as error:
-            raise mistake("bad-pattern", f"not a regular expression: {error}") from None
+            where = (error.pos or 0, 1)
+            message = f"not a regular expression: {error.msg}"
+            raise ValidationError([Problem("bad-pattern", message, *where)]) from None
+        except (OverflowError, RecursionError):
+            raise mistake("bad-pattern", "the regular expression is too large") from None
         if _repeats_a_repeat(sre_parser.parse(text)):
             raise mistake(
                 "slow-pattern",
@@ -116,153 +120,23 @@ def _unwrapped(error: ValidationError, value: Any) -> ValidationError:
     return ValidationError(error.messages.get("type", error.messages))
 
 
-class InputSchema(StrictSchema):
-    """``{type, required, default, …}``."""
-
-    type = TypeName(required=True)
-    required = Flag()
-    default = fields.Raw(allow_none=True)
-    description = Text()
-    enum = fields.List(fields.Raw())
-    min = fields.Raw()
-    max = fields.Raw()
-    pattern = Pattern()
-    max_length = Whole(0, 10_000_000)
-    secret = Flag(load_default=False)
-    items = NestedInput()
-    properties = fields.Dict(keys=fields.String(), values=NestedInput())
-
-    @post_load
-    def _make(self, data: dict[str, Any], **_: Any) -> Input:
-        errors = {key: [found] for key, found in _mistakes(data)}
-        if errors:
-            raise ValidationError(errors)
-        read = _limited(data)
-        default = data.get("default")
-        return Input(
-            type=data["type"],
-            read=read,
-            required=data.get("required", "default" not in data),
-            default=None if default is None else _default(read, default),
-            secret=data["secret"],
-            description=data.get("description"),
-        )
-
-
-def _mistakes(data: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for key, types in _LIMITS.items():
-        if key in data and data["type"] not in types:
-            message = f"`{key}` says nothing about {article(data['type'])}"
-            yield key, problem("misplaced-limit", message, f"it belongs to: {', '.join(types)}")
-    if data.get("required") and "default" in data:
-        hint = "drop `required`, or drop `default`"
-        yield "required", problem("required-default", "an input with a default is optional", hint)
-    for key in ("min", "max"):
-        if key in data and data["type"] in _LIMITS[key]:
-            try:
-                READERS[data["type"]](data[key])
-            except ValueError as error:
-                yield key, problem("wrong-type", str(error))
-
-
-def _default(read: Reader, value: Any) -> Any:
-    try:
-        return read(value)
-    except ValueError as error:
-        raise ValidationError({"default": mistake("bad-default", str(error)).messages}) from None
-
-
-def _limited(data: Mapping[str, Any]) -> Reader:
-    """The reader of the type, then one check for each limit that the input declares."""
-    base = READERS[data["type"]]
-    checks = [make(data[key], base) for key, make in _CHECKS.items() if key in data]
-    if not checks:
-        return base
-
-    def read(value: Any) -> Any:
-        typed = base(value)
-        for check in checks:
-            typed = check(typed)
-        return typed
-
-    return read
-
-
-def _refuse_unless(holds: Callable[[Any], bool], sentence: str) -> Reader:
-    def check(value: Any) -> Any:
-        if not holds(value):
-            raise ValueError(f"expected {sentence}, got {describe(value)}")
-        return value
-
-    return check
-
-
-def _one_of(values: list[Any], base: Reader) -> Reader:
-    allowed = [base(value) for value in values]
-    return _refuse_unless(lambda value: value in allowed, f"one of {', '.join(map(str, values))}")
-
-
-def _each_item(item: Input, _: Reader) -> Reader:
-    def check(values: list[Any]) -> list[Any]:
-        return [_named(f"[{index}]", item, value) for index, value in enumerate(values)]
-
-    return check
-
-
-def _each_property(properties: Mapping[str, Input], _: Reader) -> Reader:
-    def check(value: dict[str, Any]) -> dict[str, Any]:
-        typed = {name: _property(name, spec, value.get(name)) for name, spec in properties.items()}
-        return {**value, **typed}
-
-    return check
-
-
-def _property(name: str, spec: Input, value: Any) -> Any:
-    if value is not None:
-        return _named(f".{name}", spec, value)
-    if spec.required:
-        raise ValueError(f".{name}: missing; expected {article(spec.type)}")
-    return spec.default
-
-
-def _named(where: str, spec: Input, value: Any) -> Any:
-    try:
-        return spec.read(value)
-    except ValueError as error:
-        text = str(error)
-        raise ValueError(f"{where}{'' if text.startswith(('.', '[')) else ': '}{text}") from None
-
-
-_CHECKS: Mapping[str, Callable[[Any, Reader], Reader]] = {
-    "enum": _one_of,
-    "min": lambda low, base: _refuse_unless(lambda v: v >= base(low), f"at least {low}"),
-    "max": lambda high, base: _refuse_unless(lambda v: v <= base(high), f"at most {high}"),
-    "max_length": lambda size, _: _refuse_unless(
-        lambda value: len(value) <= size, f"a length of at most {size}"
-    ),
-    "pattern": lambda pattern, _: _refuse_unless(
-        lambda text: len(text) <= MAX_MATCHED and pattern.fullmatch(text) is not None,
-        f"text that matches {pattern.pattern}",
-    ),
-    "items": _each_item,
-    "properties": _each_property,
-}
-
-MAX_MATCHED = 10_000
-"""Longest text that is matched against a ``pattern``."""
-
-
 class Declarations(fields.Field[dict[str, Any]]):
-    """``inputs`` and ``outputs``: names, and what each one is.
+    """Names, and what each one is: ``inputs``, ``outputs`` and ``properties``.
 
     A name whose declaration is wrong is declared all the same, by ``stand_in``: the checks then do
-    not blame the steps that use it.
+    not blame the steps that use it. ``what`` is ``None`` where names follow no rule.
     """
 
     def __init__(
-        self, what: str, values: fields.Field[Any], stand_in: Any, reserved: tuple[str, ...] = ()
+        self,
+        what: str | None,
+        values: fields.Field[Any],
+        stand_in: Any,
+        *,
+        reserved: tuple[str, ...] = (),
+        **options: Any,
     ) -> None:
-        super().__init__(load_default=dict)
+        super().__init__(**options)
         self.what, self.values, self.stand_in, self.reserved = what, values, stand_in, reserved
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> dict[str, Any]:
@@ -283,22 +157,62 @@ class Declarations(fields.Field[dict[str, Any]]):
             raise ValidationError(errors, valid_data=declared)
         return declared
 
-    def _refused(self, name: str) -> Iterator[Problem]:
+    def _refused(self, name: str) -> Iterator[Any]:
         if name in self.reserved:
             message = f"the open API uses the parameter `{name}` itself"
             yield problem("reserved-name", message, "choose another name")
-        elif not is_name(name):
-            hint = "a name is a letter, then letters, digits or `_`, at most 64"
-            yield problem("bad-name", f"`{name}` is not a name for an {self.what}", hint)
+        elif self.what and not is_name(name):
+            yield problem("bad-name", f"`{name}` is not a name for an {self.what}", name_hint(name))
 
 
 _UNREAD = Input(type="object", read=lambda value: value)
 """Stands for an input whose declaration is wrong."""
 
 
+class InputSchema(StrictSchema):
+    """``{type, required, default, …}``."""
+
+    type = TypeName(required=True)
+    required = Flag()
+    default = fields.Raw(allow_none=True)
+    description = Text()
+    enum = fields.List(fields.Raw())
+    min = fields.Raw()
+    max = fields.Raw()
+    pattern = Pattern()
+    max_length = Whole(0, 10_000_000)
+    secret = Flag(load_default=False)
+    items = NestedInput()
+    properties = Declarations(None, NestedInput(), _UNREAD)
+
+    @post_load
+    def _make(self, data: dict[str, Any], **_: Any) -> Input:
+        errors: dict[str, list[Any]] = {}
+        for key, messages in misfits(data):
+            errors.setdefault(key, []).append(messages)
+        if errors:
+            raise ValidationError(errors)
+        read = limited(data)
+        default = data.get("default")
+        return Input(
+            type=data["type"],
+            read=read,
+            required=data.get("required", "default" not in data),
+            default=None if default is None else default_of(read, default),
+            secret=data["secret"],
+            description=data.get("description"),
+        )
+
+
+_NO_STEPS = problem(
+    "missing-key", "the key `steps` is missing", "write `steps:` and below it a list of steps"
+)
+
+
 class FlowSchema(StrictSchema):
     """The top level of a flow file."""
 
+    EXAMPLE = "a flow begins with lines like `name: …`, `inputs:`, `steps:`"
     MISPLACED = {  # noqa: RUF012
         "version": "the file's own name is the version: flows/<key>/v2.yaml",
         "key": "the folder's own name is the key: flows/<key>/v1.yaml",
@@ -310,9 +224,11 @@ class FlowSchema(StrictSchema):
     mode = Choice(MODES, load_default="sync")
     enabled = Flag(load_default=True)
     timeout = Duration()
-    inputs = Declarations("input", NestedInput(), _UNREAD, reserved=RESERVED_INPUTS)
-    outputs = Declarations("output", TypeName(), "object")
-    steps = Block(required=True)
+    inputs = Declarations(
+        "input", NestedInput(), _UNREAD, reserved=RESERVED_INPUTS, load_default=dict
+    )
+    outputs = Declarations("output", TypeName(), "object", load_default=dict)
+    steps = Block(required=True, error_messages={"required": _NO_STEPS})
 
     @post_load
     def _default_timeout(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:

@@ -20,7 +20,6 @@ _DASH_GLUED = re.compile(r"-[^\s\d.-]")
 _COLON_GLUED = re.compile(r"[^\W\d][\w$.-]*:[^ \t\n/:]")
 _EQUALS = re.compile(r"[\w.-]+[ \t]*(=)[^=]")
 _BRACKET_GLUED = re.compile(r"[^\W\d][\w$.-]*[:：](?=[{[])")
-_DASH = re.compile(r"-(?:[ \n]|$)")
 
 
 def tab(trouble: Trouble) -> Problem | None:
@@ -144,12 +143,7 @@ def misplaced_line(trouble: Trouble) -> Problem | None:
     is_quoted = trouble.last_style in ("'", '"') and trouble.is_above(trouble.last_start)
     if is_quoted and above.content_indent < line.indent:
         return _too_deep(trouble, above)
-    is_item = _DASH.match(text, line.first) is not None
-    return (
-        glued(text, line.first, line.value_end)
-        or _dash_and_keys(trouble, is_item=is_item)
-        or _between(trouble, is_item=is_item)
-    )
+    return glued(text, line.first, line.value_end) or _dash_and_keys(trouble) or _between(trouble)
 
 
 def stray_character(trouble: Trouble) -> Problem | None:
@@ -160,13 +154,13 @@ def stray_character(trouble: Trouble) -> Problem | None:
     return Problem(trouble.at, trouble.at + 1, "unexpected-character", message, "delete it")
 
 
-def _dash_and_keys(trouble: Trouble, *, is_item: bool) -> Problem | None:
+def _dash_and_keys(trouble: Trouble) -> Problem | None:
     """A list item among keys, or a key among list items, at their very column."""
     text, line, opened = trouble.text, trouble.line, line_at(trouble.text, trouble.opened)
     column, wanted = trouble.at - line.start, trouble.opened - opened.start
-    if column != wanted:
+    if column != wanted or (line.is_item and opened.is_item):
         return None
-    if is_item:
+    if line.is_item:
         return _missing_dash(trouble, opened)
     message = f"a key where line {_number(text, opened)} began a list"
     deeper = _spaces(wanted + 2)
@@ -183,24 +177,25 @@ def _missing_dash(trouble: Trouble, opened: Line) -> Problem:
     return Problem(opened.content, opened.value_end, "missing-dash", message, hint)
 
 
-def _between(trouble: Trouble, *, is_item: bool) -> Problem:
+def _between(trouble: Trouble) -> Problem:
     """An indentation that no block above has."""
     text, line = trouble.text, trouble.line
     above = list(_blocks_above(text, line))
-    if is_item and (keys := _keys_where_items_follow(above, line)):
+    if line.is_item and (keys := _keys_where_items_follow(above, line)):
         return _missing_dash(trouble, keys)
-    places = [(block.indent if is_item else block.content_indent, block) for block in above]
+    lists = [(block.indent, block) for block in above if block.is_item and line.is_item]
+    places = lists or [(block.content_indent, block) for block in above]
     places.sort(key=lambda place: abs(place[0] - line.indent))
-    columns = [f"{_spaces(column)} (like line {_number(text, at)})" for column, at in places[:2]]
+    hints = [f"{_spaces(column)} (like line {_number(text, at)})" for column, at in places[:2]]
+    hint = f"indent it with {' or '.join(hints)}" if hints else None
     message = f"indented with {_spaces(line.indent)}, which fits no line above"
-    hint = f"indent it with {' or '.join(columns)}" if columns else None
     return Problem(line.first, line.value_end, "wrong-indentation", message, hint)
 
 
 def _keys_where_items_follow(above: list[Line], item: Line) -> Line | None:
     """The block just below a key whose first line lacks the dash that ``item`` has."""
     for block, around in itertools.pairwise(above):
-        if around.indent < item.indent < block.indent == block.content_indent:
+        if around.indent < item.indent < block.indent and not block.is_item:
             return block if around.content_indent < block.indent else None
     return None
 

@@ -11,7 +11,7 @@ from yaml.events import Event
 from app.spec.source import Edit
 
 _INDENT = re.compile(" *")
-_DASHES = re.compile(r"(?:-[ \t]+)*")
+_DASHES = re.compile(r"(?:-(?:[ \t]+|$))*", re.MULTILINE)
 _SPACES = re.compile(r"[ \t]*")
 _QUOTED_KEY = re.compile(r"(?:\"[^\"\n]*\"|'[^'\n]*')[ \t]*:(?=[ \t\n]|$)")
 _COLON = re.compile(r":(?=[ \t\n]|$)")
@@ -46,6 +46,11 @@ class Line:
     def content_indent(self) -> int:
         """Column, from 0, of the content."""
         return self.content - self.start
+
+    @property
+    def is_item(self) -> bool:
+        """Whether the line begins with a dash."""
+        return self.content > self.first
 
     @property
     def has_key(self) -> bool:

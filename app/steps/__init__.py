@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar
 
 from marshmallow import ValidationError
 
+from app.expression import Compiled, Problem
 from app.spec.diagnostics import did_you_mean
 from app.spec.fields import describe, mistake
-from app.step import Step, StepSchema, is_name
+from app.spec.model import Flow
+from app.step import Arm, Path, Step, StepSchema, is_name
 from app.steps.fail import Fail
 from app.steps.http import Http
 from app.steps.if_ import If
@@ -30,34 +32,76 @@ VERBS: Mapping[str, type[Step]] = {
     "log": Log,
 }
 
-LATER = ("for_each", "parallel", "call", "wait", "sql", "python")
+LATER = ("for_each", "parallel", "call", "repeat", "wait", "sql", "python", "check")
 """Verbs that are planned; named so that the message can say so."""
+
+_ELSEWHERE: Mapping[str, str] = {
+    "request": "http", "fetch": "http", "url": "http", "assign": "set", "vars": "set",
+    "print": "log", "echo": "log", "choose": "switch", "case": "switch", "condition": "if",
+    "throw": "fail", "raise": "fail", "error": "fail", "stop": "return", "end": "return",
+    "output": "return",
+}  # fmt: skip
+"""What other tools call our verbs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Broken(Step):
-    """A step that could not be read; it stands for all that it may have defined.
+    """A step that could not be read whole; it stands for all that it may have defined.
 
-    It lets the checks go on with the steps around it without blaming them for its mistakes.
+    It lets the checks go on around it without blaming others for its mistakes, and inside it with
+    ``rest``: the step with stand-ins for the parts that are wrong, if that is possible.
     """
 
     ids: frozenset[str] = frozenset()
     names: frozenset[str] = frozenset()
+    rest: Step | None = None
 
     verb: ClassVar[str] = "broken"
 
-    def defines(self) -> Iterator[str]:
-        return iter(self.names)
+    def templates(self) -> Iterable[tuple[Path, Compiled]]:
+        return self.rest.templates() if self.rest else ()
+
+    def arms(self) -> Sequence[Arm]:
+        return self.rest.arms() if self.rest else ()
+
+    def defines(self) -> Iterable[str]:
+        return self.names
+
+    def check(self, flow: Flow) -> Iterable[tuple[Path, Problem]]:
+        return self.rest.check(flow) if self.rest else ()
 
 
 def load_step(raw: Any) -> tuple[Step, Any]:
     """One step and no mistakes; or a :class:`Broken` in its place and marshmallow's messages."""
+    verb = None
     try:
         verb = _verb_of(raw)
         return VERBS[verb](**_schema(verb).load(raw)), None
     except ValidationError as error:
         ids, names = _named_in(raw)
-        return Broken(ids=frozenset(ids), names=frozenset(names)), error.messages
+        rest = _rest(verb, error) if verb else {}
+        whole = VERBS[verb](**rest) if verb and _required(verb) <= rest.keys() else None
+        shared = {key: rest[key] for key in ("id", "when", "on_error") if key in rest}
+        broken = Broken(ids=frozenset(ids), names=frozenset(names), rest=whole, **shared)
+        return broken, error.messages
+
+
+def _rest(verb: str, error: ValidationError) -> dict[str, Any]:
+    """The parts of a step that could be read, and stand-ins for the others where there are any."""
+    fields, valid = _schema(verb).fields, error.valid_data
+    usable = {}
+    for name, value in valid.items() if isinstance(valid, dict) else ():
+        if isinstance(value, list):
+            usable[name] = tuple(value)  # blocks and cases hold stand-ins for their own mistakes
+        elif (fields[name].data_key or name) not in error.messages:
+            usable[name] = value
+    stand_ins = {name: getattr(fields[name], "stand_in", None) for name in _required(verb)}
+    return {name: part for name, part in stand_ins.items() if part is not None} | usable
+
+
+@cache
+def _required(verb: str) -> frozenset[str]:
+    return frozenset(name for name, field in _schema(verb).fields.items() if field.required)
 
 
 @cache
@@ -80,18 +124,17 @@ def _verb_of(raw: Any) -> str:
 
 
 def _no_verb(raw: dict[str, Any]) -> ValidationError:
-    shared = set(StepSchema().fields)
-    for key in raw:
-        near = did_you_mean(key, VERBS)
-        if key in LATER:
-            problem = mistake("unknown-verb", f"the verb `{key}` is not in this version")
-        elif near and key not in shared:
-            hint = f"write `{near}` instead"
-            problem = mistake("unknown-verb", f"unknown verb `{key}`", hint)
-        else:
-            continue
-        return ValidationError({key: problem.messages})
-    return mistake("no-verb", "this step has no verb", f"one of {', '.join(VERBS)}")
+    one_of = f"a verb is one of {', '.join(VERBS)}"
+    unknown = [key for key in raw if key not in StepSchema().fields]
+    if not unknown:
+        return mistake("no-verb", "this step has no verb", one_of)
+    meant = {key: _ELSEWHERE.get(key.lower()) or did_you_mean(key, VERBS) for key in unknown}
+    key = next((key for key in unknown if key in LATER or meant[key]), unknown[0])
+    message = (
+        f"the verb `{key}` is not in this version" if key in LATER else f"unknown verb `{key}`"
+    )
+    hint = f"write `{meant[key]}` instead" if meant[key] and key not in LATER else one_of
+    return ValidationError({key: mistake("unknown-verb", message, hint).messages})
 
 
 def _named_in(raw: Any) -> tuple[set[str], set[str]]:

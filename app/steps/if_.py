@@ -13,16 +13,25 @@ from app.step import Action, Arm, Block, Builder, Path, Step, StepSchema
 
 
 class IfSchema(StepSchema):
+    MISPLACED = {  # noqa: RUF012
+        "otherwise": "write `else` instead",
+        "do": "write `then` instead",
+        "steps": "write `then` instead",
+        "elif": "write a `switch` with one `when` for each case",
+        "elseif": "write a `switch` with one `when` for each case",
+        "else if": "write a `switch` with one `when` for each case",
+    }
+
     condition = Condition(data_key="if", required=True)
     then = Block(required=True)
-    otherwise = Block(data_key="else", load_default=None)
+    otherwise = Block(data_key="else")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class If(Step):
     condition: Compiled
     then: tuple[Step, ...]
-    otherwise: tuple[Step, ...] | None
+    otherwise: tuple[Step, ...] | None = None
 
     verb: ClassVar[str] = "if"
     schema: ClassVar[type[StepSchema]] = IfSchema

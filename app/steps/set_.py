@@ -10,7 +10,7 @@ from app.engine.scope import Run
 from app.expression import Compiled, Problem
 from app.spec.fields import Assignments, AssignmentsTemplate, problem
 from app.spec.model import Flow
-from app.step import Action, Builder, Path, Step, StepSchema, is_name
+from app.step import Action, Builder, Path, Step, StepSchema, is_name, name_hint
 
 
 class SetSchema(StepSchema):
@@ -31,9 +31,8 @@ class Set(Step):
         return self.assignments.names
 
     def check(self, flow: Flow) -> Iterable[tuple[Path, Problem]]:
-        hint = "a name is a letter, then letters, digits or `_`"
         return [
-            (("set", name), problem("bad-name", f"`{name}` is not a name", hint))
+            (("set", name), problem("bad-name", f"`{name}` is not a name", name_hint(name)))
             for name in self.assignments.names
             if not is_name(name)
         ]

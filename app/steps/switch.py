@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from marshmallow import fields, post_load
+from marshmallow import ValidationError, fields, post_load
 
 from app.engine.scope import Run
 from app.expression import Compiled, Problem
-from app.spec.fields import Condition, StrictSchema, mistake, problem
+from app.spec.fields import Condition, StrictSchema, describe, mistake, problem
 from app.spec.model import Flow
 from app.step import Action, Arm, Block, Builder, Path, Step, StepSchema
 
@@ -29,6 +29,15 @@ class Case:
 
 
 class CaseSchema(StrictSchema):
+    MISPLACED = {  # noqa: RUF012
+        "if": "write `when` instead",
+        "case": "write `when` instead",
+        "default": "write `else` instead",
+        "steps": "write `then` instead",
+        "do": "write `then` instead",
+    }
+    EXAMPLE = "write `- when: condition` and below it `then:` with steps"
+
     when = Condition()
     then = Block()
     otherwise = Block(data_key="else")
@@ -39,18 +48,51 @@ class CaseSchema(StrictSchema):
             return Case(data["when"], data["then"])
         if data.keys() == {"otherwise"}:
             return Case(None, data["otherwise"])
-        raise mistake(
-            "bad-case", "a case is `when` and `then`, or `else` alone", "write `- when: condition`"
-        )
+        hint = "give `else` a case of its own, the last: `- else:`"
+        if "otherwise" not in data:
+            hint = f"add `{'then' if 'when' in data else 'when'}`"
+        raise mistake("bad-case", "a case is `when` and `then`, or `else` alone", hint)
+
+
+class Cases(fields.Field[tuple[Case, ...]]):
+    """The list of cases; one that is wrong is replaced by what could be read of it."""
+
+    stand_in: tuple[Case, ...] = ()
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> tuple[Case, ...]:
+        if not isinstance(value, list):
+            message = f"expected a list of cases, got {describe(value)}"
+            raise mistake("wrong-type", message, CaseSchema.EXAMPLE)
+        cases: list[Case] = []
+        errors: dict[int, Any] = {}
+        for index, raw in enumerate(value):
+            try:
+                cases.append(_CASE.load(raw))
+            except ValidationError as error:
+                errors[index] = error.messages
+                cases.append(_readable(error.valid_data))
+        if errors:
+            raise ValidationError(errors, valid_data=cases)
+        return tuple(cases)
+
+
+_CASE = CaseSchema()
+
+
+def _readable(valid: Any) -> Case:
+    parts = valid if isinstance(valid, dict) else {}
+    if "otherwise" in parts and "when" not in parts:
+        return Case(None, tuple(parts["otherwise"]))
+    return Case(parts.get("when", Condition.stand_in), tuple(parts.get("then", ())))
 
 
 class SwitchSchema(StepSchema):
-    cases = fields.List(fields.Nested(CaseSchema), data_key="switch", required=True)
+    cases = Cases(data_key="switch", required=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Switch(Step):
-    cases: list[Case]
+    cases: tuple[Case, ...]
 
     verb: ClassVar[str] = "switch"
     schema: ClassVar[type[StepSchema]] = SwitchSchema
@@ -71,7 +113,10 @@ class Switch(Step):
 
     def check(self, flow: Flow) -> Iterable[tuple[Path, Problem]]:
         if not self.cases:
-            yield ("switch",), problem("bad-case", "a switch needs at least one case")
+            yield (
+                ("switch",),
+                problem("bad-case", "a switch needs at least one case", CaseSchema.EXAMPLE),
+            )
         for index, case in enumerate(self.cases[:-1]):
             if case.when is None:
                 message = "`else` matches everything, so no case after it can run"

@@ -34,6 +34,9 @@ from app.web.refusal import RefusalError
 HEAD_SECONDS = 10.0
 """For a whole request head, from its first byte; on a new connection, from its start."""
 
+HEAD_BYTES = 65_536
+"""Of one request head. gunicorn searches all it holds of a head again after each read."""
+
 BODY_SECONDS = 60.0
 """For a whole request body: 1 MB at 17 KB/s."""
 
@@ -46,11 +49,11 @@ PARTING_SECONDS = 2.0
 IDLE_STEP_SECONDS = 3.0
 """How often an idle connection looks whether the worker is going down."""
 
-READ_BYTES = 65_536
-"""Most that is read at once; gunicorn copies what it holds at each small read."""
+READ_BYTES = 16_384
+"""Most that is read at once, so that the bounds here are looked at in between."""
 
-UNREAD_BYTES = 65_536
-"""Most of a body that is read in vain, because the application did not, to keep a connection."""
+SLACK_BYTES = 65_536
+"""Most of a body that is read in vain: left unread by the application, or framing of chunks."""
 
 REFUSALS: dict[type[Exception], tuple[int, str]] = {
     errors.ParseException: (400, "the request is not HTTP/1.1"),
@@ -96,7 +99,7 @@ class Inbound:
         """Set the deadline of what comes next, a head or a body."""
         self._deadline = self._clock() + seconds
         self._in_body = body
-        self.has_begun = False
+        self.received = 0
 
     def recv(self, size: int) -> bytes:
         """Some bytes, or none at the end of the stream.
@@ -111,18 +114,22 @@ class Inbound:
         self._sock.settimeout(left)
         data = self._sock.recv(min(size, READ_BYTES))
         self._sock.settimeout(SEND_SECONDS)
-        self.has_begun = True
+        self.received += len(data)
         self.is_done = not data
         if self.is_done and self._in_body:
             raise RefusalError(400, "the request body ends early")
+        if self.received > HEAD_BYTES and not self._in_body:
+            raise RefusalError(*REFUSALS[errors.LimitRequestHeaders])
         return data
 
 
 class BodyReader:
     """Reads a body through gunicorn's reader and makes one kind of error of all that can happen."""
 
-    def __init__(self, reader: Any) -> None:
+    def __init__(self, reader: Any, inbound: Inbound) -> None:
         self._reader = reader
+        self._inbound = inbound
+        self._returned = 0
 
     def read(self, size: int) -> bytes:
         """Up to ``size`` bytes; none at the end of the body.
@@ -131,11 +138,15 @@ class BodyReader:
             RefusalError: the body is malformed, ends early or takes too long.
         """
         try:
-            data: bytes = self._reader.read(size)
+            data: bytes = self._reader.read(min(size, READ_BYTES))
         except TimeoutError:
             raise RefusalError(408, f"the body did not come within {BODY_SECONDS:.0f} s") from None
         except errors.ParseException as error:
             raise RefusalError(*refusal_of(error)) from None
+        self._returned += len(data)
+        # A chunk of one byte costs as much work as one of a thousand.
+        if self._inbound.received > 2 * self._returned + SLACK_BYTES:
+            raise RefusalError(400, "the chunks of the body are too small")
         return data
 
 
@@ -165,9 +176,11 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn is not typed
         inbound = Inbound(client)
         request = None
         try:
+            # Not of the listener, which may be closed by now.
+            server = client.getsockname()
             for request in self._requests(inbound, addr):
                 # Raises StopIteration when the connection is to be closed after this answer.
-                self.handle_request(listener.getsockname(), request, client, addr)
+                self.handle_request(server, request, client, addr)
         except StopIteration:
             pass
         except (ConnectionError, TimeoutError, ssl.SSLError, errors.NoMoreData) as error:
@@ -199,7 +212,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn is not typed
         parser = get_parser(self.cfg, inbound, addr)
         while (request := _next_request(parser, inbound)) is not None:
             inbound.expect(BODY_SECONDS, body=True)
-            request.body.reader = BodyReader(request.body.reader)
+            request.body.reader = BodyReader(request.body.reader, inbound)
             yield request
             # A client whose next request is here already would never wait, and starve the others.
             # A timer, because sleep(0) comes back before the other sockets are looked at.
@@ -211,7 +224,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn is not typed
         data = parser.unreader.take_buffered() or self._first_bytes(inbound)
         parser.unreader.unread(data)
         inbound.expect(HEAD_SECONDS)
-        inbound.has_begun = bool(data)
+        inbound.received = len(data)
         return bool(data)
 
     def _first_bytes(self, inbound: Inbound) -> bytes:
@@ -253,7 +266,7 @@ def _next_request(parser: Parser, inbound: Inbound) -> Request | None:
     try:
         return next(parser, None)
     except TimeoutError:
-        if not inbound.has_begun:
+        if not inbound.received:
             return None
         raise RefusalError(408, f"the head did not come within {HEAD_SECONDS:.0f} s") from None
 
@@ -261,7 +274,7 @@ def _next_request(parser: Parser, inbound: Inbound) -> Request | None:
 def _skip_body(parser: Parser, inbound: Inbound) -> bool:
     inbound.expect(PARTING_SECONDS, body=True)
     try:
-        return bool(parser.finish_body(max_bytes=UNREAD_BYTES))
+        return bool(parser.finish_body(max_bytes=SLACK_BYTES))
     except RefusalError:
         return False
 

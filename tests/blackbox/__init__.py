@@ -1,0 +1,1 @@
+"""A real gunicorn on a real socket: what callers, downstreams and operators see."""
