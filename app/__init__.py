@@ -38,6 +38,9 @@ from app.web.auth import authenticator
 QUEUE_SIZE = 1_000
 """Accepted async runs that may wait in one worker; beyond that callers are told to come back."""
 OFFLOAD_THREADS = 4
+LOG_FORMAT = "[%(asctime)s] [%(process)d] [%(levelname)s] %(message)s"
+LOG_DATE_FORMAT = "%Y-%m-%d %H:%M:%S %z"
+"""As gunicorn's own lines look."""
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -48,7 +51,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     """
     root = Path.cwd()
     settings = settings or Settings.from_env(os.environ, root=root)
-    log = logging.getLogger("siteswap")
+    log = _logger()
     for warning in settings.warnings:
         log.warning(warning)
 
@@ -83,6 +86,17 @@ def create_app(settings: Settings | None = None) -> Flask:
     cli.install(app, siteswap)
     app.extensions["siteswap"] = siteswap
     return app
+
+
+def _logger() -> logging.Logger:
+    """Our logger. It writes to standard error unless whoever runs us has decided otherwise."""
+    log = logging.getLogger(__name__)
+    if not log.hasHandlers():
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter(LOG_FORMAT, LOG_DATE_FORMAT))
+        log.addHandler(handler)
+        log.setLevel(logging.INFO)
+    return log
 
 
 def _surroundings(settings: Settings) -> Surroundings:

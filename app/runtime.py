@@ -11,9 +11,6 @@ from app.settings import Settings
 from app.tokens import TokenRegistry
 from app.watch import Watcher
 
-DRAIN_SECONDS = 25.0
-"""How long a stopping worker finishes accepted runs: less than gunicorn's graceful timeout."""
-
 
 class Siteswap:
     """The running parts of one process, as ``app.extensions["siteswap"]``.
@@ -43,12 +40,13 @@ class Siteswap:
             return
         with self._lock:
             if not self._started:
-                self.tokens.load()
+                # Not load(): a tokens file that was broken since the boot must not end a worker.
+                self.tokens.refresh()
                 self.catalog.refresh()
                 self._watcher.start()
                 self._started = True
 
-    def close(self) -> None:
-        """Finish what was accepted, as far as time allows, and let go of everything."""
+    def close(self, timeout: float) -> None:
+        """Finish accepted runs for up to ``timeout`` seconds, and let go of everything."""
         self._watcher.close()
-        self.service.close(DRAIN_SECONDS)
+        self.service.close(timeout)

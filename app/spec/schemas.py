@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import re._constants as sre
-import re._parser as sre_parser
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -24,6 +21,7 @@ from app.spec.fields import (
 )
 from app.spec.inputs import TYPES
 from app.spec.limits import default_of, limited, misfits
+from app.spec.patterns import Pattern
 from app.spec.model import DEFAULT_TIMEOUT, MODES, Input
 from app.step import Block, is_name, name_hint
 
@@ -58,49 +56,8 @@ class TypeName(Choice):
         return "list" if is_generic else self._ALIASES.get(word.lower())
 
 
-class Pattern(Text):
-    """A regular expression that cannot take exponential time on any text."""
-
-    def _deserialize(self, value: Any, *args: Any, **options: Any) -> re.Pattern[str]:  # type: ignore[override]
-        text = super()._deserialize(value, *args, **options)
-        try:
-            pattern = re.compile(text)
-        except re.error as error:
-            where = (error.pos or 0, 1)
-            message = f"not a regular expression: {error.msg}"
-            raise ValidationError([Problem("bad-pattern", message, *where)]) from None
-        except (OverflowError, RecursionError):
-            raise mistake("bad-pattern", "the regular expression is too large") from None
-        if _repeats_a_repeat(sre_parser.parse(text)):
-            raise mistake(
-                "slow-pattern",
-                "a repeat inside a repeat can take a caller's text for ever to match",
-                "write it without nesting `*`, `+` or `{n,}`",
-            )
-        return pattern
-
-
-def _repeats_a_repeat(parsed: Any, *, inside: bool = False) -> bool:
-    for operator, argument in parsed:
-        repeats = operator in (sre.MAX_REPEAT, sre.MIN_REPEAT) and argument[1] > 1
-        if repeats and inside:
-            return True
-        if any(_repeats_a_repeat(part, inside=inside or repeats) for part in _parts(argument)):
-            return True
-    return False
-
-
-def _parts(argument: Any) -> Iterator[Any]:
-    """The sub-patterns within an operator's argument."""
-    if isinstance(argument, sre_parser.SubPattern):
-        yield argument
-    elif isinstance(argument, list | tuple):
-        for part in argument:
-            yield from _parts(part)
-
-
 class NestedInput(fields.Nested):
-    """``items`` and ``properties``: a type name, or the whole object. Resolved late: it recurses."""
+    """An input: a type name, or the whole object. Resolved late: inputs hold inputs."""
 
     def __init__(self) -> None:
         super().__init__(lambda: InputSchema())
@@ -204,9 +161,11 @@ class InputSchema(StrictSchema):
         )
 
 
-_NO_STEPS = problem(
-    "missing-key", "the key `steps` is missing", "write `steps:` and below it a list of steps"
-)
+_NO_STEPS = [
+    problem(
+        "missing-key", "the key `steps` is missing", "write `steps:` and below it a list of steps"
+    )
+]
 
 
 class FlowSchema(StrictSchema):

@@ -29,6 +29,9 @@ MAX_BYTES = 256 * 1024
 MAX_REPAIRS = 20
 """Mistakes in one file behind which reading goes on."""
 
+_CHARACTERS_PER_NODE = 20
+"""Reading so many characters takes about as long as building one node."""
+
 Parser = Callable[[str], Any]
 """One of PyYAML's loader classes; only its events are used."""
 
@@ -83,7 +86,8 @@ def load(text: str | bytes, *, parser: Parser = _FASTEST) -> Document:
         if problem is None:
             places = Places(source, builder.nodes)
             return Document(builder.data, places, _findings(source, builder, found))
-        finding, spent = source.finding(problem), spent + builder.count
+        finding = source.finding(problem)
+        spent += builder.count + len(source.text) // _CHARACTERS_PER_NODE
         is_new = not any(_may_follow(finding, earlier) for earlier in found)
         if is_new:
             found.append(finding)

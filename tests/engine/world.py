@@ -60,7 +60,7 @@ class World:
             env=env or {},
             secrets=secrets or {},
             max_response_bytes=1_000_000,
-            log=logging.getLogger("siteswap.flow"),
+            log=logging.getLogger("app.flow"),
         )
 
     def _sleep(self, seconds: float) -> None:

@@ -130,6 +130,23 @@ def test_a_begun_answer_is_never_asked_for_again(transport: NetworkTransport) ->
     assert server.accepted == 1
 
 
+def test_a_slow_answer_is_not_asked_for_again(transport: NetworkTransport) -> None:
+    """Waiting in vain on a used connection is a timeout, and the request was sent once."""
+    seen: list[bytes] = []
+
+    def talk(connection: socket.socket) -> None:
+        while request := read_request(connection):
+            seen.append(request)
+            if len(seen) == 1:
+                connection.sendall(answer(b"x"))
+
+    with Server(talk) as server:
+        transport.send(request(server.url))
+        error = failure(transport, request(server.url, timeout=0.1))
+    assert error.message.endswith("timed out after 0.1 s before an answer came")
+    assert len(seen) == 2
+
+
 def test_a_timeout_closes_the_connection(transport: NetworkTransport) -> None:
     """A late answer cannot be taken for that of the next request."""
 
@@ -157,16 +174,20 @@ def test_idle_connections_grow_old() -> None:
             now[0] += seconds
 
 
-def test_the_number_of_idle_connections_is_bounded() -> None:
-    """The origin that was not used for the longest time loses its connection first."""
-    transport = NetworkTransport(max_idle=2)
+class Plug(Connection):
+    """A connection that only remembers whether it was closed."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(Origin("http", host, 80), socket.socket())
+
+
+@pytest.fixture
+def plugs() -> Iterator[Callable[[str], Connection]]:
+    """Makes connections to nobody, and closes them after the test."""
     with ExitStack() as stack:
-        stack.enter_context(closing(transport))
-        first, second, third = (stack.enter_context(Server(echo)) for _ in range(3))
-        for server in (first, second, first, third):
-            transport.send(request(server.url))
-        for server in (first, third):
-            transport.send(request(server.url))
-        assert [s.accepted for s in (first, second, third)] == [1, 1, 1]
-        transport.send(request(second.url))
-        assert second.accepted == 2
+        yield lambda host: stack.enter_context(closing(Plug(host)))
+
+
+def test_the_origin_unused_for_longest_loses_first() -> None:
+    """Using one of several connections to an origin counts as using that origin."""
+    ...

@@ -113,6 +113,8 @@ def test_a_certificate_for_another_host(transport: NetworkTransport, certificate
 
 def test_ssl_cert_file_decides_alone(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where SSL_CERT_FILE names authorities, those are trusted and no others."""
+    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+        monkeypatch.delenv(name, raising=False)
     everybody = len(trusted_context().get_ca_certs())
     monkeypatch.setenv("SSL_CERT_FILE", os.fspath(certificate))
     assert everybody > len(trusted_context().get_ca_certs()) == 1
@@ -147,29 +149,60 @@ def test_a_peer_that_leaves_within_the_handshake(transport: NetworkTransport) ->
     assert error.message.endswith("while agreeing on TLS")
 
 
-def test_a_record_that_drips(transport: NetworkTransport, certificate: Path) -> None:
-    """Fragments of one TLS record do not prolong the time, however many come."""
+def secured_by_hand(
+    certificate: Path, talk: Callable[[socket.socket, Callable[[bytes], bytes]], None]
+) -> Talk:
+    """A handshake, then a conversation that decides itself when enciphered bytes are sent."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
 
-    def drip(connection: socket.socket) -> None:
+    def serve(connection: socket.socket) -> None:
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         tls = context.wrap_bio(incoming, outgoing, server_side=True)
-        while True:
+        is_done = False
+        while not is_done:
+            incoming.write(connection.recv(65536))
             with suppress(ssl.SSLWantReadError):
                 tls.do_handshake()
-                break
+                is_done = True
             connection.sendall(outgoing.read())
-            incoming.write(connection.recv(65536))
-        connection.sendall(outgoing.read())
-        tls.write(answer(bytes(1000)))
-        for byte in outgoing.read():
+
+        def encipher(data: bytes) -> bytes:
+            tls.write(data)
+            return outgoing.read()
+
+        talk(connection, encipher)
+
+    return serve
+
+
+def test_a_record_that_drips(transport: NetworkTransport, certificate: Path) -> None:
+    """Fragments of one TLS record do not prolong the time, however many come."""
+
+    def drip(connection: socket.socket, encipher: Callable[[bytes], bytes]) -> None:
+        for byte in encipher(answer(bytes(1000))):
             connection.sendall(bytes([byte]))
             threading.Event().wait(0.02)
 
-    with Server(drip) as server:
+    with Server(secured_by_hand(certificate, drip)) as server:
         error = failure(transport, request(secure(server), timeout=0.3))
     assert error.kind == "timeout"
+
+
+def test_a_second_record_is_not_the_next_answer(
+    transport: NetworkTransport, certificate: Path
+) -> None:
+    """What came enciphered behind an answer ends the connection, though the socket is silent."""
+
+    def forge(connection: socket.socket, encipher: Callable[[bytes], bytes]) -> None:
+        connection.recv(65536)
+        connection.sendall(encipher(answer(b"x")) + encipher(answer(b"forged")))
+        connection.recv(65536)
+
+    with Server(secured_by_hand(certificate, forge)) as server:
+        for _ in range(2):
+            assert transport.send(request(secure(server))).body == b"x"
+    assert server.accepted == 2
 
 
 @pytest.mark.parametrize("is_proper", [True, False])
