@@ -24,7 +24,7 @@ from app.offload import native_offload
 from app.runtime import Siteswap
 from app.service import Service
 from app.settings import Settings
-from app.spec.checks import Surroundings
+from app.spec.names import Surroundings
 from app.store import Store
 from app.stores.memory import MemoryStore
 from app.stores.sqlite import SqliteStore

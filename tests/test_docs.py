@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -99,10 +100,10 @@ def test_the_commands_of_a_page_print_what_it_shows(page: Path, server: Server) 
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """A fresh clone: what is committed, or at least added, and nothing else."""
+    """A fresh clone: what git knows or would add, and nothing else."""
     folder = tmp_path / "siteswap"
     files = subprocess.run(
-        ["git", "ls-files", "-z"], cwd=PROJECT, capture_output=True, check=True
+        ["git", "ls-files", "-z", "-co", "--exclude-standard"], cwd=PROJECT, capture_output=True, check=True
     ).stdout.decode()
     for name in filter(None, files.split("\0")):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -131,8 +132,9 @@ def test_the_readme_works_on_a_fresh_clone(clone: Path) -> None:
         assert '"data":{"userName":"juggle","age":18,"orderName":"送10元话费"}}' in answer
         perform(clone / "README.md", clone, variables, address)
     finally:
-        os.killpg(process.pid, 15)
-        process.wait(60)
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait(60)
 
 
 def _address(log: Path, process: subprocess.Popen[bytes]) -> str:

@@ -44,7 +44,7 @@ def flow_group(siteswap: Siteswap) -> click.Group:
     @click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path))
     @click.option("--format", "style", type=click.Choice(["text", "json"]), default="text")
     def lint(paths: tuple[Path, ...], style: str) -> None:
-        _lint(siteswap, paths or (siteswap.settings.flows_dir,), style)
+        _lint(siteswap, paths or (_shown(siteswap.settings.flows_dir),), style)
 
     @group.command("run", help="Run a flow in this process and print the envelope.")
     @click.argument("key")
@@ -67,7 +67,7 @@ def flow_group(siteswap: Siteswap) -> click.Group:
     @group.command("new", help="Write a commented starter file for a new flow.")
     @click.argument("key")
     def new(key: str) -> None:
-        _new(siteswap.settings.flows_dir, key)
+        _new(_shown(siteswap.settings.flows_dir), key)
 
     return group
 
@@ -103,9 +103,10 @@ def _files(path: Path) -> Iterator[Path]:
     if not path.is_dir():
         yield path
         return
-    nested = {file for file, _ in flow_files(path)}
-    own = {file for file, _ in flow_files(path.absolute().parent) if file.parent == path.absolute()}
-    yield from sorted(nested | {path / file.name for file in own})
+    nested = {Path(file) for file, _ in flow_files(path)}
+    beside = (Path(file) for file, _ in flow_files(path.absolute().parent))
+    own = {path / file.name for file in beside if file.parent == path.absolute()}
+    yield from sorted(nested | own)
 
 
 def _findings(siteswap: Siteswap, file: Path) -> tuple[str, tuple[Finding, ...]]:
@@ -183,6 +184,11 @@ def _answer(program: Program, answer: Triggered) -> str:
     if program.flow.mode == "async" and answer.error is None:
         return envelope.success(dumps(answer.data))
     return envelope.triggered(answer)
+
+
+def _shown(path: Path) -> Path:
+    """The path as a person in this folder would write it."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def _new(folder: Path, key: str) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from marshmallow import EXCLUDE, Schema, ValidationError, fields, missing, validates_schema
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, validates_schema
 
 from app.expression import (
     Compiled,
@@ -73,12 +73,6 @@ class StrictSchema(Schema):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.known = frozenset(field.data_key or name for name, field in self.fields.items())
-        # Most keys of most objects are left out; marshmallow need not look at each of them.
-        self.partial = frozenset(
-            name
-            for name, field in self.fields.items()
-            if field.load_default is missing and not field.required
-        )
 
     @validates_schema(pass_original=True, skip_on_field_errors=False)
     def _refuse_unknown_keys(self, _: Any, original: Any, **__: Any) -> None:

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Any
 
 from marshmallow import ValidationError
 
 from app.expression import Problem, find_braces
-from app.spec.checks import Surroundings, check, secret_literals
-from app.spec.diagnostics import Finding, Severity
+from app.spec.checks import check, secret_literals
+from app.spec.diagnostics import Finding, Severity, did_you_mean
 from app.spec.fields import problem
 from app.spec.model import Flow
+from app.spec.names import Surroundings
 from app.spec.schemas import FlowSchema
 from app.spec.yaml import Document, Path, YamlError, load
 
@@ -26,12 +27,25 @@ KEY = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 VERSION = re.compile(r"v(?:0|[1-9]\d{0,8})")
 
 _MARSHMALLOW_WORDS = {
-    "Missing data for required field.": ("missing-key", "the key `{key}` is missing"),
-    "Field may not be null.": ("empty-value", "`{key}` has no value"),
-    "Not a valid list.": ("wrong-type", "`{key}` is a list: begin each line with `- `"),
-    "Not a valid mapping type.": ("wrong-type", "`{key}` is an object of `name: value` lines"),
+    "Missing data for required field.": ("missing-key", "the key `{key}` is missing", None),
+    "Field may not be null.": (
+        "empty-value",
+        "`{key}` has no value",
+        "write a value after the colon, or delete the key",
+    ),
+    "Not a valid list.": ("wrong-type", "`{key}` is a list", "begin each line with `- `"),
 }
 """marshmallow's own sentences, in ours."""
+
+_CONSEQUENCES = {"inputs": "unknown-input", "outputs": "unknown-output"}
+"""What every step is blamed for when a key of the flow could not be read."""
+
+_SPACING = frozenset({"missing-space", "full-width"})
+"""Warnings about text that was probably meant to be a key and its value."""
+
+
+Mistake = tuple[Path, Problem]
+"""A path from the root of the document, and what is wrong there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,37 +72,80 @@ def load_flow(path: PurePath, text: str | bytes, surroundings: Surroundings) -> 
         document = load(text)
     except YamlError as error:
         return Loaded(None, tuple(sorted([*findings, *error.findings])))
-    findings += document.findings
-    flow = _flow(named or ("flow", "v1"), document, findings)
+    flow, mistakes = _flow(named or ("flow", "v1"), document)
+    findings += [_finding(document, path, Severity.ERROR, found) for path, found in mistakes]
     if flow is not None:
-        findings += [_finding(document, *report) for report in check(flow, surroundings)]
-        findings += _warnings(document)
+        findings += _checked(document, flow, surroundings, mistakes)
+    findings = _once(document, findings)
     if any(finding.severity is Severity.ERROR for finding in findings):
         flow = None
     return Loaded(flow, tuple(sorted(set(findings))))
 
 
 def _bad_path(path: PurePath) -> Finding:
-    return Finding(
-        1,
-        1,
-        Severity.ERROR,
-        "bad-path",
-        f"`{path.parent.name}/{path.name}` does not name a flow and its version",
-        "name it flows/<key>/v1.yaml: the key a letter, then letters, digits, `_`, `-`",
-    )
+    key, name = path.parent.name, path.name
+    hint = "name it flows/<key>/v1.yaml"
+    if not KEY.fullmatch(key):
+        hint = "a key is a letter, then letters, digits, `_` or `-`, at most 64"
+    elif path.suffix != ".yaml":
+        hint = f"name it {path.stem}.yaml"
+    elif not VERSION.fullmatch(path.stem):
+        hint = "a version is `v` and a number without leading zeros: v1.yaml, v2.yaml"
+    message = f"`{key}/{name}` does not name a flow and its version"
+    return Finding(1, 1, Severity.ERROR, "bad-path", message, hint)
 
 
-def _flow(named: tuple[str, str], document: Document, findings: list[Finding]) -> Flow | None:
+def _flow(named: tuple[str, str], document: Document) -> tuple[Flow | None, list[Mistake]]:
+    """The flow, as far as it can be read, and what is wrong with its parts."""
+    mistakes: list[Mistake] = []
     try:
         data = _SCHEMA.load(document.data)
     except ValidationError as error:
-        reports = _problems(error.messages, ())
-        findings += [_finding(document, path, Severity.ERROR, found) for path, found in reports]
+        mistakes += _problems(error.messages, ())
         data = error.valid_data if isinstance(error.valid_data, dict) else {}
         if "steps" not in data:
-            return None
-    return Flow(key=named[0], version=named[1], **{**data, "steps": tuple(data["steps"])})
+            return None, mistakes
+    flow = Flow(key=named[0], version=named[1], **{**data, "steps": tuple(data["steps"])})
+    return flow, mistakes
+
+
+def _checked(
+    document: Document, flow: Flow, surroundings: Surroundings, mistakes: list[Mistake]
+) -> Iterator[Finding]:
+    """What the checks find, but for what follows from an unreadable or misspelt key of the flow."""
+    wrong = {path[0] for path, _ in mistakes if len(path) == 1}
+    hushed = {
+        code
+        for key, code in _CONSEQUENCES.items()
+        if any(key in (word, did_you_mean(str(word), FlowSchema().known)) for word in wrong)
+    }
+    for path, severity, found in check(flow, surroundings):
+        if found.code not in hushed:
+            yield _finding(document, path, severity, found)
+    yield from _warnings(document)
+
+
+def _once(document: Document, later: list[Finding]) -> list[Finding]:
+    """Each mistake once: the YAML reader's word, or that of a later stage which knows more."""
+    spacing = {each.line: each for each in document.findings if each.code in _SPACING}
+    later = [
+        replace(spacing[each.line], severity=Severity.ERROR)
+        if each.code == "wrong-type" and each.line in spacing
+        else each
+        for each in later
+    ]
+    errors = {_place(each) for each in document.findings if each.severity is Severity.ERROR}
+    kept = [each for each in later if _place(each) not in errors]
+    answered = {_place(each) for each in kept}
+    return kept + [
+        each
+        for each in document.findings
+        if each.severity is Severity.ERROR or _place(each) not in answered
+    ]
+
+
+def _place(finding: Finding) -> tuple[int, int]:
+    return finding.line, finding.column
 
 
 _SCHEMA = FlowSchema()
@@ -110,8 +167,9 @@ def _problems(messages: Any, path: Path) -> Iterator[tuple[Path, Problem]]:
 
 
 def _own_words(message: str, path: Path) -> Problem:
-    code, words = _MARSHMALLOW_WORDS.get(message, ("wrong-type", message.rstrip(".")))
-    return problem(code, words.format(key=path[-1] if path else "flow"))
+    words = _MARSHMALLOW_WORDS.get(message, ("wrong-type", message.rstrip("."), None))
+    code, sentence, hint = words
+    return problem(code, sentence.format(key=path[-1] if path else "flow"), hint)
 
 
 def _finding(document: Document, path: Path, severity: Severity, found: Problem) -> Finding:

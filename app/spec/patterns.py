@@ -29,7 +29,9 @@ class Pattern(Text):
             raise mistake("bad-pattern", "the regular expression is too large") from None
         if _is_ambiguous(parsed):
             message = "a repeat inside a repeat can take a caller's text for ever to match"
-            hint = "write it so that no `*`, `+`, `{n,}` or unclear `|` stands inside another repeat"
+            hint = (
+                "write it so that no `*`, `+`, `{n,}` or unclear `|` stands inside another repeat"
+            )
             raise mistake("slow-pattern", message, hint)
         return pattern
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, post_load
 
-from app.expression import Problem
 from app.spec.fields import (
     Choice,
     Duration,
@@ -21,8 +20,8 @@ from app.spec.fields import (
 )
 from app.spec.inputs import TYPES
 from app.spec.limits import default_of, limited, misfits
-from app.spec.patterns import Pattern
 from app.spec.model import DEFAULT_TIMEOUT, MODES, Input
+from app.spec.patterns import Pattern
 from app.step import Block, is_name, name_hint
 
 RESERVED_INPUTS = ("juggleToken", "flowData")

@@ -19,6 +19,7 @@ _COMMENT_OR_QUOTED = re.compile(r"\"[^\"\n]*\"|'[^'\n]*'|([ \t]#)")
 _BRACKET_OR_QUOTED = re.compile(r"\"[^\"\n]*\"|'[^'\n]*'|([][{},\n])")
 _TEMPLATE = re.compile(r"\{\{([^{}\n]*)\}\}")
 _LONGEST_HINT = 160
+_LONGEST_REPAIR = 4000
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,12 @@ def quoted(text: str) -> str:
 
 
 def quote(text: str, start: int, end: int) -> tuple[Edit, ...]:
-    """The edits that put ``[start, end)`` in quotes, as :func:`quoted` does."""
+    """The edits that put ``[start, end)`` in quotes, as :func:`quoted` does.
+
+    None for a text that nobody wrote by hand: repairing it takes long and helps nobody.
+    """
+    if end - start > _LONGEST_REPAIR:
+        return ()
     mark = quoted(text[start:end])[0]
     inner = re.finditer("'", text[start:end]) if mark == "'" else ()
     doubled = [(start + match.end(), start + match.end(), "'") for match in inner]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from app.spec.source import Edit, Problem
+from app.spec.source import Problem
 from app.spec.yaml_lines import (
     Trouble,
     flow_value_end,
@@ -52,9 +52,10 @@ def template(text: str, start: int, end: int) -> Problem:
         if line.value == start and ": " not in meant
         else write(quoted(meant))
     )
-    edits: tuple[Edit, ...] = (*quote(text, start, end), *replace_templates(text, start, end))
+    quotes = quote(text, start, end)
+    repair = (*quotes, *replace_templates(text, start, end)) if quotes else ()
     message = "`{{ … }}` is not an expression here: an expression is written `${…}`"
-    return Problem(start, end, "template-braces", message, hint, repair=edits)
+    return Problem(start, end, "template-braces", message, hint, repair=repair)
 
 
 def stray_colon(trouble: Trouble) -> Problem | None:
@@ -215,7 +216,10 @@ def unquoted_in_flow(trouble: Trouble) -> Problem | None:
 def broken_flow(trouble: Trouble) -> Problem | None:
     """A bracket that is never closed, or closed by another one, or a comma left out."""
     text, at, opened = trouble.text, trouble.at, trouble.opened
-    bracket, close = text[opened], {"{": "}", "[": "]"}.get(text[opened], "")
+    bracket = text[opened : opened + 1]
+    close = {"{": "}", "[": "]"}.get(bracket)
+    if close is None:
+        return None
     if trouble.char in ("}", "]"):
         number = text.count("\n", 0, opened) + 1
         message = f"the `{bracket}` of line {number} is closed by `{trouble.char}`"
@@ -280,12 +284,12 @@ def text_after_value(trouble: Trouble) -> Problem | None:
             return open_quote(text, start)
     if text.startswith("{{", start):
         return template(text, start, end)
+    if not text.startswith(_BRACKETS_OR_QUOTES, start):
+        return None
     if text[start] in "\"'" and text[at - 1] == text[start] == text[end - 1]:
         return _quote_in_quotes(text, start, end, at)
-    if text[start] in _BRACKETS_OR_QUOTES:
-        message = "a value that begins with a quote or a bracket must end with it"
-        return in_quotes(text, start, end, "text-after-value", message, (at, end))
-    return None
+    message = "a value that begins with a quote or a bracket must end with it"
+    return in_quotes(text, start, end, "text-after-value", message, (at, end))
 
 
 def _quote_in_quotes(text: str, start: int, end: int, at: int) -> Problem:

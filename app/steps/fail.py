@@ -30,6 +30,8 @@ class Failure:
 
 
 class FailureSchema(StrictSchema):
+    EXAMPLE = "write `fail: {message: what went wrong}`"
+
     message = TextTemplate(required=True)
     code = Whole(1, 2**53 - 1, load_default=1)
 

@@ -67,64 +67,93 @@ def text(value: Any) -> str:
 class TargetField(fields.Field[Target]):
     """``GET https://host/path/${value}``."""
 
+    stand_in = Target("GET", compile_template([]), ())
+
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> Target:
-        hint = "write it like `http: GET https://host/path`"
         if not isinstance(value, str):
             message = f"expected a method and a url, got {describe(value)}"
-            raise mistake("wrong-type", message, hint)
+            raise mistake("wrong-type", message, _target_hint(value))
         method, _space, url = value.partition(" ")
         if method not in METHODS:
-            hint = f"write `{method.upper()}`" if method.upper() in METHODS else hint
-            raise mistake("bad-method", f"expected a method and a url, got {describe(value)}", hint)
+            raise ValidationError([_bad_method(method, value)])
         address = url.strip()
+        if not address:
+            raise mistake("bad-url", f"the url after `{method}` is missing", _EXAMPLE)
         if not address.startswith(("http://", "https://", "/", "${")):
             message = "a url begins with https://, http://, or / for this very application"
-            raise mistake("bad-url", message, hint)
+            hint = _EXAMPLE if "://" in address else f"write `{method} https://{address}`"
+            offset = value.index(address, len(method))
+            raise ValidationError([Problem("bad-url", message, offset, len(address), hint)])
         return _target(method, address, value.index(address, len(method)))
+
+
+_EXAMPLE = "write it like `http: GET https://host/path`"
+
+
+def _target_hint(value: Any) -> str:
+    if isinstance(value, dict) and isinstance(value.get("url"), str):
+        return f"write `http: {str(value.get('method', 'GET')).upper()} {value['url']}`"
+    return _EXAMPLE
+
+
+def _bad_method(method: str, value: str) -> Problem:
+    if method.startswith(("http://", "https://", "/", "${")):
+        hint = f"write `GET {value}`, or another method"
+        return Problem("bad-method", "the method before the url is missing", 0, len(method), hint)
+    hint = f"write `{method.upper()}`" if method.upper() in METHODS else ""
+    message = f"unknown method `{method}`"
+    return Problem("bad-method", message, 0, len(method), hint or f"one of {', '.join(METHODS)}")
 
 
 def _target(method: str, address: str, offset: int) -> Target:
     spans = split_template(address)
+    starts = {(index,): offset + start for index, (start, _) in enumerate(spans)}
     try:
         parts = compile_template([part for _, part in spans])
     except ExpressionSyntaxError as error:
-        starts = {(index,): offset + start for index, (start, _) in enumerate(spans)}
         raise ValidationError(
-            [replace(p, offset=starts[p.path] + p.offset, path=()) for p in error.problems]  # type: ignore[index]
+            [replace(p, offset=starts[p.path[:1]] + p.offset, path=()) for p in error.problems]  # type: ignore[index]
         ) from None
+    reads = (replace(r, offset=starts[r.where[:1]] + r.offset, where=()) for r in parts.reads)  # type: ignore[index]
     is_hole = (part.startswith("${") for _, part in spans)
     after_host = ("/" in address[:start].replace("://", "") for start, _ in spans)
-    return Target(method, parts, tuple(map(bool.__and__, is_hole, after_host)))
+    encoded = tuple(map(bool.__and__, is_hole, after_host))
+    return Target(method, replace(parts, reads=tuple(reads)), encoded)
 
 
 class Expect(fields.Field[frozenset[int]]):
     """The statuses that count as success: ``200``, ``2xx``, or a list of these."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> frozenset[int]:
+        if not isinstance(value, list):
+            return self._statuses(value)
+        errors: dict[int, Any] = {}
         statuses: set[int] = set()
-        for item in value if isinstance(value, list) else [value]:
-            statuses |= self._statuses(item)
+        for index, item in enumerate(value):
+            try:
+                statuses |= self._statuses(item)
+            except ValidationError as error:
+                errors[index] = error.messages
+        if errors:
+            raise ValidationError(errors)
         return frozenset(statuses)
 
     @staticmethod
-    def _statuses(item: Any) -> set[int]:
+    def _statuses(item: Any) -> frozenset[int]:
         if isinstance(item, int) and not isinstance(item, bool) and 100 <= item <= 599:
-            return {item}
+            return frozenset({item})
         if isinstance(item, str) and item in ("1xx", "2xx", "3xx", "4xx", "5xx"):
-            return set(range(int(item[0]) * 100, int(item[0]) * 100 + 100))
-        raise mistake(
-            "bad-status",
-            f"expected statuses like 200 or 2xx, got {describe(item)}",
-            "write `expect: [200, 404]`",
-        )
+            return frozenset(range(int(item[0]) * 100, int(item[0]) * 100 + 100))
+        message = f"expected a status like 200 or 2xx, got {describe(item)}"
+        raise mistake("bad-status", message, "write `expect: 200`, or a list like `[2xx, 404]`")
 
 
 class HttpSchema(StepSchema):
     MISPLACED = {  # noqa: RUF012
         "url": "the url stands after the method: `http: GET https://host/path`",
         "method": "the method stands before the url: `http: GET https://host/path`",
-        "params": "write `query`",
-        "data": "write `form` or `body`",
+        "params": "write `query` instead",
+        "data": "write `json`, `form` or `body` instead",
         "auth": "write a header: `headers: {Authorization: ...}`",
     }
 
@@ -142,7 +171,8 @@ class HttpSchema(StepSchema):
         found = [key for key in original if key in ("json", "form", "body")]
         if len(found) > 1:
             message = f"a request has one body, not {' and '.join(f'`{key}`' for key in found)}"
-            raise ValidationError({found[1]: mistake("two-bodies", message).messages})
+            hint = "keep one of them"
+            raise ValidationError({found[1]: mistake("two-bodies", message, hint).messages})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +202,8 @@ class Http(Step):
         method = self.target.method
         if self.retry and method not in IDEMPOTENT and not self.retry.idempotent:
             message = f"a {method} that is repeated may be carried out twice"
-            hint = "if that does no harm, write `retry: {times: 3, idempotent: true}`"
+            times = self.retry.times
+            hint = f"if that does no harm, write `retry: {{times: {times}, idempotent: true}}`"
             yield ("retry",), problem("unsafe-retry", message, hint)
 
     def build(self, builder: Builder) -> Action:

@@ -106,7 +106,9 @@ class Batcher:
     def _serve(self) -> None:
         with closing(self._open_session()) as session:
             while batch := self._next_batch():
-                self._perform(session, batch)
+                begun = [job for job in batch if job[1].set_running_or_notify_cancel()]
+                if begun:
+                    self._perform(session, begun)
 
     def _next_batch(self) -> list[_Job]:
         """Wait for requests; no request means closed, with nothing left to do."""
@@ -115,13 +117,12 @@ class Batcher:
             return [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_BATCH))]
 
     def _perform(self, session: Session, batch: list[_Job]) -> None:
-        begun = [job for job in batch if job[1].set_running_or_notify_cancel()]
-        requests = [request for request, _ in begun]
+        requests = [request for request, _ in batch]
         answers = self._offload(partial(_attempt, session, requests))
         if isinstance(answers, Exception):
             _report(answers)
             answers = [answers] * len(requests)
-        for (_, future), answer in zip(begun, answers, strict=True):
+        for (_, future), answer in zip(batch, answers, strict=True):
             future.set_result(answer)
 
 

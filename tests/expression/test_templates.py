@@ -150,7 +150,7 @@ def test_the_pieces_of_a_text_are_the_text() -> None:
 def test_braces_of_other_template_languages_are_found() -> None:
     """``{{ x }}`` is literal, which the lint can warn about; braces of an expression are not."""
     (found,) = find_braces({"a": ["${ {'b': {'c': 1}}.b } {{ inputs.x }}"]})
-    assert (found.code, found.offset, found.length, found.path) == ("braces", 24, 14, ("a", 0))
+    assert (found.code, found.offset, found.length, found.path) == ("braces", 23, 14, ("a", 0))
     assert found.hint == "write `${inputs.x}`"
 
 

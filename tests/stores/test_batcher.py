@@ -44,7 +44,10 @@ def batching(session: GatedSession, timeout: float = 30.0) -> Iterator[tuple[Bat
     """A batcher on the session, and threads to ask it from."""
     batcher = Batcher(lambda: session, timeout=timeout, offload=direct)
     with ThreadPoolExecutor(2 * MAX_BATCH) as pool, closing(batcher):
-        yield batcher, pool
+        try:
+            yield batcher, pool
+        finally:
+            session.gate.release(1000)
 
 
 def test_a_request_that_has_not_begun_is_withdrawn() -> None:

@@ -30,7 +30,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def store(path: Path) -> Iterator[SqliteStore]:
     """A store on the file, with little patience."""
-    with closing(SqliteStore(path, timeout=0.4)) as store:
+    with closing(SqliteStore(path, timeout=1.0)) as store:
         yield store
 
 
@@ -118,8 +118,8 @@ def test_a_store_works_on_both_sides_of_a_fork(path: Path) -> None:
 
 def test_greenlets_go_on_while_the_file_is_locked(path: Path) -> None:
     """200 greenlets wait for a lock of one second; no other greenlet waits, and nothing is lost."""
-    SqliteStore(path).close()
     with program("greenlets", path) as process:
+        assert pipe(process.stdout).readline() == "ready\n"
         with locked(path, "EXCLUSIVE"):
             go(process)
             assert pipe(process.stdout).readline() == "waiting\n"

@@ -8,7 +8,10 @@ from contextlib import ExitStack, closing
 
 import pytest
 
+from app.transports.connection import Connection
 from app.transports.network import NetworkTransport
+from app.transports.pool import IdlePool
+from app.transports.url import Origin
 from tests.transports.requests import failure, request
 from tests.transports.servers import Server, answer, answering, closing_after, echo, read_request
 
@@ -174,20 +177,37 @@ def test_idle_connections_grow_old() -> None:
             now[0] += seconds
 
 
-class Plug(Connection):
-    """A connection that only remembers whether it was closed."""
-
-    def __init__(self, host: str) -> None:
-        super().__init__(Origin("http", host, 80), socket.socket())
-
-
-@pytest.fixture
-def plugs() -> Iterator[Callable[[str], Connection]]:
-    """Makes connections to nobody, and closes them after the test."""
+def test_the_number_of_idle_connections_is_bounded() -> None:
+    """The origin that was not used for the longest time loses its connection first."""
+    transport = NetworkTransport(max_idle=2)
     with ExitStack() as stack:
-        yield lambda host: stack.enter_context(closing(Plug(host)))
+        stack.enter_context(closing(transport))
+        first, second, third = (stack.enter_context(Server(echo)) for _ in range(3))
+        for server in (first, second, first, third):
+            transport.send(request(server.url))
+        for server in (first, third):
+            transport.send(request(server.url))
+        assert [s.accepted for s in (first, second, third)] == [1, 1, 1]
+        transport.send(request(second.url))
+        assert second.accepted == 2
 
 
-def test_the_origin_unused_for_longest_loses_first() -> None:
-    """Using one of several connections to an origin counts as using that origin."""
-    ...
+def test_an_origin_with_several_connections_is_used_when_one_is() -> None:
+    """The connection that goes is the oldest of another origin."""
+    with ExitStack() as stack:
+
+        def connection(host: str) -> Connection:
+            ours, theirs = socket.socketpair()
+            stack.enter_context(theirs)
+            return stack.enter_context(closing(Connection(Origin("http", host, 80), ours)))
+
+        pool = IdlePool(3, 30, lambda: 0)
+        busy, idle = [connection("a"), connection("a")], connection("b")
+        for each in (*busy, idle):
+            pool.put(each)
+        used = pool.take(busy[0].origin)
+        assert used is busy[1]
+        pool.put(used)
+        pool.put(connection("c"))
+        assert pool.take(idle.origin) is None
+        assert [pool.take(used.origin), pool.take(used.origin)] == busy[::-1]

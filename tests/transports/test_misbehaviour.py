@@ -10,7 +10,7 @@ import time
 import tracemalloc
 import zlib
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 
 import pytest
 
@@ -215,16 +215,22 @@ def test_unreachable(transport: NetworkTransport) -> None:
     assert "unreachable" in error.message
 
 
-def test_connecting_in_vain(transport: NetworkTransport) -> None:
-    """A host that swallows connection requests is given up in time."""
+@contextmanager
+def swallowing_port() -> Iterator[int]:
+    """A port whose queue of waiting connections is full, so that it answers nothing."""
     with ExitStack() as stack:
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
         for _ in range(4):
             waiting = stack.enter_context(socket.socket())
             waiting.setblocking(False)
             waiting.connect_ex(listener.getsockname())
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
-        error = failure(transport, request(url, timeout=0.3))
+        yield listener.getsockname()[1]
+
+
+def test_connecting_in_vain(transport: NetworkTransport) -> None:
+    """A host that swallows connection requests is given up in time."""
+    with swallowing_port() as port:
+        error = failure(transport, request(f"http://127.0.0.1:{port}/", timeout=0.3))
     assert error.kind == "timeout"
     assert error.message.endswith("timed out after 0.3 s while connecting")
 
@@ -277,15 +283,30 @@ def test_a_guard_in_the_resolver_is_heard() -> None:
 
 
 def test_the_next_address_is_tried() -> None:
-    """A host with several addresses is reached through the first one that answers."""
-    with Server(echo) as server:
+    """A host is reached through the first address that answers; none may take up all the time."""
+    with Server(echo) as server, swallowing_port() as silent:
 
         def resolve(host: str, port: int) -> list[AddressInfo]:
-            ports = (closed_port(), server.port)
+            ports = (closed_port(), silent, server.port)
             return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", p)) for p in ports]
 
         with closing(NetworkTransport(resolve=resolve)) as transport:
-            assert transport.send(request("http://many.example/")).status == 200
+            assert transport.send(request("http://many.example/", timeout=0.6)).status == 200
+
+
+def test_an_address_is_not_looked_up_in_a_thread() -> None:
+    """Only a name is; for an address that would cost as much as connecting."""
+    callers = []
+
+    def resolve(host: str, port: int) -> list[AddressInfo]:
+        callers.append(threading.get_ident())
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    transport = NetworkTransport(resolve=resolve)
+    for host in ("127.0.0.1", "[::1]", "a.example"):
+        failure(transport, request(f"http://{host}/"))
+    here = threading.get_ident()
+    assert [caller == here for caller in callers] == [True, True, False]
 
 
 @pytest.fixture

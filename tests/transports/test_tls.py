@@ -152,19 +152,19 @@ def test_a_peer_that_leaves_within_the_handshake(transport: NetworkTransport) ->
 def secured_by_hand(
     certificate: Path, talk: Callable[[socket.socket, Callable[[bytes], bytes]], None]
 ) -> Talk:
-    """A handshake, then a conversation that decides itself when enciphered bytes are sent."""
+    """A handshake and a request, then a talk that sends enciphered bytes when it likes."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
 
     def serve(connection: socket.socket) -> None:
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         tls = context.wrap_bio(incoming, outgoing, server_side=True)
-        is_done = False
-        while not is_done:
+        request = b""
+        while not request:
             incoming.write(connection.recv(65536))
             with suppress(ssl.SSLWantReadError):
                 tls.do_handshake()
-                is_done = True
+                request = tls.read(65536)
             connection.sendall(outgoing.read())
 
         def encipher(data: bytes) -> bytes:
@@ -195,7 +195,6 @@ def test_a_second_record_is_not_the_next_answer(
     """What came enciphered behind an answer ends the connection, though the socket is silent."""
 
     def forge(connection: socket.socket, encipher: Callable[[bytes], bytes]) -> None:
-        connection.recv(65536)
         connection.sendall(encipher(answer(b"x")) + encipher(answer(b"forged")))
         connection.recv(65536)
 

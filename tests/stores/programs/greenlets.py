@@ -1,6 +1,7 @@
 """Hammers the store from 200 greenlets; prints the longest stall and how many lives went right.
 
-To be run by ``python -m gevent.monkey --module``. It prints ``waiting`` when all greenlets are under way, and ``release`` a second later.
+It prints ``ready`` and waits for a line; prints ``waiting`` when all greenlets are under way, and ``release`` a second later. To be run
+by ``python -m gevent.monkey --module``.
 """
 
 from __future__ import annotations
@@ -55,6 +56,7 @@ def tick(done: threading.Event) -> float:
 if __name__ == "__main__":
     store = SqliteStore(Path(sys.argv[1]), timeout=20, offload=native_offload(2))
     done = threading.Event()
+    print("ready", flush=True)
     sys.stdin.readline()
     callers = Pool(GREENLETS)
     lives = [callers.spawn(live, store, number) for number in range(GREENLETS)]

@@ -1,0 +1,194 @@
+"""The names that expressions read: which are known where, and what is wrong with any other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from app.expression import Read
+from app.spec.diagnostics import Severity, did_you_mean
+from app.spec.model import Flow
+from app.step import Step
+from app.steps import Broken
+
+Name = tuple[str, str]
+"""A name that a flow defines: ``("steps", id)`` or ``("vars", name)``."""
+
+FIXED_FIELDS: Mapping[str, tuple[str, ...]] = {
+    "flow": ("key", "version", "instanceId"),
+    "request": ("method", "headers", "query", "body", "raw"),
+    "error": ("kind", "message", "step", "status", "body"),
+}
+_LENGTHS = ("length", "size", "count", "len")
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Names of this process that flows may read; ``None`` when they are not known here."""
+
+    env: frozenset[str] | None = None
+    secrets: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Names at one point of a flow. ``ended`` means that no run gets here."""
+
+    always: frozenset[Name] = frozenset()
+    sometimes: frozenset[Name] = frozenset()
+    ended: bool = False
+    in_handler: bool = False
+
+    def plus(self, names: Iterable[Name]) -> Known:
+        """The same point, with these names defined."""
+        added = frozenset(names)
+        return replace(self, always=self.always | added, sometimes=self.sometimes | added)
+
+    def doubting(self, names: Iterable[Name]) -> Known:
+        """The same point, with these names perhaps defined."""
+        return replace(self, sometimes=self.sometimes | frozenset(names))
+
+
+def merge(paths: Sequence[Known]) -> Known:
+    """Where several paths meet again; paths that ended do not arrive."""
+    arriving = [known for known in paths if not known.ended]
+    if not arriving:
+        return replace(paths[0], ended=True)
+    return replace(
+        arriving[0],
+        always=frozenset.intersection(*(known.always for known in arriving)),
+        sometimes=frozenset.union(*(known.sometimes for known in paths)),
+    )
+
+
+def every_step(steps: Sequence[Step]) -> Iterator[Step]:
+    """These steps and all in the blocks within them."""
+    for step in steps:
+        yield step
+        for arm in step.arms():
+            yield from every_step(arm.steps)
+        yield from every_step(step.on_error or ())
+
+
+def definitions(step: Step) -> Iterator[Name]:
+    """The names that a step defines when it ran well, its blocks not counted."""
+    if isinstance(step, Broken):
+        yield from (("steps", step_id) for step_id in step.ids)
+    if step.id is not None and step.result_fields:
+        yield "steps", step.id
+    yield from (("vars", name) for name in step.defines())
+
+
+class Mistake(NamedTuple):
+    """What is wrong with one read."""
+
+    code: str
+    message: str
+    hint: str | None = None
+    severity: Severity = Severity.ERROR
+
+
+class Names:
+    """All names of one flow. ``inputs_read`` grows with each read that is looked at."""
+
+    def __init__(self, flow: Flow, surroundings: Surroundings) -> None:
+        self.inputs_read: set[str] = set()
+        self._flow = flow
+        self._surroundings = surroundings
+        steps = list(every_step(flow.steps))
+        self.has_broken = any(isinstance(step, Broken) for step in steps)
+        self._eventually = {name for step in steps for name in definitions(step)}
+        self._results = {step.id: step.result_fields for step in steps if step.id}
+
+    def mistake(self, read: Read, known: Known) -> Mistake | None:
+        """What is wrong with a read at a point where these names are known."""
+        root, *rest = read.path
+        if root == "inputs":
+            return self._input(read)
+        if root in ("steps", "vars"):
+            return self._defined(read, known) if rest else None
+        if root in ("env", "secrets"):
+            return self._outside(root, rest[0]) if rest else None
+        if root == "error" and not known.in_handler:
+            return Mistake("unknown-name", "`error` can only be read inside `on_error`")
+        if root in ("item", "index"):
+            return Mistake("unknown-name", f"`{root}` can only be read inside a loop")
+        return _fixed_field(root, rest[0]) if rest else None
+
+    def _input(self, read: Read) -> Mistake | None:
+        if len(read.path) == 1:
+            self.inputs_read.update(self._flow.inputs)
+            return None
+        name = read.path[1]
+        self.inputs_read.add(name)
+        if name in self._flow.inputs:
+            return self._input_field(read)
+        near = did_you_mean(name, self._flow.inputs)
+        hint = f"write `inputs.{near}`" if near else f"declare it: `inputs: {{{name}: string}}`"
+        return Mistake("unknown-input", f"`{name}` is not an input of this flow", hint)
+
+    def _input_field(self, read: Read) -> Mistake | None:
+        name, kind = read.path[1], self._flow.inputs[read.path[1]].type
+        if kind == "object" or len(read.path) == 2 or read.safe:
+            return None
+        field = read.path[2]
+        example = f"len(inputs.{name})" if field in _LENGTHS else f"inputs.{name}[0]"
+        hint = f"write `{example}`" if kind == "list" or field in _LENGTHS else None
+        return Mistake("unknown-field", f"the input `{name}` is a {kind}: it has no fields", hint)
+
+    def _defined(self, read: Read, known: Known) -> Mistake | None:
+        name = (read.path[0], read.path[1])
+        if name in known.always or (name in known.sometimes and read.safe):
+            return self._result_field(read)
+        dotted, whole = ".".join(name), ".".join(read.path)
+        if name in known.sometimes:
+            message = f"`{dotted}` is defined only on some paths to this step"
+            hint = f"write `default({whole}, null)`, or another value than null"
+            return Mistake("maybe-undefined", message, hint)
+        if name in self._eventually:
+            message = f"`{dotted}` is used before it is defined"
+            return Mistake("used-before-defined", message, "move the step that defines it up")
+        if self.has_broken and name[0] == "vars":
+            return None
+        return self._unknown(name)
+
+    def _result_field(self, read: Read) -> Mistake | None:
+        fields = self._results.get(read.path[1], ())
+        if read.path[0] == "vars" or len(read.path) < 3 or not fields or read.path[2] in fields:
+            return None
+        step_id, field = read.path[1:3]
+        near = did_you_mean(field, fields)
+        hint = f"it has {', '.join(fields)}; perhaps `steps.{step_id}.body.{field}`"
+        message = f"the result of `{step_id}` has no field `{field}`"
+        return Mistake("unknown-field", message, f"write `{near}`" if near else hint)
+
+    def _unknown(self, name: Name) -> Mistake:
+        kind, word = name
+        if kind == "steps" and word in self._results:
+            return Mistake("no-result", f"the step `{word}` has no result to read")
+        near = did_you_mean(word, [other for root, other in self._eventually if root == kind])
+        hint = f"write `{kind}.{near}`" if near else None
+        if kind == "steps":
+            return Mistake("unknown-step", f"no step has the id `{word}`", hint)
+        return Mistake("unknown-name", f"no `set` gives `vars.{word}` a value", hint)
+
+    def _outside(self, root: str, name: str) -> Mistake | None:
+        allowed: frozenset[str] | None = getattr(self._surroundings, root)
+        if allowed is None or name in allowed:
+            return None
+        message = f"there is no secret `{name}` here"
+        hint = f"set the environment variable SITESWAP_SECRET_{name}"
+        if root == "env":
+            message = f"flows may not read the environment variable `{name}` here"
+            hint = f"add it to the allow-list: SITESWAP_ENV={','.join(sorted(allowed | {name}))}"
+        return Mistake("not-available", message, hint, Severity.WARNING)
+
+
+def _fixed_field(root: str, name: str) -> Mistake | None:
+    fields = FIXED_FIELDS.get(root)
+    if fields is None or name in fields:
+        return None
+    near = did_you_mean(name, fields)
+    hint = f"write `{root}.{near}`" if near else f"it has {', '.join(fields)}"
+    return Mistake("unknown-field", f"`{root}` has no field `{name}`", hint)
