@@ -8,11 +8,16 @@ import random
 import secrets
 import time
 import uuid
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flask import Flask
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 from app import cli
 from app.catalog import Catalog
@@ -77,7 +82,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     )
     siteswap = Siteswap(settings, catalog, tokens, service, log)
 
-    app.before_request(siteswap.start)
     app.register_blueprint(open_api.create_blueprint(service, authenticator(tokens, time.time)))
     app.register_blueprint(health.create_blueprint(catalog))
     if settings.example_api:
@@ -85,7 +89,18 @@ def create_app(settings: Settings | None = None) -> Flask:
     errors.install(app, log, always_200=settings.http_status == "always-200")
     cli.install(app, siteswap)
     app.extensions["siteswap"] = siteswap
+    app.wsgi_app = _starting_first(siteswap.start, app.wsgi_app)  # type: ignore[method-assign]
     return app
+
+
+def _starting_first(start: Callable[[], None], wsgi: WSGIApplication) -> WSGIApplication:
+    """The application, started by its first request where no server hook has started it."""
+
+    def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        start()
+        return wsgi(environ, start_response)
+
+    return application
 
 
 def _logger() -> logging.Logger:

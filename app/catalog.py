@@ -16,9 +16,9 @@ from pathlib import Path
 
 from app.engine.compiler import Program, compile_flow
 from app.errors import FlowDisabled, FlowNotFound
-from app.spec.names import Surroundings
 from app.spec.diagnostics import Finding, Severity, render
 from app.spec.loader import Loaded, identity, load_flow
+from app.spec.names import Surroundings
 
 Signature = tuple[int, int, int]
 """Modification time in ns, size, inode: what changes when a file does."""

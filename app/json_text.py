@@ -19,6 +19,9 @@ MAX_DIGITS = 1000
 """Digits of one whole number that are accepted (Python itself refuses beyond 4,300)."""
 
 
+_WHITESPACE = " \t\n\r"
+
+
 class JsonError(ValueError):
     """The text is not JSON we accept; the message says why, and where if that is known."""
 
@@ -36,7 +39,9 @@ def loads(text: str | bytes) -> Any:
         except UnicodeDecodeError:
             raise JsonError("the text is not UTF-8") from None
     try:
-        value = _DECODER.decode(text)
+        value, end = _DECODER.raw_decode(text := text.strip(_WHITESPACE))
+        if end != len(text):
+            raise json.JSONDecodeError("Extra data", text, end)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise JsonError(f"{error.msg[:1].lower()}{error.msg[1:]} at {where}") from None

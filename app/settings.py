@@ -240,17 +240,18 @@ def _pick(environ: Mapping[str, str], names: tuple[str, ...]) -> tuple[dict[str,
 
 
 def _unknown(environ: Mapping[str, str]) -> Iterator[str]:
-    known = [PREFIX + variable.name for variable in VARIABLES.values()]
-    for name in sorted(environ):
-        if not name.upper().startswith(PREFIX) or name in known:
-            continue
-        if not name.startswith(PREFIX + SECRET):
-            yield f"{name} is not a setting{_suggestion(name.upper(), known)}"
+    known = [variable.name for variable in VARIABLES.values()]
+    for variable in sorted(environ):
+        name = variable.upper().removeprefix(PREFIX)
+        is_ours = variable.upper().startswith(PREFIX)
+        is_fine = variable.startswith(PREFIX) and (name in known or name.startswith(SECRET))
+        if is_ours and not is_fine:
+            yield f"{variable} is not a setting{_suggestion(name, known)}"
 
 
 def _suggestion(name: str, known: list[str]) -> str:
-    head, _, tail = name.removeprefix(PREFIX).partition("_")
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.75)
-    if difflib.SequenceMatcher(None, head, "SECRET").ratio() > 0.8 and tail:
-        close = [PREFIX + SECRET + tail]
-    return f"; did you mean {close[0]}?" if close else ""
+    kind, _, secret = name.partition("_")
+    if secret and difflib.get_close_matches(f"{kind}_", [SECRET], cutoff=0.75):
+        close = [SECRET + secret]
+    return f"; did you mean {PREFIX}{close[0]}?" if close else ""

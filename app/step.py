@@ -48,9 +48,10 @@ class Builder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """A block of steps inside a step; ``path`` is relative to the step."""
+    """A block of steps inside a step; ``path`` is relative to the step, ``title`` for people."""
 
     path: Path
+    title: str
     steps: tuple[Step, ...]
 
 

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from gunicorn.http import errors
 
 from app.web.receiving import REFUSALS, refusal_of
 from app.web.worker import refusal
-from tests.blackbox.client import Answer, exchange, read_answer, request
+from tests.blackbox.client import exchange, read_answer, request
 from tests.blackbox.server import PROJECT, Server
 
 MARK = "sws_never-in-a-log"
@@ -25,7 +26,7 @@ CONFIGURATION = """
 wsgi_app = "tests.worker_application:app"
 worker_class = "tests.worker_application.ImpatientWorker"
 limit_request_line = 8190
-keepalive = 5
+keepalive = 60
 loglevel = "debug"
 control_socket_disable = True
 """
@@ -34,10 +35,12 @@ control_socket_disable = True
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A gunicorn with one worker, so that every request meets the same one."""
-    yield from start(tmp_path_factory.mktemp("worker"))
+    with started(tmp_path_factory.mktemp("worker")) as running:
+        yield running
 
 
-def start(folder: Path) -> Iterator[Server]:
+@contextmanager
+def started(folder: Path) -> Iterator[Server]:
     """A gunicorn with one worker in this folder, until it is stopped."""
     (folder / "gunicorn.conf.py").write_text(CONFIGURATION)
     running = Server(folder, {"WEB_CONCURRENCY": "1"})
@@ -62,7 +65,7 @@ def assert_unharmed(server: Server) -> None:
 
 MALFORMED = {
     "not HTTP": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + TOKEN + b"\r\n\r\n", 400),
-    "no version": (GET[:6] % b"" + b"?juggleToken=" + TOKEN + b"\r\n\r\n", 400),
+    "no version": (b"GET /?juggleToken=" + TOKEN + b"\r\n\r\n", 400),
     "unknown version": (b"GET /?juggleToken=" + TOKEN + b" HTTP/3.0\r\n\r\n", 505),
     "small method": (b"get /?juggleToken=" + TOKEN + b" HTTP/1.1\r\n\r\n", 400),
     "non-ASCII target": (b"GET /?juggleToken=" + TOKEN + b"\xff HTTP/1.1\r\n\r\n", 400),
@@ -187,7 +190,9 @@ def test_requests_sent_ahead_are_answered_in_order(server: Server) -> None:
     with connect(server) as client:
         client.sendall(bodies)
         answers = read_answers(client, 3)
-    assert [f'"bytes": {n}'.encode() in answer for n, answer in zip((1, 2, 3), answers, strict=True)]
+    assert [
+        f'"bytes": {n}'.encode() in answer for n, answer in zip((1, 2, 3), answers, strict=True)
+    ]
 
 
 def test_a_client_that_is_always_ready_does_not_starve_the_others(server: Server) -> None:
@@ -210,31 +215,29 @@ def test_a_bug_is_answered_in_the_envelope_and_logged_without_the_query(server: 
     assert_unharmed(server)
 
 
-def finish(client: socket.socket) -> Answer:
-    """Send the rest of a begun request and read its answer."""
-    client.sendall(b"45")
-    return read_answer(client)
-
-
 def test_a_request_that_has_begun_is_answered_before_the_end(tmp_path: Path) -> None:
     """SIGTERM waits for it, closes idle connections, and ends with status 0."""
-    (server,) = [None]
-    for server in start(tmp_path):
+    with started(tmp_path) as server:
         with connect(server) as begun, connect(server) as idle:
             idle.sendall(GET % b"x" + b"\r\n")
             assert read_answer(idle).status == 200
             begun.sendall(POST + b"Content-Length: 5\r\n\r\n123")
             server.process.terminate()
-            answer = finish(begun)
+            begun.sendall(b"45")
+            answer = read_answer(begun)
             assert answer.envelope["result"]["bytes"] == 5
             assert idle.recv(1) == b""
         assert server.wait() == 0
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.ParseException)],
-)
+REASONS = [
+    kind
+    for kind in vars(errors).values()
+    if isinstance(kind, type) and issubclass(kind, errors.ParseException)
+]
+
+
+@pytest.mark.parametrize("kind", REASONS)
 def test_every_reason_of_gunicorn_has_an_answer(kind: type[Exception]) -> None:
     """Each class of refusal, with whatever it quotes, becomes a status and our own words."""
     error = kind.__new__(kind)
@@ -243,23 +246,8 @@ def test_every_reason_of_gunicorn_has_an_answer(kind: type[Exception]) -> None:
     assert refusal(status, message).startswith(b"HTTP/1.1 %d " % status)
 
 
-PATCHED_LATE = """
-import app, app.web.worker, sys
-from gevent import monkey
-monkey.patch_all()
-blocking = {
-    id(getattr(module, name)): name
-    for module, names in {
-        monkey.get_original.__globals__["__import__"](name): names for name, names in {
-            "time": ["sleep"], "threading": ["Lock"],
-        }.items()
-    }.items() for name in names
-}
-"""
-
-
 def test_nothing_of_the_package_keeps_a_blocking_function() -> None:
     """The master imports the package before a worker patches: no module may hold an original."""
-    program = PROJECT / "tests" / "patched_late.py"
-    run = subprocess.run([sys.executable, str(program)], cwd=PROJECT, capture_output=True, check=False)
+    command = [sys.executable, "-m", "tests.patched_late"]
+    run = subprocess.run(command, cwd=PROJECT, capture_output=True, check=False)
     assert (run.returncode, run.stdout.decode()) == (0, ""), run.stderr.decode()

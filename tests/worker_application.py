@@ -64,7 +64,10 @@ def _compute(seconds: float) -> None:
 def _answer(result: dict[str, Any], start: Start) -> list[bytes]:
     envelope = {"success": True, "errorCode": 0, "errorMsg": None, "result": result}
     body = json.dumps(envelope).encode()
-    content = [("Content-Type", "application/json; charset=utf-8"), ("Content-Length", f"{len(body)}")]
+    content = [
+        ("Content-Type", "application/json; charset=utf-8"),
+        ("Content-Length", f"{len(body)}"),
+    ]
     start("200 OK", content)
     return [body]
 

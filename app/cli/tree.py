@@ -4,30 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from app.engine.masking import one_line
+from app.engine.masking import MASK, one_line
 from app.engine.trace import Entry, Trace
 from app.json_text import dumps
+from app.spec.diagnostics import visible
 from app.spec.model import Flow, Input
-from app.step import Path, Step
+from app.step import Step
 
 VALUE_WIDTH = 200
+"""Characters of a value, or of what a step does, that one line shows."""
 
 
 def describe_flow(flow: Flow) -> str:
     """Inputs, outputs, and the steps as a tree."""
     state = "" if flow.enabled else ", disabled"
     lines = [f"{flow.key} {flow.version} ({flow.mode}, {flow.timeout:g} s{state})"]
-    lines += [f"  {text}" for text in (flow.name, flow.description) if text]
+    about = (text for text in (flow.name, flow.description) if text)
+    lines += [f"  {line}" for text in about for line in text.splitlines()]
     lines += ["", "inputs", *(_input(*item) for item in flow.inputs.items())]
     lines += ["", "outputs", *(f"  {name}: {kind}" for name, kind in flow.outputs.items())]
     lines += ["", "steps", *_block(flow.steps, "  ")]
-    return "\n".join(lines)
+    return "\n".join(map(visible, lines))
 
 
 def _input(name: str, spec: Input) -> str:
-    facts = ["required" if spec.required else f"default {dumps(spec.default)}"]
+    default = MASK if spec.secret and spec.default is not None else dumps(spec.default)
+    facts = ["required" if spec.required else f"default {default}"]
     facts += ["secret"] if spec.secret else []
-    about = f"  {spec.description}" if spec.description else ""
+    about = f"  {one_line(spec.description, VALUE_WIDTH)}" if spec.description else ""
     return f"  {name}: {spec.type} ({', '.join(facts)}){about}"
 
 
@@ -35,7 +39,7 @@ def _block(steps: Sequence[Step], indent: str) -> Iterator[str]:
     for step in steps:
         yield f"{indent}- {_headline(step)}"
         for arm in step.arms():
-            yield f"{indent}    {_title(arm.path)}:"
+            yield f"{indent}    {arm.title}:"
             yield from _block(arm.steps, indent + "      ")
         if step.on_error is not None:
             yield f"{indent}    on_error:{'' if step.on_error else ' continue'}"
@@ -49,12 +53,8 @@ def _headline(step: Step) -> str:
     extras += [f"timeout {step.timeout:g} s"] if step.timeout else []
     extras += [f"retry {step.retry.times}"] if step.retry else []
     tail = f"  ({', '.join(extras)})" if extras else ""
-    return f"{step.verb} {step.summary}".rstrip() + label + name + tail
-
-
-def _title(path: Path) -> str:
-    """``then``, ``else``, or ``case 1: then``."""
-    return str(path[0]) if len(path) == 1 else f"case {int(path[1]) + 1}, {path[2]}"
+    does = one_line(f"{step.verb} {step.summary}".rstrip(), VALUE_WIDTH)
+    return does + label + name + tail
 
 
 def describe_trace(trace: Trace) -> str:

@@ -20,11 +20,17 @@ def parse(source: Source) -> ast.expr | Problem:
     try:
         return ast.parse(source.code, "<expression>", "eval").body
     except SyntaxError as error:
+        if error.msg.startswith("too many nested"):
+            return _too_deep(source)
         return _syntax_problem(source, error)
     except (RecursionError, MemoryError):
-        return _whole(source, "too-deep", "the expression is nested too deeply")
+        return _too_deep(source)
     except ValueError:
         return _whole(source, "syntax", "the expression holds a character that no text can hold")
+
+
+def _too_deep(source: Source) -> Problem:
+    return _whole(source, "too-deep", "the expression is nested too deeply")
 
 
 def _whole(source: Source, code: str, message: str, hint: str | None = None) -> Problem:

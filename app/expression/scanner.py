@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from app.expression.problem import Problem, TemplatePath
 from app.expression.source import Source
-from app.expression.traps import WORDS, Trap, sign_trap
+from app.expression.traps import WORDS, Trap, plain_sign, sign_trap
 
 TOKEN = re.compile(
     r"""
@@ -22,6 +22,7 @@ TOKEN = re.compile(
     | (?P<number>(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.]))
     | (?P<bad_number>\.?\d[\w.]*)
     | (?P<text>"(?:[^"\\\r\n]|\\.)*"|'(?:[^'\\\r\n]|\\.)*')
+    | (?P<quoted>[“”„‘’«»][^“”„‘’«»\r\n]*[“”‘’«»])
     | (?P<sign>&&|\|\||[=!]==?|=>|=<|<>|<<|>>|[<>]=|:=|\?[?.]|\*\*|//|\$\{|\{\{|.)
     """,
     re.VERBOSE | re.DOTALL,
@@ -166,23 +167,25 @@ class Scanner:
                 )
                 self._report(token.start() + escape.start(), len(escape[0]), trap)
 
+    def read_quoted(self, token: re.Match[str]) -> None:
+        hint = f'write `"{token[0][1:-1][:40]}"`'
+        self._report_token(token, Trap("syntax", "these are not the quotes of a text", hint))
+
     def read_sign(self, token: re.Match[str]) -> None:
-        sign = token[0]
+        if token[0] not in _SIGNS:
+            self._report_token(token, sign_trap(token[0]))
+        sign = plain_sign(token[0])
         if sign in _PAIRS:
-            self._close(token)
-        elif sign not in _SIGNS:
-            self._report_token(token, sign_trap(sign))
-        if sign in ("(", "[", "{", "{{", "${"):
+            self._close(token, _PAIRS[sign])
+        elif sign in ("(", "[", "{", "{{", "${"):
             self.brackets += [(bracket, token.start()) for bracket in sign.lstrip("$")]
 
-    def _close(self, token: re.Match[str]) -> None:
-        sign = token[0]
+    def _close(self, token: re.Match[str], opening: str) -> None:
         if not self.brackets:
-            self._report_token(token, Trap("syntax", f"`{sign}` closes nothing"))
-        elif self.brackets.pop()[0] != _PAIRS[sign]:
-            self._report_token(
-                token, Trap("syntax", f"`{sign}` closes another bracket than it opened")
-            )
+            self._report_token(token, Trap("syntax", f"`{token[0]}` closes nothing"))
+        elif (open_sign := self.brackets.pop()[0]) != opening:
+            message = f"`{token[0]}` does not close `{open_sign}`"
+            self._report_token(token, Trap("syntax", message))
 
 
 _READERS: Mapping[str, Callable[[Scanner, re.Match[str]], None]] = {
@@ -191,5 +194,6 @@ _READERS: Mapping[str, Callable[[Scanner, re.Match[str]], None]] = {
     "number": Scanner.read_number,
     "bad_number": Scanner.read_bad_number,
     "text": Scanner.read_text,
+    "quoted": Scanner.read_quoted,
     "sign": Scanner.read_sign,
 }

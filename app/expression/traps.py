@@ -157,11 +157,16 @@ METHODS_AS_OPERATORS: Mapping[str, str] = {
 _QUOTES = {"“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "‘": "'", "’": "'", "。": "."}
 
 
+def plain_sign(sign: str) -> str:
+    """The ASCII sign that a full-width or typographic one stands for, else the sign itself."""
+    return _QUOTES.get(sign) or unicodedata.normalize("NFKC", sign)
+
+
 def sign_trap(sign: str) -> Trap:
     """What to say about a sign that is no part of the language."""
     if sign in SIGNS:
         return SIGNS[sign]
-    plain = _QUOTES.get(sign) or unicodedata.normalize("NFKC", sign)
+    plain = plain_sign(sign)
     if sign.isspace():
         return Trap("syntax", "this is not an ordinary space", "write an ordinary space")
     if plain != sign and plain.isascii() and plain.isprintable():

@@ -224,11 +224,13 @@ class ObjectTemplate(Template):
         return super()._deserialize(value, *args, **options)
 
 
-def _object_hint(value: Any) -> str | None:
+def _object_hint(value: Any) -> str:
     if isinstance(value, list) and all(isinstance(item, dict) for item in value):
         return "leave out the `- ` before each name"
     name, equals, rest = value.partition("=") if isinstance(value, str) else ("", "", "")
-    return f"write `{name.strip()}: {rest.strip()}` on a line of its own" if equals else None
+    if equals and " " not in name.strip():
+        return f"write `{name.strip()}: {rest.strip()}` on a line of its own"
+    return "write `name: value` lines below it"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ a whole). Each stage goes on where the one before left something usable, so one 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Any
@@ -31,9 +31,13 @@ _MARSHMALLOW_WORDS = {
     "Field may not be null.": (
         "empty-value",
         "`{key}` has no value",
-        "write a value after the colon, or delete the key",
+        "write its value after the colon, or below it",
     ),
-    "Not a valid list.": ("wrong-type", "`{key}` is a list", "begin each line with `- `"),
+    "Not a valid list.": (
+        "wrong-type",
+        "`{key}` is a list",
+        "write `[a, b]`, or lines that begin with `- `",
+    ),
 }
 """marshmallow's own sentences, in ours."""
 
@@ -126,7 +130,7 @@ def _checked(
 
 
 def _once(document: Document, later: list[Finding]) -> list[Finding]:
-    """Each mistake once: the YAML reader's word, or that of a later stage which knows more."""
+    """Each mistake once: YAML's own errors come first, and a warning gives way to an error."""
     spacing = {each.line: each for each in document.findings if each.code in _SPACING}
     later = [
         replace(spacing[each.line], severity=Severity.ERROR)
@@ -134,14 +138,14 @@ def _once(document: Document, later: list[Finding]) -> list[Finding]:
         else each
         for each in later
     ]
-    errors = {_place(each) for each in document.findings if each.severity is Severity.ERROR}
-    kept = [each for each in later if _place(each) not in errors]
-    answered = {_place(each) for each in kept}
-    return kept + [
-        each
-        for each in document.findings
-        if each.severity is Severity.ERROR or _place(each) not in answered
-    ]
+    explained = _errors(document.findings)
+    kept = [*document.findings, *(each for each in later if _place(each) not in explained)]
+    wrong = _errors(kept)
+    return [each for each in kept if each.severity is Severity.ERROR or _place(each) not in wrong]
+
+
+def _errors(findings: Iterable[Finding]) -> set[tuple[int, int]]:
+    return {_place(each) for each in findings if each.severity is Severity.ERROR}
 
 
 def _place(finding: Finding) -> tuple[int, int]:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from app.expression import Read
 from app.spec.diagnostics import Severity, did_you_mean
+from app.spec.inputs import article
 from app.spec.model import Flow
 from app.step import Step
 from app.steps import Broken
@@ -133,9 +134,10 @@ class Names:
         if kind == "object" or len(read.path) == 2 or read.safe:
             return None
         field = read.path[2]
-        example = f"len(inputs.{name})" if field in _LENGTHS else f"inputs.{name}[0]"
+        example = f"len(inputs.{name})" if field in _LENGTHS else f"inputs.{name}[0].{field}"
         hint = f"write `{example}`" if kind == "list" or field in _LENGTHS else None
-        return Mistake("unknown-field", f"the input `{name}` is a {kind}: it has no fields", hint)
+        message = f"the input `{name}` is {article(kind)}, which has no fields"
+        return Mistake("unknown-field", message, hint)
 
     def _defined(self, read: Read, known: Known) -> Mistake | None:
         name = (read.path[0], read.path[1])

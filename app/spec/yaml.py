@@ -103,8 +103,8 @@ def _may_follow(finding: Finding, earlier: Finding) -> bool:
 
 
 def _findings(source: Source, builder: Builder, found: Sequence[Finding]) -> list[Finding]:
-    reported = map(source.finding, dict.fromkeys(builder.problems))
-    return sorted([*found, *reported])
+    """Everything found, in order and once: an alias repeats the problems of its value."""
+    return sorted(dict.fromkeys([*found, *map(source.finding, builder.problems)]))
 
 
 def _build(builder: Builder, text: str, parser: Parser) -> Problem | None:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from app.spec.source import Problem
-from app.spec.yaml_lines import Line, Trouble, flow_value_end, line_at, write
+from app.spec.yaml_lines import Line, Trouble, line_at, write
 
 WIDE_SPACES = "\u00a0\u3000"
 """No-break and ideographic space: they look like spaces, and YAML takes them for text."""
@@ -88,7 +88,7 @@ def glued(text: str, start: int, end: int) -> Problem | None:
         return Problem(colon, colon + 1, "full-width", message, hint, repair=(edit,))
     for pattern, name in ((_DASH_GLUED, "dash"), (_COLON_GLUED, "colon")):
         if match := pattern.match(text, start, end):
-            return _missing_space(text, (start, match.end() - 1, end), name)
+            return missing_space(text, (start, match.end() - 1, end), name)
     return None
 
 
@@ -97,17 +97,8 @@ def glued_bracket(text: str, start: int, end: int) -> Problem | None:
     return glued(text, start, end) if _BRACKET_GLUED.match(text, start, end) else None
 
 
-def glued_in_flow(trouble: Trouble) -> Problem | None:
-    """``{items:[a]}`` and ``{user:{id: 1}}``."""
-    text, at = trouble.text, trouble.at
-    if trouble.char != ":":
-        return None
-    before = text[trouble.line.start : at]
-    start = trouble.line.start + max(before.rfind(mark) for mark in "{[, ") + 1
-    return _missing_space(text, (start, at + 1, flow_value_end(text, at + 1)), "colon")
-
-
-def _missing_space(text: str, places: tuple[int, int, int], name: str) -> Problem:
+def missing_space(text: str, places: tuple[int, int, int], name: str) -> Problem:
+    """The advice to put a space at the second of three places: start, space, end of the value."""
     start, at, end = places
     hint = write(f"{text[start:at]} {text[at:end].lstrip(WIDE_SPACES)}")
     message = f"a space is missing after the {name}"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from app.spec.source import Problem
+from app.spec.yaml_brackets import broken_flow, glued_in_flow, no_content, unquoted_in_flow
 from app.spec.yaml_layout import (
-    glued_in_flow,
     line_without_colon,
     misplaced_line,
     stray_character,
@@ -18,15 +18,12 @@ from app.spec.yaml_lines import Trouble
 from app.spec.yaml_traps import (
     bad_escape,
     bad_first_character,
-    broken_flow,
     directive,
     leading_tag,
     long_key,
-    no_content,
     stray_colon,
     text_after_value,
     unclosed_quote,
-    unquoted_in_flow,
 )
 
 Handler = Callable[[Trouble], Problem | None]

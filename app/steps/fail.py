@@ -52,6 +52,11 @@ class Fail(Step):
     schema: ClassVar[type[StepSchema]] = FailSchema
     ends_flow: ClassVar[bool] = True
 
+    @property
+    def summary(self) -> str:
+        code = f" (code {self.failure.code})" if self.failure.code != 1 else ""
+        return self.failure.message.source + code
+
     def templates(self) -> Iterable[tuple[Path, Compiled]]:
         return [(("fail", "message"), self.failure.message)]
 

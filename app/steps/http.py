@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from marshmallow import ValidationError, fields, validates_schema
 
+from app import form_text
 from app.engine.control import DeadlinePassed, StepError
 from app.engine.scope import Run, Scope
 from app.expression import (
@@ -38,12 +39,13 @@ _SUCCESS = frozenset(range(200, 300))
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Method and address; ``parts`` is the address as a list template.
+    """Method and address; ``parts`` is the address as a list template, ``address`` as written.
 
     Values after the host are percent-encoded, so that no value can change where the request goes.
     """
 
     method: str
+    address: str
     parts: Compiled
     is_encoded: tuple[bool, ...]
 
@@ -67,7 +69,7 @@ def text(value: Any) -> str:
 class TargetField(fields.Field[Target]):
     """``GET https://host/path/${value}``."""
 
-    stand_in = Target("GET", compile_template([]), ())
+    stand_in = Target("GET", "", compile_template([]), ())
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> Target:
         if not isinstance(value, str):
@@ -118,7 +120,7 @@ def _target(method: str, address: str, offset: int) -> Target:
     is_hole = (part.startswith("${") for _, part in spans)
     after_host = ("/" in address[:start].replace("://", "") for start, _ in spans)
     encoded = tuple(map(bool.__and__, is_hole, after_host))
-    return Target(method, replace(parts, reads=tuple(reads)), encoded)
+    return Target(method, address, replace(parts, reads=tuple(reads)), encoded)
 
 
 class Expect(fields.Field[frozenset[int]]):
@@ -191,6 +193,10 @@ class Http(Step):
     result_fields: ClassVar[tuple[str, ...]] = ("status", "headers", "body")
     retryable: ClassVar[bool] = True
 
+    @property
+    def summary(self) -> str:
+        return f"{self.target.method} {self.target.address}"
+
     def templates(self) -> Iterable[tuple[Path, Compiled]]:
         yield ("http",), self.target.parts
         for key in ("query", "headers", "json", "form", "body"):
@@ -229,7 +235,7 @@ class Http(Step):
             scope = run.scope
             address = url(scope)
             if query is not None and (pairs := _pairs(query(scope))):
-                address += ("&" if "?" in address else "?") + urlencode(pairs)
+                address += ("&" if "?" in address else "?") + form_text.encode(pairs)
             return Request(
                 method,
                 address,
@@ -268,7 +274,7 @@ class Http(Step):
             return lambda scope: dumps(value(scope)).encode()
         if self.form is not None:
             form = self.form.evaluate
-            return lambda scope: urlencode(_pairs(form(scope))).encode()
+            return lambda scope: form_text.encode(_pairs(form(scope))).encode()
         if self.body is not None:
             body = self.body.evaluate
             return lambda scope: text(body(scope)).encode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -20,13 +21,14 @@ MAX_REDIRECTS = 5
 MAX_EXCERPT = 1000
 """Characters of a downstream's answer that an error may quote."""
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_USER_INFORMATION = re.compile(r"(?<=:)//[^/]*@")
 _ANONYMOUS_HEADERS = frozenset({"accept", "accept-language", "content-type", "user-agent"})
 """Headers that may follow a redirect to another origin; any other could be a credential."""
 
 
 def name(request: Request) -> str:
-    """How messages call a request: no query, which may hold secrets."""
-    return f"{request.method} {request.url.partition('?')[0]}"
+    """How messages call a request: no query and no user information, which may hold secrets."""
+    return f"{request.method} {_USER_INFORMATION.sub('//', request.url.partition('?')[0])}"
 
 
 def read(

@@ -36,12 +36,16 @@ class If(Step):
     verb: ClassVar[str] = "if"
     schema: ClassVar[type[StepSchema]] = IfSchema
 
+    @property
+    def summary(self) -> str:
+        return self.condition.source
+
     def templates(self) -> Iterable[tuple[Path, Compiled]]:
         return [(("if",), self.condition)]
 
     def arms(self) -> Sequence[Arm]:
-        arms = [Arm(("then",), self.then)]
-        return arms if self.otherwise is None else [*arms, Arm(("else",), self.otherwise)]
+        arms = [Arm(("then",), "then", self.then)]
+        return arms if self.otherwise is None else [*arms, Arm(("else",), "else", self.otherwise)]
 
     @property
     def is_exhaustive(self) -> bool:

@@ -30,6 +30,8 @@ class Entry:
 
 
 class EntrySchema(StrictSchema):
+    MISPLACED = {"text": "write `message` instead", "msg": "write `message` instead"}  # noqa: RUF012
+
     message = Template(required=True)
     level = Choice(LEVELS, load_default="info")
 
@@ -58,6 +60,10 @@ class Log(Step):
 
     verb: ClassVar[str] = "log"
     schema: ClassVar[type[StepSchema]] = LogSchema
+
+    @property
+    def summary(self) -> str:
+        return self.entry.message.source
 
     def templates(self) -> Iterable[tuple[Path, Compiled]]:
         return [(self.entry.path, self.entry.message)]

@@ -27,6 +27,10 @@ class Return(Step):
     schema: ClassVar[type[StepSchema]] = ReturnSchema
     ends_flow: ClassVar[bool] = True
 
+    @property
+    def summary(self) -> str:
+        return ", ".join(self.outputs.names) or "nothing"
+
     def templates(self) -> Iterable[tuple[Path, Compiled]]:
         return [(("return",), self.outputs.values)]
 

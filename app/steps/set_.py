@@ -24,6 +24,10 @@ class Set(Step):
     verb: ClassVar[str] = "set"
     schema: ClassVar[type[StepSchema]] = SetSchema
 
+    @property
+    def summary(self) -> str:
+        return ", ".join(self.assignments.names)
+
     def templates(self) -> Iterable[tuple[Path, Compiled]]:
         return [(("set",), self.assignments.values)]
 

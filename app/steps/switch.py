@@ -27,6 +27,11 @@ class Case:
         """The key its steps stand under."""
         return "then" if self.when else "else"
 
+    @property
+    def title(self) -> str:
+        """``when condition`` or ``else``."""
+        return f"when {self.when.source}" if self.when else "else"
+
 
 class CaseSchema(StrictSchema):
     MISPLACED = {  # noqa: RUF012
@@ -104,7 +109,8 @@ class Switch(Step):
 
     def arms(self) -> Sequence[Arm]:
         return [
-            Arm(("switch", index, case.key), case.steps) for index, case in enumerate(self.cases)
+            Arm(("switch", index, case.key), case.title, case.steps)
+            for index, case in enumerate(self.cases)
         ]
 
     @property

@@ -1,8 +1,8 @@
 """The store in one SQLite file, shared by all processes of one machine.
 
 What :meth:`SqliteStore.add` has returned for is on disk. A process reads on one connection and
-writes on another, each behind a :class:`~app.stores.batcher.Batcher`. A connection is opened by its
-first use, in the process that uses it: none crosses a fork.
+writes on another, each behind a :class:`~app.stores.batcher.Batcher` and opened by its first use. So
+a store may be made before a fork and used after it; one that was used before it is refused.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 import sqlite3
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from app.instance import Instance, Outcome, Status
 from app.offload import Offload, direct
@@ -38,11 +38,14 @@ class SqliteStore:
     """
 
     def __init__(self, path: Path, *, timeout: float = 5.0, offload: Offload = direct) -> None:
-        self._path = path
-        self._timeout = timeout
-        self._offload = offload
-        self._lanes: dict[int, _Lanes] = {}
         prepare(path, timeout)
+        # Half of the time for the lock: a call may wait for the batch before its own, then for it.
+        lock_timeout = timeout / 2
+        session = partial(SqliteSession, path, lock_timeout=lock_timeout)
+        lane = partial(Batcher, timeout=timeout, offload=offload)
+        self._reads = lane(partial(session, begin_read))
+        self._writes = lane(partial(session, partial(begin_write, lock_timeout=lock_timeout)))
+        self._process: int | None = None
 
     def add(self, instance: Instance) -> None:
         if not self._write(partial(_insert, instance=instance)):
@@ -58,40 +61,27 @@ class SqliteStore:
         return self._read(partial(_select, instance_id=instance_id))
 
     def close(self) -> None:
-        for lane in self._own_lanes():
-            lane.close()
+        if self._belongs_here():
+            self._reads.close()
+            self._writes.close()
 
     def _read(self, operation: Operation[T]) -> T:
-        answer: T = self._own_lanes().reads.ask(operation)
-        return answer
+        return self._ask(self._reads, operation)
 
     def _write(self, operation: Operation[T]) -> T:
-        answer: T = self._own_lanes().writes.ask(operation)
+        return self._ask(self._writes, operation)
+
+    def _ask(self, lane: Batcher, operation: Operation[T]) -> T:
+        if not self._belongs_here():
+            raise RuntimeError("this store was used before the process was forked")
+        self._process = os.getpid()
+        answer: T = lane.ask(operation)
         return answer
 
-    def _own_lanes(self) -> _Lanes:
-        # A forked child leaves the lanes of its parent untouched: SQLite forbids even closing them.
-        pid = os.getpid()
-        if pid not in self._lanes:
-            self._lanes.setdefault(pid, self._new_lanes())
-        return self._lanes[pid]
-
-    def _new_lanes(self) -> _Lanes:
-        # Half of the time for the lock: a call may wait for the batch before its own, then for it.
-        lock_timeout = self._timeout / 2
-        batcher = partial(Batcher, timeout=self._timeout, offload=self._offload)
-        session = partial(SqliteSession, self._path, lock_timeout=lock_timeout)
-        return _Lanes(
-            reads=batcher(partial(session, begin_read)),
-            writes=batcher(partial(session, partial(begin_write, lock_timeout=lock_timeout))),
-        )
-
-
-class _Lanes(NamedTuple):
-    """The two queues of one process."""
-
-    reads: Batcher
-    writes: Batcher
+    def _belongs_here(self) -> bool:
+        # A child inherits SQLite's record of its parent's locks, and would trust it even on a new
+        # connection (https://www.sqlite.org/howtocorrupt.html, section 2.6).
+        return self._process in (None, os.getpid())
 
 
 def _insert(connection: sqlite3.Connection, *, instance: Instance) -> bool:

@@ -54,10 +54,15 @@ def answer(error: SiteswapError, text: str | None = None) -> Response:
 class Refusal(HTTPException):
     """A request that is not about a flow and is not served: its status is its error code."""
 
-    def __init__(self, status: int, message: str, allow: str | None = None) -> None:
+    def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.code = status
-        self.allow = allow
+
+
+class Answer(Response):
+    """What Flask answers by itself (``OPTIONS``): no HTML, not even in name."""
+
+    default_mimetype = "application/json"
 
 
 def install(app: Flask, log: logging.Logger, *, always_200: bool) -> None:
@@ -67,6 +72,7 @@ def install(app: Flask, log: logging.Logger, *, always_200: bool) -> None:
         log.error("a bug met a request", exc_info=error)
         return answer(FlowFailed(BUG))
 
+    app.response_class = Answer
     app.register_error_handler(SiteswapError, answer)
     app.register_error_handler(HTTPException, refused)
     app.register_error_handler(Exception, bug)
@@ -78,8 +84,7 @@ def refused(error: HTTPException) -> Response:
     """A request that Flask, werkzeug or we refuse before it is about a flow."""
     status = error.code or 500
     response = respond(envelope.failure(status, _sentence(error)), status)
-    headers = dict(error.get_headers())
-    if allow := getattr(error, "allow", None) or headers.get("Allow"):
+    if allow := dict(error.get_headers()).get("Allow"):
         response.headers["Allow"] = allow
     return response
 

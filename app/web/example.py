@@ -9,10 +9,10 @@ import re
 from collections.abc import Callable
 from datetime import date
 from typing import Any
-from urllib.parse import parse_qsl
 
 import flask
 
+from app import form_text
 from app.json_text import JsonError, dumps, loads
 from app.transport import Response
 from app.transports.local import Handler, Routes
@@ -20,7 +20,6 @@ from app.transports.local import Handler, Routes
 Fields = dict[str, Any]
 """What the caller sent: text from a query or form, any JSON value from a JSON body."""
 
-_MAX_FIELDS = 100
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")
 
 
@@ -113,7 +112,7 @@ def _handler(
 
 
 def _form_fields(text: str) -> Fields:
-    return dict(parse_qsl(text, True, errors="strict", max_num_fields=_MAX_FIELDS))
+    return dict(form_text.parse(text))
 
 
 def _json_fields(text: str) -> Fields:

@@ -1,27 +1,23 @@
 """From an HTTP request to raw inputs: query, then body over it, read once and within bounds.
 
-werkzeug's own parsing is not used for the body: it keeps the last of repeated JSON keys, takes
-``NaN``, has no bound on the number of form fields, and loses the raw bytes.
+werkzeug parses only multipart forms here: of other bodies it keeps the last of repeated JSON keys,
+takes ``NaN``, sets no bound on the number of form fields, and loses the raw bytes.
 """
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
 
 from flask import Request
 from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.utils import cached_property
 
+from app import form_text
 from app.errors import InputProblem, InputsInvalid
 from app.json_text import JsonError, dumps, loads
 from app.web.errors import Refusal
 from app.web.refusal import RefusalError
 
-MAX_FIELDS = 1_000
-"""Parameters of one query string or form."""
-MAX_QUERY = 100_000
-"""Bytes of a query string; gunicorn's own bound on the request line is smaller."""
 TOKEN = "juggleToken"
 FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
@@ -137,7 +133,7 @@ class Inbound:
         """The body as text, for signatures; ``None`` where it is not UTF-8."""
         if isinstance(self.body, dict) and TOKEN in self.body:
             rest = _without_token(self.body)
-            return dumps(rest) if self._is_json else urlencode(rest, doseq=True)
+            return dumps(rest) if self._is_json else form_text.encode(_pairs(rest))
         try:
             return self._raw.decode()
         except UnicodeDecodeError:
@@ -147,16 +143,10 @@ class Inbound:
 def _fields(text: bytes, what: str) -> Fields:
     if not text:
         return {}
-    if len(text) > MAX_QUERY and text.count(b"&") >= MAX_FIELDS:
-        raise _malformed(f"{what} has more than {MAX_FIELDS} parameters")
     try:
-        pairs = parse_qsl(
-            text.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS
-        )
-    except UnicodeError:
-        raise _malformed(f"{what} is not percent-encoded UTF-8") from None
-    except ValueError:
-        raise _malformed(f"{what} has more than {MAX_FIELDS} parameters") from None
+        pairs = form_text.parse(text)
+    except form_text.FormError as error:
+        raise _malformed(f"{what} {error}") from None
     fields = dict(pairs)
     if len(fields) == len(pairs):
         return fields
@@ -164,6 +154,14 @@ def _fields(text: bytes, what: str) -> Fields:
     for name, value in pairs:
         several.setdefault(name, []).append(value)
     return {name: _one_or_all(values) for name, values in several.items()}
+
+
+def _pairs(fields: Fields) -> list[tuple[str, str]]:
+    return [
+        (name, text)
+        for name, value in fields.items()
+        for text in (value if isinstance(value, list) else [value])
+    ]
 
 
 def _one_or_all(values: list[str]) -> str | list[str]:

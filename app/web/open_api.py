@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flask import Blueprint, Response, request
+from flask.blueprints import BlueprintSetupState
 
 from app import envelope
 from app.errors import InstanceNotFound, TokenRejected
@@ -10,7 +11,7 @@ from app.instance import Instance, Status
 from app.service import Service
 from app.web import errors
 from app.web.auth import Authenticate
-from app.web.errors import Refusal, respond
+from app.web.errors import respond
 from app.web.inbound import Inbound
 
 PREFIXES = ("/v1/open/flow", "/open/v1/flow")
@@ -21,7 +22,6 @@ STATUS_HEADER = "Juggle-Flow-Status"
 def create_blueprint(service: Service, authenticate: Authenticate) -> Blueprint:
     """The routes of the open API."""
     blueprint = Blueprint("open_api", __name__)
-    blueprint.before_request(_answer_probe)
 
     def trigger(version: str, key: str) -> Response:
         inbound = Inbound(request)
@@ -44,18 +44,15 @@ def create_blueprint(service: Service, authenticate: Authenticate) -> Blueprint:
         blueprint.add_url_rule(path, f"trigger_{number}", trigger, methods=["GET", "POST"])
         path = f"{prefix}/getAsyncFlowResult/<instance_id>"
         blueprint.add_url_rule(path, f"result_{number}", result, methods=["GET"])
+    blueprint.record_once(_unroute_head)
     return blueprint
 
 
-def _answer_probe() -> Response | None:
-    """``HEAD`` and ``OPTIONS`` run no flow, though Flask routes ``HEAD`` like ``GET``."""
-    if request.method not in ("HEAD", "OPTIONS"):
-        return None
-    methods = request.url_rule.methods if request.url_rule else None
-    allow = ", ".join(sorted((methods or set()) - {"HEAD"}))
-    if request.method == "HEAD":
-        raise Refusal(405, "HEAD is not served here", allow)
-    return Response(status=204, headers={"Allow": allow})
+def _unroute_head(state: BlueprintSetupState) -> None:
+    """``HEAD`` runs no flow, though werkzeug routes it wherever it routes ``GET``."""
+    for rule in state.app.url_map.iter_rules():
+        if rule.methods and rule.endpoint.startswith(f"{state.blueprint.name}."):
+            rule.methods.discard("HEAD")
 
 
 def _polled(instance: Instance) -> Response:

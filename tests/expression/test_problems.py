@@ -55,7 +55,7 @@ ONE_MISTAKE = [
     ("NULL", "unknown-root", "NULL", "write `null`"),
     ("len", "unknown-root", "len", "call it: `len(…)`"),
     ("{a: 1}", "unknown-root", "a", 'write `"a"`'),
-    ("[item2 for item1 in []]", "unknown-root", "item2", "write `item1`"),
+    ("[rows2 for rows1 in []]", "unknown-root", "rows2", "write `rows1`"),
     ("inputs.headers.content-type", "unknown-root", "type", 'write `["content-type"]` instead of'),
     ("inputs.a + 订单", "unknown-root", "订单", "write `inputs.订单`"),
     ("uper('a')", "unknown-function", "uper", "write `upper(text)`"),
@@ -71,7 +71,8 @@ ONE_MISTAKE = [
     ("1 # one", "syntax", "#", "on a line of its own"),
     ("1;", "syntax", ";", "leave it out"),
     ("$a", "syntax", "$", "write a name without `$`"),
-    ("inputs.a == “x”", "syntax", "“", 'write `"` instead of `“`'),
+    ("inputs.a == “x”", "syntax", "“x”", 'write `"x"`'),
+    ("inputs.a == “x", "syntax", "“", 'write `"` instead of `“`'),
     ("len（inputs.a)", "syntax", "（", "write `(` instead of `（`"),
     ("inputs.a\u3000== 1", "syntax", "\u3000", "write an ordinary space"),
     ("1 \x00", "syntax", "\x00", None),
@@ -79,6 +80,7 @@ ONE_MISTAKE = [
     ("'a' 'b'", "syntax", "'b'", "write `+` or `,` between them"),
     ("f'{a}'", "syntax", "f", 'write `"a " + str(b)`'),
     (r"'\d'", "syntax", r"\d", r"write `\\d`"),
+    ("'\ud800'", "syntax", "'\ud800'", None),
     (r"'\ud800'", "syntax", r"'\ud800'", "write the character itself"),
     ("012", "syntax", "012", None),
     ("0x1F", "syntax", "0x1F", None),
@@ -131,8 +133,8 @@ def test_all_mistakes_of_an_expression_are_found_in_reading_order() -> None:
         "unknown-function",
         "unknown-root",
         "unknown-root",
-        "not-allowed",
         "unknown-root",
+        "not-allowed",
         "bad-arguments",
     ]
 
@@ -167,8 +169,8 @@ def test_too_long_and_too_deep_expressions() -> None:
     assert problems("1 + " * 1000 + "1")[0].code == "too-long"
     for source in ("-" * 3000 + "1", "not " * 900 + "1", "1" + " + 1" * 900, "a" + ".b" * 1900):
         assert {p.code for p in problems(source[:MAX_SOURCE])} <= {"too-deep", "unknown-root"}
-    for source in ("(" * 190 + "1" + ")" * 190, "[" * 150 + "]" * 150, "inputs" + "[0]" * 1300):
-        assert problems(source)[0].code in ("too-deep", "syntax") or "((" in source
+    for source in ("(" * 300 + "1" + ")" * 300, "[" * 150 + "]" * 150, "inputs" + "[0]" * 1300):
+        assert [p.code for p in problems(source)] == ["too-deep"]
 
 
 def test_the_number_of_problems_is_bounded() -> None:

@@ -48,6 +48,7 @@ MISTAKES = [
     # tags, anchors, aliases
     ("a: !!python/object/apply:os.system [x]\n", 1, 4, "yaml-tag", "delete the tag"),
     ("a: !!str 1\n", 1, 4, "yaml-tag", "delete the tag"),
+    ("a: !include b.yaml\n", 1, 4, "yaml-tag", "delete the tag"),
     ("!!map\na: 1\n", 1, 1, "yaml-tag", "delete the tag"),
     ("a: !<x\n", 1, 4, "yaml-tag", "delete the tag"),
     ("!!str a: 1\n", 1, 1, "yaml-tag", "delete the tag"),

@@ -14,7 +14,13 @@ monkey.patch_all()
 import sys, pytest
 sys.exit(pytest.main(sys.argv[1:]))
 """
-SUITES = ("test_network.py", "test_misbehaviour.py", "test_keep_alive.py", "test_tls.py")
+SUITES = (
+    "test_network.py",
+    "test_dial.py",
+    "test_misbehaviour.py",
+    "test_keep_alive.py",
+    "test_tls.py",
+)
 
 
 def test_the_network_suites_pass_under_gevent() -> None:

@@ -1,4 +1,4 @@
-"""Uses a store, forks, and goes on using the same object in both processes."""
+"""Makes a store, forks, uses it in both processes, and forks again: prints what each fork saw."""
 
 from __future__ import annotations
 
@@ -9,16 +9,30 @@ from pathlib import Path
 from app.stores.sqlite import SqliteStore
 from tests.stores.suite import new
 
-if __name__ == "__main__":
-    store = SqliteStore(Path(sys.argv[1]))
-    store.add(new("before"))
-    child = os.fork()
-    who = "parent" if child else "child"
+
+def use(store: SqliteStore, who: str) -> None:
+    """Add some runs."""
     for number in range(20):
         store.add(new(f"{who} {number}"))
-    seen = store.get("before") == new("before")
+
+
+def try_to_use(store: SqliteStore) -> None:
+    """Print how the store refuses."""
+    try:
+        store.get("parent 0")
+    except RuntimeError as error:
+        print(error, flush=True)
+
+
+if __name__ == "__main__":
+    store = SqliteStore(Path(sys.argv[1]))
+    if child := os.fork():
+        use(store, "parent")
+        os.waitpid(child, 0)
+        if grandchild := os.fork():
+            os.waitpid(grandchild, 0)
+        else:
+            try_to_use(store)
+    else:
+        use(store, "child")
     store.close()
-    status = 0
-    if child:
-        _, status = os.waitpid(child, 0)
-    sys.exit(0 if seen and status == 0 else 1)

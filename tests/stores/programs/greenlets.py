@@ -1,7 +1,7 @@
 """Hammers the store from 200 greenlets; prints the longest stall and how many lives went right.
 
-It prints ``ready`` and waits for a line; prints ``waiting`` when all greenlets are under way, and ``release`` a second later. To be run
-by ``python -m gevent.monkey --module``.
+It prints ``ready`` and waits for a line, prints ``waiting`` when all greenlets are under way, and
+``release`` a second later. To be run by ``python -m gevent.monkey --module``.
 """
 
 from __future__ import annotations

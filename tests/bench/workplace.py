@@ -1,0 +1,117 @@
+"""A folder of its own for every run: flows, a token, and the servers that are compared."""
+
+from __future__ import annotations
+
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.bench.load import Load, wrk
+from tests.bench.processes import ROOT, Server, free_port, running
+
+TOKEN = "sws_only_for_the_benchmarks_0123456789"
+HEADERS = {"Juggle-Token": TOKEN}
+TARGET = "/v1/open/flow/trigger/v1/{key}?userName=juggle&password=123456&deposit=1000.00"
+
+SHIPPED = ("-c", str(ROOT / "gunicorn.conf.py"))
+"""gunicorn as Siteswap ships it."""
+SHIPPED_SETTINGS = ("-c", str(ROOT / "tests/bench/gunicorn_shipped.py"))
+"""The same settings, for another application."""
+
+
+def gthread(threads: int, workers: int = 2) -> tuple[str, ...]:
+    """gunicorn's own defaults but for the worker class and its numbers."""
+    numbers = (f"--workers={workers}", f"--threads={threads}")
+    return ("-k", "gthread", *numbers, "--no-control-socket")
+
+
+SLOW_FLOW = """\
+name: one slow call
+timeout: 60s
+inputs: {}
+outputs: {done: boolean}
+steps:
+  - id: slow
+    http: GET http://127.0.0.1:PORT/slow
+  - return: {done: "${steps.slow.body.done}"}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """A temporary folder with the flows, and the downstream that they call."""
+
+    folder: Path
+    downstream: Server
+
+    @contextmanager
+    def gunicorn(self, app: str, options: Sequence[str]) -> Iterator[Server]:
+        """Serve an application; the first answer has come when the block begins."""
+        port = free_port()
+        arguments = ["-m", "gunicorn", *options, "-b", f"127.0.0.1:{port}", app]
+        with running(arguments, port, self.folder, self._environ(port)) as server:
+            yield server
+
+    def _environ(self, port: int) -> dict[str, str]:
+        return {
+            "SITESWAP_TOKENS": f"bench={TOKEN}",
+            "SITESWAP_TOKENS_FILE": str(self.folder / "tokens.yaml"),
+            "SITESWAP_FLOWS_DIR": str(self.folder / "flows"),
+            "SITESWAP_STORE": f"file:{self.folder / f'{port}.db'}",
+            "WEB_CONCURRENCY": "2",
+            "BENCH_DOWNSTREAM": self.downstream.url(""),
+        }
+
+
+@contextmanager
+def workplace() -> Iterator[Workplace]:
+    """The folder and the downstream, until the block ends."""
+    port = free_port()
+    with TemporaryDirectory(prefix="siteswap-bench-") as name:
+        folder = Path(name)
+        write_flows(folder / "flows", port)
+        arguments = ["-m", "tests.bench.downstream", str(port)]
+        with running(arguments, port, folder, {}) as downstream:
+            yield Workplace(folder, downstream)
+
+
+def write_flows(folder: Path, port: int) -> None:
+    """``sync_example`` as it is shipped, ``real_example`` that calls a port, and ``slow``."""
+    example = (ROOT / "flows/sync_example/v1.yaml").read_text()
+    origin = f"http://127.0.0.1:{port}"
+    real = example.replace("POST /", f"POST {origin}/").replace("GET /", f"GET {origin}/")
+    texts = {
+        "sync_example": example,
+        "real_example": real,
+        "slow": SLOW_FLOW.replace("PORT", str(port)),
+    }
+    for key, text in texts.items():
+        (folder / key).mkdir(parents=True)
+        (folder / key / "v1.yaml").write_text(text)
+
+
+def answer(server: Server, target: str) -> bytes:
+    """The body of one answer; an instance id in it is blotted out."""
+    request = urllib.request.Request(server.url(target), headers=HEADERS)
+    with urllib.request.urlopen(request, timeout=30) as response:
+        body: bytes = response.read()
+    before, mark, after = body.partition(b'"flowInstanceId":"sync_')
+    return before + mark + after[16:] if mark else body
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What wrk saw, and the CPU time in µs that the server's processes used for one flow."""
+
+    load: Load
+    cpu: float
+
+
+def flows(server: Server, target: str, connections: int, seconds: int) -> Reading:
+    """Load on a trigger."""
+    before = server.cpu_seconds()
+    load = wrk(server.url(target), connections=connections, seconds=seconds, headers=HEADERS)
+    return Reading(load, (server.cpu_seconds() - before) / max(load.count, 1) * 1e6)

@@ -1,0 +1,185 @@
+"""``gunicorn.conf.py`` as it is shipped: what it refuses, prints, starts and ends."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from app.boot import EXAMPLE, example_call
+from app.tokens import TokenRegistry
+from tests.blackbox.client import exchange, request
+from tests.blackbox.server import GUNICORN, PROJECT, Server, environment
+
+CURL = re.compile(r"^curl -H 'Juggle-Token: (sws_[\w-]+)' '(http://127\.0\.0\.1:\d+)(/.*)'$", re.M)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A project folder with the shipped configuration and an application that tells of its life."""
+    shutil.copy(PROJECT / "gunicorn.conf.py", tmp_path)
+    (tmp_path / "wsgi.py").write_text("from tests.worker_application import app as app\n")
+    (tmp_path / "flows").mkdir()
+    return tmp_path
+
+
+@contextmanager
+def serving(folder: Path, settings: Mapping[str, str]) -> Iterator[Server]:
+    """A gunicorn in the folder."""
+    server = Server(folder, {"SITESWAP_TOKENS": "", "WEB_CONCURRENCY": "2", **settings})
+    try:
+        server.wait_until_ready(int(server.environment["WEB_CONCURRENCY"]))
+        yield server
+    finally:
+        server.stop()
+
+
+def refusal(folder: Path, settings: Mapping[str, str]) -> str:
+    """What a gunicorn that does not start writes to standard error; its status is 1."""
+    run = subprocess.run(
+        GUNICORN,
+        cwd=folder,
+        env=environment(settings),
+        capture_output=True,
+        timeout=30,
+        check=False,
+    )
+    text = run.stderr.decode()
+    assert run.returncode == 1, text
+    assert "Traceback" not in text
+    assert "Listening" not in text
+    return text
+
+
+def test_wrong_settings_are_refused_with_all_their_sentences(folder: Path) -> None:
+    """Before the port is taken, and without a traceback."""
+    text = refusal(folder, {"SITESWAP_HTTP_STATUS": "reel", "SITESWAP_MAX_BODY_BYTES": "lots"})
+    assert "Configuration error: SITESWAP_HTTP_STATUS: 'reel' is neither" in text
+    assert "\nSITESWAP_MAX_BODY_BYTES: 'lots' is not a size" in text
+
+
+def test_memory_with_two_workers_is_refused(folder: Path) -> None:
+    """However the number of workers was given."""
+    memory = {"SITESWAP_STORE": "memory:"}
+    assert "set WEB_CONCURRENCY=1" in refusal(folder, memory)
+    several = memory | {"WEB_CONCURRENCY": "1", "GUNICORN_CMD_ARGS": "--workers 3"}
+    assert "3 workers would start" in refusal(folder, several)
+
+
+def test_memory_with_one_worker_starts(folder: Path) -> None:
+    """What is refused above is the combination."""
+    with serving(folder, {"SITESWAP_STORE": "memory:", "WEB_CONCURRENCY": "1"}) as server:
+        assert exchange(server.port, request("GET", "/x")).status == 200
+
+
+def test_a_broken_tokens_file_is_refused(folder: Path) -> None:
+    """A server that would know nobody does not start."""
+    (folder / "tokens.yaml").write_text("tokens: nonsense\n")
+    text = refusal(folder, {"SITESWAP_TOKENS_FILE": "tokens.yaml"})
+    assert f"Token error: {folder}/tokens.yaml: the file is not a list of tokens\n" in text
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_takes_no_tokens_is_refused(folder: Path) -> None:
+    """The first token must be kept somewhere."""
+    (folder / "instance").mkdir(mode=0o500)
+    assert "cannot be written: Permission denied" in refusal(folder, {"SITESWAP_TOKENS": ""})
+
+
+def test_the_first_start_hands_out_a_token_once(folder: Path) -> None:
+    """One line for a shell, with the real address, whose token is in the file; never again."""
+    with serving(folder, {}) as server:
+        (line,) = CURL.finditer(server.log)
+        address = f"http://127.0.0.1:{server.port}"
+    assert (line[2], line[3]) == (address, EXAMPLE)
+    registry = TokenRegistry(folder / "instance" / "tokens.yaml")
+    registry.load()
+    caller = registry.authenticate(line[1], 0)
+    assert caller is not None
+    assert caller.name == "first"
+    with serving(folder, {}) as server:
+        assert "curl" not in server.log
+
+
+def test_who_brings_a_token_gets_none(folder: Path) -> None:
+    """With SITESWAP_TOKENS nothing is made, printed or written."""
+    with serving(folder, {"SITESWAP_TOKENS": "ci=abc"}) as server:
+        assert "curl" not in server.log
+    assert not (folder / "instance").exists()
+
+
+def test_each_worker_starts_and_closes_the_application(folder: Path) -> None:
+    """After the fork, and within what is left of the graceful timeout."""
+    with serving(folder, {}) as server:
+        pass
+    assert server.process.returncode == 0
+    assert server.log.count("started\n") == 2
+    left = [int(text) for text in re.findall(r"closed with (\d+) s left", server.log)]
+    assert len(left) == 2
+    assert all(20 < seconds < 30 for seconds in left)
+
+
+def test_an_access_log_shows_no_token(folder: Path) -> None:
+    """Neither the query string nor the Referer, where pages and senders put tokens."""
+    with serving(folder, {"GUNICORN_CMD_ARGS": "--access-logfile -"}) as server:
+        headers = {"Referer": "http://a/?juggleToken=hunter2", "User-Agent": "probe"}
+        exchange(server.port, request("GET", "/x?juggleToken=hunter2", headers))
+    assert re.search(
+        r'^127\.0\.0\.1 \[.*\] "GET /x" 200 \d+ bytes \d+ ms "probe"$', server.log, re.M
+    )
+    assert "hunter2" not in server.log
+
+
+def test_there_is_no_control_socket(folder: Path) -> None:
+    """The master opens no second door."""
+    home = folder / "home"
+    (home / ".gunicorn").mkdir(parents=True)
+    with serving(folder, {"HOME": str(home), "XDG_RUNTIME_DIR": ""}):
+        assert not list(home.rglob("*.ctl"))
+
+
+@pytest.mark.parametrize(
+    ("address", "target"),
+    [
+        (("127.0.0.1", 9127), "http://127.0.0.1:9127"),
+        (("0.0.0.0", 80), "http://127.0.0.1:80"),
+        (("::", 80, 0, 0), "http://[::1]:80"),
+        (("fe80::1", 80, 0, 0), "http://[fe80::1]:80"),
+    ],
+)
+def test_the_example_call_can_be_pasted(address: tuple[object, ...], target: str) -> None:
+    """It is five words for a shell, whatever the server listens to."""
+    words = shlex.split(example_call("sws_x", address))
+    assert words == ["curl", "-H", "Juggle-Token: sws_x", target + EXAMPLE]
+
+
+def test_the_example_call_knows_unix_sockets() -> None:
+    """curl is told the path."""
+    words = shlex.split(example_call("sws_x", "/run/a b.sock"))
+    assert words[3:] == ["--unix-socket", "/run/a b.sock", f"http://localhost{EXAMPLE}"]
+
+
+LIMITED = """
+import resource
+resource.setrlimit(resource.RLIMIT_NOFILE, (50, 200))
+from app.boot import raise_file_limit
+for wanted in (100, 60, 1000):
+    raise_file_limit(wanted)
+    print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+"""
+
+
+def test_the_file_limit_rises_as_far_as_it_may() -> None:
+    """It is never lowered, and never goes beyond the hard limit."""
+    run = subprocess.run(
+        [sys.executable, "-c", LIMITED], cwd=PROJECT, capture_output=True, check=True
+    )
+    assert run.stdout.split() == [b"100", b"100", b"200"]

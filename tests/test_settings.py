@@ -1,0 +1,182 @@
+"""Settings: what the environment says, what is refused, and what never shows."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from app.errors import SettingsError
+from app.settings import PREFIX, VARIABLES, Settings, check_serving
+from app.tokens import digest_of
+
+ROOT = Path("/srv/siteswap")
+PAGE = Path(__file__).parent.parent / "docs" / "configuration.md"
+
+
+def read(**variables: str) -> Settings:
+    """The settings of an environment that holds these, after the prefix."""
+    return Settings.from_env({PREFIX + name: text for name, text in variables.items()}, root=ROOT)
+
+
+def problems(**variables: str) -> list[str]:
+    """The lines of the refusal of an environment that holds these, after the prefix."""
+    with pytest.raises(SettingsError) as caught:
+        read(**variables)
+    return caught.value.message.splitlines()
+
+
+def test_the_defaults() -> None:
+    """An empty environment is a whole configuration."""
+    settings = read()
+    assert settings == Settings(
+        flows_dir=ROOT / "flows",
+        store=ROOT / "instance/runs.db",
+        executor_threads=32,
+        tokens_file=ROOT / "instance/tokens.yaml",
+        tokens={},
+        http_status="real",
+        max_body_bytes=1_000_000,
+        max_response_bytes=10_000_000,
+        env={},
+        example_api=True,
+        secrets={},
+    )
+
+
+def test_an_empty_value_is_unset() -> None:
+    """``NAME=`` in a unit file changes nothing and warns of nothing."""
+    assert read(**{variable.name: " " for variable in VARIABLES.values()}, SECRET_A="") == read()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "field", "value"),
+    [
+        ("FLOWS_DIR", "/etc/flows", "flows_dir", Path("/etc/flows")),
+        ("FLOWS_DIR", "other/flows", "flows_dir", ROOT / "other/flows"),
+        ("STORE", "memory:", "store", None),
+        ("STORE", "file:a.db", "store", ROOT / "a.db"),
+        ("STORE", "file:/var/a.db", "store", Path("/var/a.db")),
+        ("EXECUTOR", "threads:7", "executor_threads", 7),
+        ("TOKENS_FILE", "t.yaml", "tokens_file", ROOT / "t.yaml"),
+        ("HTTP_STATUS", "always-200", "http_status", "always-200"),
+        ("MAX_BODY_BYTES", "1000000", "max_body_bytes", 1_000_000),
+        ("MAX_BODY_BYTES", "512KB", "max_body_bytes", 512_000),
+        ("MAX_RESPONSE_BYTES", "1 gb", "max_response_bytes", 1_000_000_000),
+        ("EXAMPLE_API", "off", "example_api", False),
+    ],
+)
+def test_a_value_is_read(name: str, text: str, field: str, value: object) -> None:
+    """Each setting understands what its page says."""
+    assert getattr(read(**{name: text}), field) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "hint"),
+    [
+        ("STORE", "memory", "'memory' is not a store; write file:PATH or memory:"),
+        ("STORE", "file:", "'file:' is not a store"),
+        ("STORE", "postgres://me:hunter2@db", "'postgres:' is not a store"),
+        ("STORE", "redis://:hunter2@cache", "not in this version"),
+        ("EXECUTOR", "celery", "not in this version"),
+        ("EXECUTOR", "threads:", "write threads or threads:N"),
+        ("EXECUTOR", "threads:many", "'threads:many' is not an executor"),
+        ("EXECUTOR", "threads:0", "outside of 1 to 1000"),
+        ("HTTP_STATUS", "reel", "'reel' is neither real nor always-200"),
+        ("MAX_BODY_BYTES", "1.5MB", "'1.5MB' is not a size"),
+        ("MAX_BODY_BYTES", "0", "outside of 1KB to 1GB"),
+        ("MAX_RESPONSE_BYTES", "2GB", "outside of 1KB to 1GB"),
+        ("ENV", "GOOD,not-a-name", "'not-a-name' is not the name of a variable"),
+        ("ENV", "SITESWAP_TOKENS", "may not be read as env"),
+        ("ENV", "SITESWAP_SECRET_CRM", "flows read SITESWAP_SECRET_NAME as secrets.NAME"),
+        ("EXAMPLE_API", "true", "'true' is neither on nor off"),
+        ("TOKENS", "hunter2", "entry 1 is not name=token"),
+        ("TOKENS", "a=good,-b=hunter2", "entry 2 is not name=token"),
+        ("TOKENS", "a=hunter2,a=hunter3", "the name a stands twice"),
+        ("TOKENS", "a=hunter2,b=hunter2", "two names have the same token"),
+        ("TOKENS", "a=hunter2 é", "the token of a must be printable ASCII"),
+        ("TOKENS", "a=", "the token of a must be printable ASCII"),
+        ("SECRET_1st", "hunter2", "flows cannot write secrets.1st"),
+    ],
+)
+def test_a_wrong_value_is_named(name: str, text: str, hint: str) -> None:
+    """The refusal names the setting and what is allowed, and shows no secret."""
+    (line,) = problems(**{name: text})
+    assert line.startswith(f"{PREFIX}{name}: ")
+    assert hint in line
+    assert "hunter" not in line
+
+
+def test_all_wrong_values_are_told_at_once() -> None:
+    """One start shows everything there is to mend."""
+    lines = problems(STORE="x", EXECUTOR="y", HTTP_STATUS="z", MAX_BODY_BYTES="lots", TOKENS="t")
+    named = {line.partition(":")[0].removeprefix(PREFIX) for line in lines}
+    assert named == {"STORE", "EXECUTOR", "HTTP_STATUS", "MAX_BODY_BYTES", "TOKENS"}
+
+
+def test_only_digests_of_inline_tokens_are_kept() -> None:
+    """A token may hold ``=``; what is kept of it is its digest."""
+    assert read(TOKENS="crm=abc==, ci=def,").tokens == {
+        "crm": digest_of("abc=="),
+        "ci": digest_of("def"),
+    }
+
+
+def test_flows_read_only_what_is_listed() -> None:
+    """``env`` holds the listed names, ``secrets`` the ones with the prefix."""
+    environ = {"HOME": "/root", "REGION": "eu", "SITESWAP_ENV": "REGION,ZONE"}
+    settings = Settings.from_env({**environ, "SITESWAP_SECRET_CRM_KEY": "k"}, root=ROOT)
+    assert settings.env == {"REGION": "eu"}
+    assert settings.secrets == {"CRM_KEY": "k"}
+    assert settings.warnings == ("SITESWAP_ENV lists ZONE, but it is not set",)
+
+
+def test_no_secret_shows() -> None:
+    """``repr`` holds neither tokens nor secrets nor what flows may read."""
+    environ = {"SITESWAP_TOKENS": "a=hunter2", "SITESWAP_SECRET_B": "hunter3"}
+    settings = Settings.from_env(
+        {**environ, "SITESWAP_ENV": "URL", "URL": "https://hunter4@host"}, root=ROOT
+    )
+    assert "hunter" not in repr(settings)
+    assert digest_of("hunter2") not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "end"),
+    [
+        ("SITESWAP_FLOW_DIR", "; did you mean SITESWAP_FLOWS_DIR?"),
+        ("siteswap_store", "; did you mean SITESWAP_STORE?"),
+        ("SITESWAP_MAXBODYBYTES", "; did you mean SITESWAP_MAX_BODY_BYTES?"),
+        ("SITESWAP_SECRETS_CRM", "; did you mean SITESWAP_SECRET_CRM?"),
+        ("SITESWAP_ELEPHANT", "is not a setting"),
+    ],
+)
+def test_a_name_that_nobody_knows_is_a_warning(name: str, end: str) -> None:
+    """A typo does not stop the start; the value is not repeated."""
+    (warning,) = Settings.from_env({name: "hunter2"}, root=ROOT).warnings
+    assert warning.startswith(f"{name} is not a setting")
+    assert warning.endswith(end)
+    assert "hunter2" not in warning
+
+
+def test_memory_serves_one_worker_only(tmp_path: Path) -> None:
+    """What two workers cannot share is refused, with what to do instead."""
+    settings = Settings.from_env({"SITESWAP_STORE": "memory:"}, root=tmp_path)
+    settings.flows_dir.mkdir()
+    check_serving(settings, workers=1)
+    with pytest.raises(SettingsError, match=r"2 workers.*WEB_CONCURRENCY=1.*SITESWAP_STORE=file:"):
+        check_serving(settings, workers=2)
+
+
+def test_a_folder_without_flows_is_not_served(tmp_path: Path) -> None:
+    """A flows folder that is not there is a typo, not an empty catalog."""
+    with pytest.raises(SettingsError, match=r"SITESWAP_FLOWS_DIR: .*/flows is not a folder"):
+        check_serving(Settings.from_env({}, root=tmp_path), workers=1)
+
+
+def test_the_page_lists_every_setting_with_its_default() -> None:
+    """docs/configuration.md and the code know the same names and defaults."""
+    rows = re.findall(r"^\| `SITESWAP_(\w+)` \| (?:`(.*?)`)? *\|", PAGE.read_text(), re.MULTILINE)
+    assert rows == [(variable.name, variable.default) for variable in VARIABLES.values()]
+    assert set(VARIABLES) <= set(Settings.__dataclass_fields__)
