@@ -89,7 +89,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     errors.install(app, log, always_200=settings.http_status == "always-200")
     cli.install(app, siteswap)
     app.extensions["siteswap"] = siteswap
-    app.wsgi_app = _starting_first(siteswap.start, app.wsgi_app)  # type: ignore[method-assign]
+    app.wsgi_app = _starting_first(siteswap.start, app.wsgi_app)  # type: ignore[method-assign, assignment]
     return app
 
 

@@ -39,9 +39,7 @@ def loads(text: str | bytes) -> Any:
         except UnicodeDecodeError:
             raise JsonError("the text is not UTF-8") from None
     try:
-        value, end = _DECODER.raw_decode(text := text.strip(_WHITESPACE))
-        if end != len(text):
-            raise json.JSONDecodeError("Extra data", text, end)
+        value = _decode(text.strip(_WHITESPACE))
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise JsonError(f"{error.msg[:1].lower()}{error.msg[1:]} at {where}") from None
@@ -64,6 +62,13 @@ def dumps(value: Any) -> str:
         return _ENCODER.encode(value)
     except (TypeError, ValueError, RecursionError) as error:
         raise JsonError(f"not a JSON value: {error}") from None
+
+
+def _decode(text: str) -> Any:
+    value, end = _DECODER.raw_decode(text)
+    if end != len(text):
+        raise json.JSONDecodeError("Extra data", text, end)
+    return value
 
 
 def depth(value: Any, limit: int) -> int:

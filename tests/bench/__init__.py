@@ -1,1 +1,1 @@
-"""``make bench``: what a flow costs, as ratios measured within one run (``docs/performance.md``)."""
+"""``make bench``: what a flow costs, as ratios within one run (``docs/performance.md``)."""

@@ -1,4 +1,4 @@
-"""``python -m tests.bench``: measure and print. Ratios are of one run; see ``docs/performance.md``."""
+"""``python -m tests.bench``: measure and print (``docs/performance.md`` explains it)."""
 
 from __future__ import annotations
 

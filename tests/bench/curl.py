@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from io import BytesIO
 
-import pycurl
+import pycurl  # type: ignore[import-untyped]
 from flask import Flask
 
 from app import create_app

@@ -88,10 +88,7 @@ def report(rounds: int, batch: int = BATCH) -> str:
     compared = subjects()
     outputs = [run() for run in compared.values()]
     assert all(each == outputs[0] for each in outputs), "the subjects do not do the same"
-    timed = {
-        name: (lambda run=run: microseconds(run, batch))  # type: ignore[misc]
-        for name, run in compared.items()
-    }
+    timed = {name: (lambda run=run: microseconds(run, batch)) for name, run in compared.items()}
     readings = interleave(timed, rounds)
     base = readings["plain functions, with JSON"]
     rows = [

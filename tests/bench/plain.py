@@ -12,7 +12,7 @@ USER = "/example/user/getUserById"
 ORDER = "/example/order/placeOrder"
 
 ANSWERS = {
-    LOGIN: '{"userId":1,"userName":"juggle","loginFlag":true}'.encode(),
+    LOGIN: b'{"userId":1,"userName":"juggle","loginFlag":true}',
     USER: '{"id":1,"name":"张三","age":18,"birthday":"2023-11-19"}'.encode(),
     ORDER: '{"orderNo":"NO123","orderName":"送10元话费","userId":1}'.encode(),
 }
@@ -41,7 +41,7 @@ def with_json(given: dict[str, str], send: Send = stub) -> dict[str, Any]:
     return {"userName": login["userName"], "age": user["age"], "orderName": order["orderName"]}
 
 
-VALUES = {path: json.loads(raw) for path, raw in ANSWERS.items()}
+VALUES: dict[str, dict[str, Any]] = {path: json.loads(raw) for path, raw in ANSWERS.items()}
 
 
 def without_json(given: dict[str, str]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ def interleave(subjects: Mapping[str, Callable[[], T]], rounds: int) -> dict[str
     """
     readings: dict[str, list[T]] = {name: [] for name in subjects}
     for number in range(rounds):
-        names = list(subjects) if number % 2 == 0 else list(reversed(subjects))
+        names = list(subjects) if number % 2 == 0 else list(reversed(list(subjects)))
         for name in names:
             readings[name].append(subjects[name]())
     return readings
