@@ -9,7 +9,6 @@ from app import boot
 from app.errors import SiteswapError
 from app.tokens import TokenRegistry, ensure_first_token
 
-_ROOT = Path(__file__).resolve().parent
 
 wsgi_app = "wsgi:app"
 bind = os.environ.get("BIND", "127.0.0.1:9127")
@@ -81,6 +80,6 @@ def worker_exit(_server: Any, worker: Any) -> None:
 
 def _check(server: Any) -> TokenRegistry:
     try:
-        return boot.check(os.environ, root=_ROOT, workers=server.cfg.workers)
+        return boot.check(os.environ, root=Path.cwd(), workers=server.cfg.workers)
     except SiteswapError as error:
         sys.exit(str(error))

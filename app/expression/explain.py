@@ -7,12 +7,12 @@ expression of a template. The traceback of an error therefore knows the place (P
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from types import CodeType, FrameType, TracebackType
 from typing import Any
 
-from app.expression.missing import missing_field, missing_name
+from app.expression.missing import may_be_private, missing_field, missing_name
 from app.expression.runtime.faults import ExpressionError, Fault, Missing
 from app.expression.runtime.reading import NOT_THERE
 from app.expression.scanner import scan_whole
@@ -65,7 +65,8 @@ def _shown(written: str) -> str:
 def _reason(error: BaseException, written: str, frame: FrameType) -> str:
     if isinstance(error, Missing):
         # A computed key is a value, which may be a secret; one that is written is not.
-        return missing_field(error.target, error.key if str(error.key) in written else None)
+        key = error.key if str(error.key) in written else None
+        return missing_field(error.target, key, is_private=may_be_private(written))
     if isinstance(error, Fault):
         return str(error)
     if isinstance(error, NOT_THERE):
@@ -86,7 +87,7 @@ def _missing_on_path(written: str, frame: FrameType) -> str:
         try:
             value = value[key]
         except NOT_THERE:
-            if is_root and index == 0 and isinstance(key, str) and value is not None:
+            if is_root and index == 0 and isinstance(key, str) and isinstance(value, Mapping):
                 return missing_name(first.id, value, key)
             return missing_field(value, key)
     return _UNKNOWN_READ

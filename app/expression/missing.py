@@ -22,12 +22,17 @@ _MOST_NAMES = 8
 _LONGEST_NAME = 40
 
 
-def missing_field(target: Any, key: Any) -> str:
+def may_be_private(written: str) -> bool:
+    """Whether source reads from a root whose names are nobody's business."""
+    return any(root in written for root in _PRIVATE)
+
+
+def missing_field(target: Any, key: Any, *, is_private: bool = False) -> str:
     """Why ``target[key]`` cannot be read. A ``key`` that is ``None`` stays unnamed."""
     named = f" `{shown(key)}`" if isinstance(key, str) else ""
     if isinstance(target, Mapping):
         sentence = f"the object has no field{named}" if named else "the object has no such field"
-        return _not_in_object(target, key, sentence)
+        return sentence if is_private else _not_in_object(target, key, sentence)
     if isinstance(target, (list, str)) and not isinstance(key, str):
         what = "list" if isinstance(target, list) else "text"
         return f"the index is out of range: the {what} has a length of {len(target)}"

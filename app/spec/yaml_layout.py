@@ -29,7 +29,7 @@ def tab(trouble: Trouble) -> Problem | None:
         return None
     end = len(text) - len(text[start:].lstrip("\t"))
     if text[trouble.line.start : start].strip():
-        message, repair = "a tab where YAML wants a space", ((start, start + 1, " "),)
+        message, repair = "a tab where YAML wants a space", ((start, end, " " * (end - start)),)
         return Problem(start, end, "tab", message, "write a space instead", repair=repair)
     message = "the line is indented with a tab"
     return Problem(start, end, "tab", message, "indent with spaces, two for each level")

@@ -1,8 +1,8 @@
 """The store in one SQLite file, shared by all processes of one machine.
 
 What :meth:`SqliteStore.add` has returned for is on disk. A process reads on one connection and
-writes on another, each behind a :class:`~app.stores.batcher.Batcher` and opened by its first use. So
-a store may be made before a fork and used after it; one that was used before it is refused.
+writes on another, each behind a :class:`~app.stores.batcher.Batcher`. First use opens them, so a
+store may be made before a fork; one that was used before it is refused in the child.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from app.instance import Instance, Outcome, Status
 from app.offload import Offload, direct
 from app.stores.batcher import Batcher
 from app.stores.sqlite_file import prepare
-from app.stores.sqlite_session import Operation, SqliteSession, begin_read, begin_write
+from app.stores.sqlite_session import READ, WRITE, Operation, SqliteSession
 
 T = TypeVar("T")
 
@@ -40,11 +40,9 @@ class SqliteStore:
     def __init__(self, path: Path, *, timeout: float = 5.0, offload: Offload = direct) -> None:
         prepare(path, timeout)
         # Half of the time for the lock: a call may wait for the batch before its own, then for it.
-        lock_timeout = timeout / 2
-        session = partial(SqliteSession, path, lock_timeout=lock_timeout)
-        lane = partial(Batcher, timeout=timeout, offload=offload)
-        self._reads = lane(partial(session, begin_read))
-        self._writes = lane(partial(session, partial(begin_write, lock_timeout=lock_timeout)))
+        session = partial(SqliteSession, path, lock_timeout=timeout / 2)
+        self._reads = Batcher(partial(session, READ), timeout=timeout, offload=offload)
+        self._writes = Batcher(partial(session, WRITE), timeout=timeout, offload=offload)
         self._process: int | None = None
 
     def add(self, instance: Instance) -> None:

@@ -13,7 +13,13 @@ from app.stores.sqlite_file import connect
 
 T = TypeVar("T")
 Operation = Callable[[sqlite3.Connection], T]
-Begin = Callable[[sqlite3.Connection], None]
+
+READ = ("BEGIN", "PRAGMA user_version")
+"""Begins a batch that sees one state of the file; the second statement takes the lock."""
+
+WRITE = ("BEGIN IMMEDIATE",)
+"""Begins a batch that writes. It takes the lock at once: a transaction that reads first and then
+wants to write fails, whatever it would wait, when another process has written in between."""
 
 _UNFIT = (
     ValueError,
@@ -27,13 +33,13 @@ _UNFIT = (
 
 
 class SqliteSession:
-    """A :class:`~app.stores.batcher.Session` on one file.
+    """A :class:`~app.stores.batcher.Session` on one file; ``begin`` is READ or WRITE.
 
     The connection is opened by the first batch, and anew by the batch after a failure, so that
     everything heals without a restart: a full disk, a damaged file put back, a lock.
     """
 
-    def __init__(self, path: Path, begin: Begin, *, lock_timeout: float) -> None:
+    def __init__(self, path: Path, begin: Sequence[str], *, lock_timeout: float) -> None:
         self._path = path
         self._begin = begin
         self._lock_timeout = lock_timeout
@@ -63,34 +69,27 @@ class SqliteSession:
     def _transact(self, operations: Sequence[Operation[Any]]) -> Sequence[Any]:
         if self._connection is None:
             self._connection = connect(self._path, self._lock_timeout)
-        self._begin(self._connection)
+        self._take_lock(self._connection)
         answers = [_attempt(operation, self._connection) for operation in operations]
         self._connection.execute("COMMIT")
         return answers
 
-
-def begin_read(connection: sqlite3.Connection) -> None:
-    """Start a transaction that sees one state of the file; its first query takes the lock."""
-    connection.execute("BEGIN")
-
-
-def begin_write(connection: sqlite3.Connection, *, lock_timeout: float) -> None:
-    """Take the write lock at once: to read first would fail when another process then writes.
-
-    SQLite's own waiting pauses longer with every try, up to 100 ms, so that a process hardly ever
-    meets the moment between two commits of a busy neighbour. A constant millisecond makes several
-    processes equal. SQLite does the pausing, as ``time.sleep`` is gevent's in a patched process.
-    """
-    connection.execute("PRAGMA busy_timeout = 1")
-    _begin_immediate(connection, time.monotonic() + lock_timeout)
-    # The commit waits for readers as long as it must.
-    connection.execute(f"PRAGMA busy_timeout = {round(lock_timeout * 1000)}")
+    def _take_lock(self, connection: sqlite3.Connection) -> None:
+        # SQLite's own waiting pauses longer with every try, up to 100 ms, and so hardly ever meets
+        # the short moment between two commits of a busy process. A constant millisecond treats
+        # all alike. SQLite does the pausing, as time.sleep is gevent's in a patched process.
+        connection.execute("PRAGMA busy_timeout = 1")
+        deadline = time.monotonic() + self._lock_timeout
+        for statement in self._begin:
+            _insist(connection, statement, deadline)
+        # The commit waits for readers in SQLite's own way: it lets no new ones in meanwhile.
+        connection.execute(f"PRAGMA busy_timeout = {round(self._lock_timeout * 1000)}")
 
 
-def _begin_immediate(connection: sqlite3.Connection, deadline: float) -> None:
+def _insist(connection: sqlite3.Connection, statement: str, deadline: float) -> None:
     while True:
         try:
-            connection.execute("BEGIN IMMEDIATE")
+            connection.execute(statement)
             return
         except sqlite3.OperationalError as error:
             is_locked = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY

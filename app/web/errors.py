@@ -37,9 +37,15 @@ STATUSES: Mapping[type[SiteswapError], int] = {
 CONTENT_TYPE = "application/json; charset=utf-8"
 
 
-def respond(text: str, status: int = 200) -> Response:
+class Answer(Response):
+    """What this application answers; ``OPTIONS``, which Flask answers, is no HTML even in name."""
+
+    default_mimetype = "application/json"
+
+
+def respond(text: str, status: int = 200) -> Answer:
     """An envelope as a response."""
-    return Response(text.encode(), status, content_type=CONTENT_TYPE)
+    return Answer(text.encode(), status, content_type=CONTENT_TYPE)
 
 
 def answer(error: SiteswapError, text: str | None = None) -> Response:
@@ -57,12 +63,6 @@ class Refusal(HTTPException):
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.code = status
-
-
-class Answer(Response):
-    """What Flask answers by itself (``OPTIONS``): no HTML, not even in name."""
-
-    default_mimetype = "application/json"
 
 
 def install(app: Flask, log: logging.Logger, *, always_200: bool) -> None:

@@ -120,7 +120,7 @@ class Inbound:
                 415, f"a body with Content-Encoding {coding[:40]} is not read; send it plain"
             )
         try:
-            return self._request.get_data(cache=True)
+            return self._read()
         except RefusalError as error:
             if error.status == 400:
                 raise _malformed(error.message) from None
@@ -128,6 +128,14 @@ class Inbound:
         except RequestEntityTooLarge:
             limit = self._request.max_content_length
             raise Refusal(413, f"the body is larger than {limit} bytes") from None
+
+    def _read(self) -> bytes:
+        request = self._request
+        data = request.get_data(cache=True)
+        # werkzeug cuts a chunked body off at the limit, without a word.
+        if len(data) == request.max_content_length and request.environ["wsgi.input"].read(1):
+            raise RequestEntityTooLarge
+        return data
 
     def _raw_without_token(self) -> str | None:
         """The body as text, for signatures; ``None`` where it is not UTF-8."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import signal
 import socket
 import ssl
 import time
@@ -54,6 +55,14 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn is not typed
         """How long this worker may still take to go down before gunicorn's master kills it."""
         end = self._end or time.monotonic() + self.cfg.graceful_timeout
         return max(0.0, end - time.monotonic())
+
+    def init_process(self) -> None:
+        """Become a worker, after the fork."""
+        # Until gunicorn installs a worker's handlers, some 100 ms from here, the process has the
+        # master's, which lose the signal; the master would then wait for the graceful timeout.
+        signal.signal(signal.SIGTERM, self.handle_exit)
+        signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+        super().init_process()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Go down gracefully (SIGTERM)."""

@@ -13,7 +13,7 @@ from statistics import median
 from app.engine.compiler import compile_flow
 from app.engine.interpreter import Interpreter
 from app.engine.scope import Tools
-from app.spec.checks import Surroundings
+from app.spec.names import Surroundings
 from app.spec.inputs import coerce
 from app.spec.loader import load_flow
 from app.transport import Request, Response

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from app.expression import FUNCTIONS, compile_expression, compile_template
+from app.expression import FUNCTIONS, Compiled, compile_expression, compile_template
 from app.expression.scope import ROOTS
 from tests.expression.scopes import FixedScope, failure
 
@@ -18,7 +19,10 @@ BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 BLOCKS = [(match[1], match[2]) for match in BLOCK.finditer(PAGE)]
 SCOPE = FixedScope(**json.loads(next(text for kind, text in BLOCKS if kind == "json")))
 EXAMPLES = [(kind, line) for kind, text in BLOCKS if kind != "json" for line in text.splitlines()]
-COMPILERS = {"expressions": compile_expression, "templates": compile_template}
+COMPILERS: dict[str, Callable[[str], Compiled]] = {
+    "expressions": compile_expression,
+    "templates": compile_template,
+}
 
 
 @pytest.mark.parametrize(("kind", "line"), EXAMPLES)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import keyword
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +13,7 @@ from app.expression import compile_expression
 from app.expression.scope import ROOTS
 from tests.expression.scopes import FixedScope, error, failure, value
 
+ROOT = Path(__file__).parents[2]
 ORDER = {"id": 7, "items": [{"name": "shoe"}, {"name": "sock"}], "note": None, "tag": "abc"}
 
 
@@ -128,9 +132,11 @@ def test_what_is_missing_is_said_with_its_place(source: str, message: str) -> No
 
 def test_errors_hold_no_values_and_no_names_of_secrets() -> None:
     """A computed key is a value; the names of other secrets are nobody's business."""
-    scope = FixedScope(secrets={"PIN": "1234"}, inputs={"map": {"a": 1}})
+    scope = FixedScope(secrets={"PIN": "1234"}, inputs={"map": {"a": 1}, "key": "KEY"})
     computed = failure(compile_expression("inputs.map[secrets.PIN]"), scope)
-    assert computed == "`inputs.map[secrets.PIN]`: the object has no such field (it has a)"
+    assert computed == "`inputs.map[secrets.PIN]`: the object has no such field"
+    unnamed = failure(compile_expression("secrets[inputs.key]"), scope)
+    assert unnamed == "`secrets[inputs.key]`: the object has no such field"
     absent = failure(compile_expression("secrets.KEY"), scope)
     assert absent == "`secrets.KEY`: there is no secret `KEY`"
 
@@ -142,6 +148,19 @@ def test_a_list_of_fields_in_an_error_is_short_and_printable() -> None:
     )
     assert len(message) < 300
     assert message.isprintable()
+
+
+def test_a_python_that_keeps_no_columns_still_explains() -> None:
+    """``-X no_debug_ranges`` costs the exact place, not the reason."""
+    program = (
+        "from app.expression import *\n"
+        "from tests.expression.scopes import FixedScope\n"
+        "try: compile_template(['${1}', '${1 + vars.x.y}']).evaluate(FixedScope())\n"
+        "except ExpressionError as error: print(error.message)"
+    )
+    command = [sys.executable, "-X", "no_debug_ranges", "-c", program]
+    printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert printed == "`1 + vars.x.y`: a field or an item is missing\n"
 
 
 @pytest.mark.parametrize(

@@ -134,6 +134,7 @@ MISTAKES = [
     ("true: a\n", 1, 1, "non-string-key", 'write `"true"`'),
     ("a: {1.5: b}\n", 1, 5, "non-string-key", 'write `"1.5"`'),
     ("? [a, b]\n: c\n", 1, 3, "non-string-key", "text"),
+    ("a: {[b]: c}\n", 1, 5, "non-string-key", "text"),
     ("a: 1\n---\nb: 1\n", 2, 1, "second-document", "a file of its own"),
     ("a: 1\n...\nb: 1\n", 3, 1, "second-document", "a file of its own"),
     ("{a: 1}\nb: 1\n", 2, 1, "after-document", None),
@@ -195,3 +196,32 @@ def test_mistake_that_libyaml_notices(
 ) -> None:
     """The same where the two parsers differ."""
     check(findings(text), Severity.ERROR, line, column, code, hint)
+
+
+@pytest.mark.parametrize(
+    ("text", "underlined"),
+    [
+        ("url: {{ x }} # y\n", "{{ x }}"),
+        ("a: [${x}, 1]\n", "${x}"),
+        ("a: {b: c: d}\n", ":"),
+        ("if: 'a' == x # y\n", "== x"),
+        ("if: !x\n", "!"),
+        ("a: !!str 1\n", "!!str"),
+        ("a: @b\n", "@"),
+        ("a: 1\nname：x\nb: 2\n", "："),
+        ("a: 1\nname:x\nb: 2\n", "name:"),
+        ("a: {b: [1}\n", "}"),
+        ("a: [x\nb: 1\n", "["),
+        ("a:\n\t\tb: 1\n", "\t\t"),
+        ("-\t\ta: 1\n", "\t\t"),
+        ("a: 1\n: b\n", ":"),
+        ("a:\n  b: 1\n   c: 2 # y\n", "c: 2"),
+        ("a: 1\n'a': 2\n", "'a'"),
+        ("a: 1e999 # y\n", "1e999"),
+    ],
+)
+def test_what_is_underlined(text: str, underlined: str) -> None:
+    """The caret line covers what is wrong, no more."""
+    (found,) = findings(text)
+    line = text.split("\n")[found.line - 1]
+    assert line[found.column - 1 :][: found.length] == underlined

@@ -46,7 +46,7 @@ def check_life_cycle(store: Store) -> None:
 
     run_state_machine_as_test(
         Histories,
-        settings=settings(deadline=None, max_examples=40, stateful_step_count=25),
+        settings=settings(deadline=None, max_examples=30, stateful_step_count=20),
     )
 
 

@@ -80,7 +80,7 @@ def go(process: subprocess.Popen[str]) -> None:
 
 @contextmanager
 def locked(path: Path, how: str) -> Iterator[None]:
-    """Another connection's lock: IMMEDIATE keeps writers out, EXCLUSIVE readers too, save in WAL."""
+    """Another's lock: IMMEDIATE keeps writers out, EXCLUSIVE readers too (but not with WAL)."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute(f"BEGIN {how}")
         yield

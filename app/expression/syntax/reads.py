@@ -105,7 +105,7 @@ def _unknown(translator: Translator, node: ast.Name) -> Problem:
 
 
 def _unknown_hint(translator: Translator, node: ast.Name) -> str:
-    word, source = node.id, translator.source
+    word, source = node.id[:40], translator.source
     dashed = _DASHED_FIELD.search(source.text, 0, source.span(node)[1])
     if dashed:
         return f'write `["{dashed[1]}"]` instead of `{dashed[0]}`'

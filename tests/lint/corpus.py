@@ -1,0 +1,50 @@
+"""The folder of broken flows. Each file begins with what lint has to say about it, in order:
+
+    # 7:26 error wrong-operator: write `and`
+
+is line, column, severity and code, then words that the hint contains.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from app.spec.diagnostics import Finding
+from app.spec.names import Surroundings
+
+ROOT = Path(__file__).parent
+BROKEN = ROOT / "broken"
+FILES = sorted(BROKEN.glob("*/*.y*ml"))
+NOTHING_OUTSIDE = Surroundings(env=frozenset(), secrets=frozenset())
+"""A process that lets flows read no environment variable and no secret."""
+
+_LINE = re.compile(r"# (\d+):(\d+) (error|warning) ([a-z-]+)(?:: (.*))?")
+
+
+class Expected(NamedTuple):
+    """One finding that a file asks for."""
+
+    line: int
+    column: int
+    severity: str
+    code: str
+    hint: str
+
+    def matches(self, finding: Finding) -> bool:
+        """Whether a finding is the expected one."""
+        place = (finding.line, finding.column, finding.severity.value, finding.code)
+        return place == self[:4] and self.hint in (finding.hint or "")
+
+
+def expected(text: str) -> Sequence[Expected]:
+    """The expectations at the beginning of a file."""
+    found = []
+    for line in text.splitlines():
+        match = _LINE.fullmatch(line)
+        if match is None:
+            break
+        found.append(Expected(int(match[1]), int(match[2]), match[3], match[4], match[5] or ""))
+    return found

@@ -1,0 +1,143 @@
+"""``flask flow lint`` on a folder of broken flows: each mistake at its place, with a hint."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from app.spec.diagnostics import Severity
+from app.spec.loader import load_flow
+from tests.lint.corpus import BROKEN, FILES, NOTHING_OUTSIDE, ROOT, expected
+
+PROJECT = ROOT.parent.parent
+
+
+def lint(*arguments: str, cwd: Path = PROJECT) -> subprocess.CompletedProcess[str]:
+    """The command as a person types it, with nothing of this process's settings."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("SITESWAP_")}
+    return subprocess.run(
+        [sys.executable, "-m", "flask", "flow", "lint", *arguments],
+        cwd=cwd,
+        env={**kept, "PYTHONPATH": str(PROJECT), "PYTHONUTF8": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.parent.name)
+def test_every_mistake_is_found_at_its_place(file: Path) -> None:
+    """A broken file has exactly the findings that stand in its first lines, in order."""
+    text = file.read_text(encoding="utf-8")
+    found = load_flow(file, text, NOTHING_OUTSIDE).findings
+    wanted = expected(text)
+    assert len(found) == len(wanted), found
+    for finding, one in zip(found, wanted, strict=True):
+        assert one.matches(finding), (one, finding)
+
+
+def test_the_folder_covers_the_language() -> None:
+    """At least forty files are broken, no file is fine, and each has something to expect."""
+    assert len(FILES) >= 40
+    assert all(expected(file.read_text(encoding="utf-8")) for file in FILES)
+
+
+def test_text_output_reads_well() -> None:
+    """The whole output for the folder is the one that was read by people and found good.
+
+    After a wording has changed on purpose:
+    ``flask flow lint tests/lint/broken > tests/lint/expected.txt``, then read the difference.
+    """
+    done = lint("tests/lint/broken")
+    assert done.stdout == (ROOT / "expected.txt").read_text(encoding="utf-8")
+    assert done.stderr == ""
+    assert done.returncode == 1
+
+
+def test_json_output_holds_the_same_findings() -> None:
+    """``--format json`` is for tools: one object a finding, in the order of files and places."""
+    done = lint("tests/lint/broken", "--format", "json")
+    rows = json.loads(done.stdout)
+    wanted = [
+        (str(file.relative_to(PROJECT)), *one[:4])
+        for file in FILES
+        for one in expected(file.read_text(encoding="utf-8"))
+    ]
+    keys = ("path", "line", "column", "severity", "code")
+    assert [tuple(row[key] for key in keys) for row in rows] == wanted
+    assert all(row["message"] and row["length"] >= 1 and "hint" in row for row in rows)
+    assert done.returncode == 1
+
+
+def test_the_shipped_flows_are_clean() -> None:
+    """Without a path the flows folder is checked; clean files are counted and the status is 0."""
+    done = lint()
+    assert re.fullmatch(r"\d+ files: 0 errors, 0 warnings\n", done.stdout)
+    assert done.stderr == ""
+    assert done.returncode == 0
+
+
+def test_warnings_alone_are_no_failure() -> None:
+    """A file with nothing but warnings can be served, so the status is 0."""
+    done = lint("tests/lint/broken/unused_inputs")
+    assert "1 file: 0 errors, 2 warnings" in done.stdout
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize(
+    "arguments", [["no/such/file.yaml"], ["--format", "xml"], ["--strict"]], ids=" ".join
+)
+def test_a_wrong_command_line_has_status_2(arguments: list[str]) -> None:
+    """What is wrong with the command line is said on standard error, with status 2."""
+    done = lint(*arguments)
+    assert done.returncode == 2
+    assert "Usage: " in done.stderr
+    assert done.stdout == ""
+
+
+def test_paths_are_shown_as_they_were_given(tmp_path: Path) -> None:
+    """A file, a flow folder or a flows folder can be named, from anywhere; tests are no flows."""
+    for name in ("a/v1.yaml", "a/v2.yaml", "a/v1.test.yaml", "b/v1.yaml", "b/.v2.yaml"):
+        file = tmp_path / "flows" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("steps:\n  - hello\n", encoding="utf-8")
+    done = lint("flows/a", "flows/b/v1.yaml", "--format", "json", cwd=tmp_path)
+    paths = [row["path"] for row in json.loads(done.stdout)]
+    assert paths == ["flows/a/v1.yaml", "flows/a/v2.yaml", "flows/b/v1.yaml"]
+    done = lint("flows", "--format", "json", cwd=tmp_path)
+    assert [row["path"] for row in json.loads(done.stdout)] == paths
+
+
+@pytest.mark.parametrize(
+    ("data", "code", "place"),
+    [
+        (b"name: \xff\xfe", "bad-encoding", (1, 7)),
+        ("steps:\n  - log: ä".encode("utf-16"), "bad-encoding", (1, 1)),
+        (b"name: x\nsteps:\n  - log: a\x00b\n", "bad-character", (3, 11)),
+        (b"# " + b"x" * 256 * 1024, "too-large", (1, 1)),
+    ],
+    ids=["not-utf-8", "utf-16", "control-character", "too-large"],
+)
+def test_files_that_are_no_text(data: bytes, code: str, place: tuple[int, int]) -> None:
+    """What no editor shows is refused with its place, and shown escaped."""
+    (finding,) = load_flow(BROKEN / "some" / "v1.yaml", data, NOTHING_OUTSIDE).findings
+    assert (finding.code, (finding.line, finding.column)) == (code, place)
+
+
+def test_windows_line_ends_and_a_byte_order_mark_are_fine() -> None:
+    """A file saved by Notepad is the same flow, and its mistakes have the same places."""
+    text = "\ufeffname: x\r\nsteps:\r\n  - logg: hello\r\n"
+    (finding,) = load_flow(BROKEN / "some" / "v1.yaml", text.encode(), NOTHING_OUTSIDE).findings
+    assert (finding.line, finding.column, finding.hint) == (3, 5, "write `log` instead")
+    good = load_flow(
+        BROKEN / "some" / "v1.yaml", text.replace("logg", "log").encode(), NOTHING_OUTSIDE
+    )
+    assert good.flow is not None
+    assert all(finding.severity is Severity.WARNING for finding in good.findings)
