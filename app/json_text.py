@@ -26,12 +26,12 @@ class JsonError(ValueError):
     """The text is not JSON we accept; the message says why, and where if that is known."""
 
 
-def loads(text: str | bytes) -> Any:
+def loads(text: str | bytes, max_depth: int = MAX_DEPTH) -> Any:
     """Parse a JSON text.
 
     Raises:
         JsonError: not UTF-8, not JSON, duplicate keys, a number that is not finite or too long,
-            a lone surrogate, or nested deeper than :data:`MAX_DEPTH`.
+            a lone surrogate, or nested deeper than ``max_depth``.
     """
     if isinstance(text, bytes):
         try:
@@ -45,9 +45,9 @@ def loads(text: str | bytes) -> Any:
         where = f"line {error.lineno}, column {error.colno}"
         raise JsonError(f"{error.msg[:1].lower()}{error.msg[1:]} at {where}") from None
     except RecursionError:
-        raise JsonError(f"nested deeper than {MAX_DEPTH}") from None
-    if text.count("[") + text.count("{") > MAX_DEPTH and depth(value, MAX_DEPTH) > MAX_DEPTH:
-        raise JsonError(f"nested deeper than {MAX_DEPTH}")
+        raise JsonError(f"nested deeper than {max_depth}") from None
+    if text.count("[") + text.count("{") > max_depth and depth(value, max_depth) > max_depth:
+        raise JsonError(f"nested deeper than {max_depth}")
     if "\\u" in text and not _is_encodable(value):
         raise JsonError("a \\ud800–\\udfff escape stands alone, which no text can hold")
     return value

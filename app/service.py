@@ -18,13 +18,16 @@ from app.engine.trace import Trace
 from app.errors import Busy, FlowFailed, InstanceNotFound, SiteswapError
 from app.executor import Executor
 from app.instance import ID_PATTERN, Instance, Outcome, Status
-from app.json_text import dumps, loads
+from app.json_text import MAX_DEPTH, dumps, loads
 from app.spec.inputs import coerce
 from app.store import Store
 
 BUG = "an internal error; the server's log has it"
 COMPLETE_ATTEMPTS = 10
 """How often a finished run is offered to a store that is busy, with a longer pause each time."""
+
+PAYLOAD_DEPTH = MAX_DEPTH + 10
+"""What was accepted at the greatest depth must still be readable inside a payload."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +135,7 @@ class Service:
     def _outcome(self, instance: Instance) -> Outcome:
         try:
             program = self.catalog.get(instance.flow_key, instance.flow_version)
-            payload = loads(instance.payload or "{}")
+            payload = loads(instance.payload or "{}", PAYLOAD_DEPTH)
             data = self.interpreter.run(program, payload["inputs"], payload["request"], instance.id)
             return Outcome(Status.FINISH, result=dumps(data))
         except SiteswapError as error:

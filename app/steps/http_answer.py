@@ -19,7 +19,9 @@ from app.transport import Request, Response
 
 MAX_REDIRECTS = 5
 MAX_EXCERPT = 1000
-"""Characters of a downstream's answer that an error may quote."""
+"""Bytes of a downstream's answer that an error may quote."""
+_MASKED_BYTES = 20_000
+"""Bytes in which secrets are masked before they are cut, so that none is cut in two."""
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _USER_INFORMATION = re.compile(r"(?<=:)//[^/]*@")
 _ANONYMOUS_HEADERS = frozenset({"accept", "accept-language", "content-type", "user-agent"})
@@ -43,11 +45,11 @@ def read(
     status = response.status
     if status not in expect:
         raise _unexpected(run, request, response, expect)
-    body = _body(request, response, needs_json=needs_json and 200 <= status < 300)
+    body = _body(run, request, response, needs_json=needs_json and 200 <= status < 300)
     return {"status": status, "headers": response.headers, "body": body}
 
 
-def _body(request: Request, response: Response, *, needs_json: bool) -> Any:
+def _body(run: Run, request: Request, response: Response, *, needs_json: bool) -> Any:
     raw = response.body
     if not raw:
         return None
@@ -56,13 +58,18 @@ def _body(request: Request, response: Response, *, needs_json: bool) -> Any:
         try:
             return loads(raw)
         except JsonError as error:
-            message = f"answered {media_type}, but its body is not JSON: {error}; {excerpt(raw)}"
-            raise StepError("response", f"{name(request)} {message}", response=response) from None
+            message = f"answered {media_type[:80]}, but its body is not JSON: {error}"
+            raise _unusable(run, request, response, message) from None
     if needs_json:
-        kind = "HTML" if "html" in media_type else media_type or "a body without Content-Type"
-        message = f"answered {kind} where the flow reads fields of JSON; {excerpt(raw)}"
-        raise StepError("response", f"{name(request)} {message}", response=response)
+        kind = "HTML" if "html" in media_type else media_type[:80] or "a body without Content-Type"
+        message = f"answered {kind} where the flow reads fields of JSON"
+        raise _unusable(run, request, response, message)
     return _text(raw, media_type)
+
+
+def _unusable(run: Run, request: Request, response: Response, message: str) -> StepError:
+    text = f"{name(request)} {message}; {excerpt(run, response.body)}"
+    return StepError("response", text, response=response)
 
 
 def _is_json(media_type: str) -> bool:
@@ -76,16 +83,16 @@ def _text(raw: bytes, media_type: str) -> str:
     charset = header.get_content_charset("utf-8")
     try:
         return raw.decode(charset, "replace")
-    except LookupError:
+    except (LookupError, UnicodeError):
         return raw.decode("utf-8", "replace")
 
 
-def excerpt(raw: bytes) -> str:
-    """The beginning of an answer, in quotes, for a message."""
-    text = raw[: MAX_EXCERPT * 4].decode("utf-8", "replace").strip()
+def excerpt(run: Run, raw: bytes) -> str:
+    """The beginning of an answer, in quotes, for a message; secrets are masked."""
+    text = run.mask(raw[:_MASKED_BYTES].decode("utf-8", "replace")).strip()
     if not text:
         return "its body is empty"
-    return f'it begins "{text[:MAX_EXCERPT]}"'
+    return f'it begins "{text.encode()[:MAX_EXCERPT].decode("utf-8", "ignore")}"'
 
 
 def _unexpected(
@@ -94,13 +101,13 @@ def _unexpected(
     status = response.status
     location = response.headers.get("location")
     if status in _REDIRECTS and location:
-        target = urljoin(request.url, location).partition("?")[0]
+        target = _target(request, location).partition("?")[0]
         message = f"redirects ({status}) to {target}; to follow it, write `follow_redirects: true`"
         return StepError("redirect", f"{name(request)} {message}", response=response)
     message = f"answered {status}{_phrase(status)}, expected {_expected(expect)}"
     return StepError(
         "status",
-        f"{name(request)} {message}; {excerpt(response.body)}",
+        f"{name(request)} {message}; {excerpt(run, response.body)}",
         response=response,
         retry_after=_retry_after(response, run.tools.now),
     )
@@ -150,9 +157,17 @@ def follow(
         location = response.headers.get("location")
         if response.status not in _REDIRECTS or not location:
             return request, response
-        request = _redirected(run, request, response.status, urljoin(request.url, location))
+        request = _redirected(run, request, response.status, _target(request, location))
         response = send(run, request)
     raise StepError("redirect", f"{name(request)}: more than {MAX_REDIRECTS} redirects")
+
+
+def _target(request: Request, location: str) -> str:
+    try:
+        return urljoin(request.url, location)[:MAX_EXCERPT]
+    except ValueError:
+        message = "redirects to what is no URL"
+        raise StepError("redirect", f"{name(request)} {message}") from None
 
 
 def _redirected(run: Run, request: Request, status: int, url: str) -> Request:

@@ -14,6 +14,7 @@ from app.cli.starter import STARTER
 from app.cli.tree import describe_flow
 from app.engine.compiler import compile_flow
 from app.spec.diagnostics import Severity, render
+from app.spec.inputs import TYPES
 from app.spec.loader import Loaded, identity, load_flow
 from app.spec.names import Surroundings
 from app.steps import VERBS
@@ -90,25 +91,25 @@ WORDS = st.sampled_from(
         "5s", "x", "2xx", "error", "[a-z]+", "2026-11-23", "${default(vars.x, 1)}", "",
     ]
 )  # fmt: skip
+VISIBLE = st.text(st.characters(exclude_categories=["C"]), max_size=8)
 SCALARS = st.one_of(
     st.none(),
     st.booleans(),
     st.integers(-5, 600),
     st.floats(allow_nan=False, allow_infinity=False),
     WORDS,
-    st.text(max_size=12),
+    VISIBLE,
 )
 VALUES = st.recursive(
     SCALARS,
     lambda inner: st.one_of(
-        st.lists(inner, max_size=4), st.dictionaries(KEYS | st.text(max_size=6), inner, max_size=5)
+        st.lists(inner, max_size=4), st.dictionaries(KEYS | VISIBLE, inner, max_size=5)
     ),
     max_leaves=20,
 )
-TYPES = st.sampled_from("string integer number boolean date datetime list object".split())
 DECLARATIONS = st.dictionaries(
     st.sampled_from(["x", "y", "value", "_schema", "user-name"]),
-    st.one_of(TYPES, WORDS, st.dictionaries(KEYS, SCALARS, max_size=5), VALUES),
+    st.one_of(st.sampled_from(TYPES), WORDS, st.dictionaries(KEYS, SCALARS, max_size=5), VALUES),
     max_size=4,
 )
 CONDITIONS = st.sampled_from(
@@ -137,7 +138,7 @@ STEP: st.SearchStrategy[Any] = st.one_of(
 FLOWS = st.fixed_dictionaries(
     {
         "inputs": DECLARATIONS,
-        "outputs": st.dictionaries(st.sampled_from("xyz"), TYPES),
+        "outputs": st.dictionaries(st.sampled_from("xyz"), st.sampled_from(TYPES)),
         "steps": STEPS,
     },
     optional={"mode": WORDS, "timeout": WORDS, "name": SCALARS, "stepz": VALUES},
