@@ -47,7 +47,7 @@ def test_any_text_is_read_or_refused(text: str | bytes) -> None:
         ('{"a":' * 101 + "1" + "}" * 101, "deeper than 100"),
         ("{}".encode("utf-16"), "not UTF-8"),
         ("[1,\n x]", "line 2, column 2"),
-        ("{} x", "extra data at line 1, column 4"),
+        ("{} x", "extra data at line 1, column 3"),
         ("", "expecting value"),
     ],
 )

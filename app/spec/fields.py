@@ -54,7 +54,10 @@ def describe(value: Any) -> str:
         return f'the text "{value}"' if len(value) <= 60 else f'the text "{value[:60]}…"'
     if isinstance(value, dict):
         return "an object"
-    return "a list" if isinstance(value, list) else f"the number {value}"
+    if isinstance(value, list):
+        return "a list"
+    is_long = isinstance(value, int) and value.bit_length() > 128
+    return "a very large number" if is_long else f"the number {value}"
 
 
 class StrictSchema(Schema):

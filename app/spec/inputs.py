@@ -14,7 +14,7 @@ from datetime import date, datetime
 from typing import Any
 
 from app.errors import InputProblem, InputsInvalid
-from app.json_text import JsonError, loads
+from app.json_text import JsonError, dumps, loads
 from app.spec.fields import describe
 from app.spec.model import Input
 
@@ -23,12 +23,13 @@ Reader = Callable[[Any], Any]
 MAX_INTEGER = 2**63 - 1
 """Whole numbers beyond 64 bits are refused: other systems could not read them back."""
 
-_INTEGER = re.compile(r"[+-]?\d{1,19}")
-_NUMBER = re.compile(r"[+-]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:[eE][+-]?\d{1,3})?")
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-_DATETIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}.{0,24}")
-_LOST_PLUS = re.compile(r"(?<=:\d\d) (?=\d\d:?\d\d$)|(?<=\.\d{3}) (?=\d\d:?\d\d$)")
-"""A ``+`` that was not percent-encoded in a query string arrives as a space."""
+_INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
+_NUMBER = re.compile(
+    r"[+-]?(?:[0-9]{1,40}(?:\.[0-9]{0,40})?|\.[0-9]{1,40})(?:[eE][+-]?[0-9]{1,3})?"
+)
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_DATETIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}.{0,24}")
+_LOST_PLUS = re.compile(r" (?=[0-9]{2}:?[0-9]{2}$)")
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -72,10 +73,11 @@ def read_string(value: Any) -> str:
     """Text; a JSON number or boolean is written as JSON writes it."""
     if isinstance(value, str):
         return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        return str(value)
+    if isinstance(value, bool | int | float):
+        try:
+            return dumps(value)
+        except JsonError:
+            pass
     raise _wrong("string", value)
 
 
@@ -109,8 +111,9 @@ def read_boolean(value: Any) -> bool:
     """``true``/``false``, also as text in any case, and ``1``/``0``."""
     if isinstance(value, bool):
         return value
-    word = value.strip().lower() if isinstance(value, str) else str(value)
-    if isinstance(value, str | int) and word in _FLAGS:
+    if isinstance(value, int) and value in (0, 1):
+        return value == 1
+    if isinstance(value, str) and (word := value.strip().lower()) in _FLAGS:
         return _FLAGS[word]
     raise _wrong("boolean", value)
 
@@ -128,12 +131,14 @@ def read_date(value: Any) -> str:
 def read_datetime(value: Any) -> str:
     """``2026-11-23T20:07:40Z``, in any offset or none, as ISO 8601 text."""
     if isinstance(value, str) and _DATETIME.fullmatch(text := value.strip()):
+        # A "+" in a query string that was not percent-encoded arrives as a space.
+        whole = text[:11] + _LOST_PLUS.sub("+", text[11:])
         try:
-            moment = datetime.fromisoformat(_LOST_PLUS.sub("+", text))
+            moment = datetime.fromisoformat(whole).isoformat()
         except ValueError:
             pass
         else:
-            return moment.isoformat().replace("+00:00", "Z")
+            return f"{moment[:-6]}Z" if moment.endswith("+00:00") else moment
     raise ValueError(f"expected a time like 2026-11-23T20:07:40Z, got {describe(value)}")
 
 

@@ -101,7 +101,7 @@ def _unexpected(
     status = response.status
     location = response.headers.get("location")
     if status in _REDIRECTS and location:
-        target = _target(request, location).partition("?")[0]
+        target = _target(request, location).partition("?")[0][:MAX_EXCERPT]
         message = f"redirects ({status}) to {target}; to follow it, write `follow_redirects: true`"
         return StepError("redirect", f"{name(request)} {message}", response=response)
     message = f"answered {status}{_phrase(status)}, expected {_expected(expect)}"
@@ -164,10 +164,9 @@ def follow(
 
 def _target(request: Request, location: str) -> str:
     try:
-        return urljoin(request.url, location)[:MAX_EXCERPT]
+        return urljoin(request.url, location)
     except ValueError:
-        message = "redirects to what is no URL"
-        raise StepError("redirect", f"{name(request)} {message}") from None
+        raise StepError("redirect", f"{name(request)} redirects to what is no URL") from None
 
 
 def _redirected(run: Run, request: Request, status: int, url: str) -> Request:

@@ -159,8 +159,8 @@ def test_it_answers_badly(client: Client, talk: Talk, words: tuple[str, ...]) ->
     [
         (answer(b"", JSON), "what it is read from is null"),
         (b"HTTP/1.1 204 No Content\r\n\r\n", "what it is read from is null"),
-        (answer(b"[1]", JSON), "what it is read from is a list"),
-        (answer(b"{}", JSON), "what it is read from"),
+        (answer(b"[1]", JSON), "a list has no field `name`"),
+        (answer(b"{}", JSON), "the object has no field `name`"),
     ],
 )
 def test_it_answers_without_the_field(client: Client, data: bytes, words: str) -> None:
@@ -180,6 +180,11 @@ def test_it_answers_without_the_field(client: Client, data: bytes, words: str) -
         (b"{", "Content-Type: text/plain\r\n", '"{"'),
         ("中".encode("gbk"), "Content-Type: text/plain; charset=gbk\r\n", '"中"'),
         (b"\xff", "Content-Type: text/plain; charset=nonsense\r\n", '"\ufffd"'),
+        (b"abc", "Content-Type: text/plain; charset=base64\r\n", '"abc"'),
+        (b"abc", "Content-Type: text/plain; charset=idna\r\n", '"abc"'),
+        (b"abc", "Content-Type: text/plain; charset=undefined\r\n", '"abc"'),
+        (b"abc", "Content-Type: text/plain; charset*=x'y'%ff\r\n", '"abc"'),
+        (b"abc", "Content-Type: ;;=;\r\n", '"abc"'),
         (b"", JSON, "null"),
     ],
 )
@@ -249,6 +254,18 @@ def test_secrets_are_masked(server: Server, client: Client) -> None:
     assert '{"pin":"***"}' in found.message
     assert "X-Api-Key: ***" in found.message
     assert not any(secret in server.log for secret in (PIN, API_KEY))
+
+
+def test_a_secret_is_not_cut_in_two(client: Client) -> None:
+    """Where the quoted part of an answer ends within a secret, nothing of it is shown."""
+
+    def tell(connection: socket.socket) -> None:
+        downstreams.read_request(connection)
+        connection.sendall(answer(b"x" * 990 + PIN.encode() * 9, status="400 Bad Request"))
+
+    with downstreams.Server(tell) as downstream:
+        found = client.trigger("secretive", url=downstream.url, pin=PIN)
+    assert found.message.endswith('x**********"')
 
 
 def test_a_secret_in_a_url_is_masked(client: Client) -> None:
