@@ -9,7 +9,6 @@ from app import boot
 from app.errors import SiteswapError
 from app.tokens import TokenRegistry, ensure_first_token
 
-
 wsgi_app = "wsgi:app"
 bind = os.environ.get("BIND", "127.0.0.1:9127")
 

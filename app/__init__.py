@@ -42,7 +42,7 @@ from app.web.auth import authenticator
 
 QUEUE_SIZE = 1_000
 """Accepted async runs that may wait in one worker; beyond that callers are told to come back."""
-OFFLOAD_THREADS = 4
+OFFLOAD_THREADS = 2
 LOG_FORMAT = "[%(asctime)s] [%(process)d] [%(levelname)s] %(message)s"
 LOG_DATE_FORMAT = "%Y-%m-%d %H:%M:%S %z"
 """As gunicorn's own lines look."""
@@ -71,7 +71,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     service = Service(
         catalog=catalog,
         interpreter=Interpreter(_tools(settings, transport, log)),
-        store=_store(settings),
+        open_store=partial(_open_store, settings),
         executor=lambda execute: ThreadsExecutor(
             execute, threads=settings.executor_threads, queue_size=QUEUE_SIZE
         ),
@@ -133,7 +133,7 @@ def _tools(settings: Settings, transport: RoutingTransport, log: logging.Logger)
     )
 
 
-def _store(settings: Settings) -> Store:
+def _open_store(settings: Settings) -> Store:
     if settings.store is None:
         return MemoryStore()
     return SqliteStore(settings.store, offload=native_offload(OFFLOAD_THREADS))

@@ -43,6 +43,7 @@ class Siteswap:
                 # Not load(): a tokens file that was broken since the boot must not end a worker.
                 self.tokens.refresh()
                 self.catalog.refresh()
+                _ = self.service.store
                 self._watcher.start()
                 self._started = True
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, TypeVar
 
 from app.catalog import Catalog
 from app.engine.compiler import Program
@@ -22,9 +23,11 @@ from app.json_text import MAX_DEPTH, dumps, loads
 from app.spec.inputs import coerce
 from app.store import Store
 
+T = TypeVar("T")
+
 BUG = "an internal error; the server's log has it"
-COMPLETE_ATTEMPTS = 10
-"""How often a finished run is offered to a store that is busy, with a longer pause each time."""
+STORE_ATTEMPTS = 10
+"""How often an accepted run asks a store that is busy, with a pause twice as long each time."""
 
 PAYLOAD_DEPTH = MAX_DEPTH + 10
 """What was accepted at the greatest depth must still be readable inside a payload."""
@@ -55,7 +58,7 @@ class Service:
         *,
         catalog: Catalog,
         interpreter: Interpreter,
-        store: Store,
+        open_store: Callable[[], Store],
         executor: Callable[[Callable[[str], None]], Executor],
         clock: Callable[[], float],
         sleep: Callable[[float], None],
@@ -64,12 +67,21 @@ class Service:
     ) -> None:
         self.catalog = catalog
         self.interpreter = interpreter
-        self.store = store
+        self._open_store = open_store
         self.executor = executor(self.execute)
         self._clock = clock
         self._sleep = sleep
         self._new_id = new_id
         self._log = log
+
+    @cached_property
+    def store(self) -> Store:
+        """Where accepted runs live. Opened by its first use: most commands need none.
+
+        Raises:
+            SettingsError: it cannot be opened at all.
+        """
+        return self._open_store()
 
     def trigger(self, key: str, version: str, given: RawInputs, request: RequestView) -> Triggered:
         """Run a sync flow, or accept a run of an async one.
@@ -128,9 +140,10 @@ class Service:
 
     def execute(self, instance_id: str) -> None:
         """Run an accepted instance, unless somebody else does or did."""
-        instance = self.store.claim(instance_id, self._clock())
+        instance = self._patiently(lambda: self.store.claim(instance_id, self._clock()))
         if instance is not None:
-            self._complete(instance, self._outcome(instance))
+            outcome = self._outcome(instance)
+            self._patiently(lambda: self.store.complete(instance_id, outcome, self._clock()))
 
     def _outcome(self, instance: Instance) -> Outcome:
         try:
@@ -144,17 +157,14 @@ class Service:
             self._log.exception("a bug met %s", instance.id)
             return _aborted(FlowFailed(BUG))
 
-    def _complete(self, instance: Instance, outcome: Outcome) -> None:
-        for attempt in range(COMPLETE_ATTEMPTS):
+    def _patiently(self, operation: Callable[[], T]) -> T:
+        """What the store answers, asked again while it is busy: nobody is there to be told so."""
+        for attempt in range(STORE_ATTEMPTS - 1):
             try:
-                self.store.complete(instance.id, outcome, self._clock())
+                return operation()
             except Busy:
                 self._sleep(0.1 * 2**attempt)
-            else:
-                return
-        self._log.error(
-            "the store would not take the outcome of %s: %s", instance.id, outcome.status
-        )
+        return operation()
 
     def result(self, instance_id: str) -> Instance:
         """An accepted instance as it stands now.
@@ -171,7 +181,8 @@ class Service:
     def close(self, timeout: float) -> None:
         """Finish accepted runs for up to ``timeout`` seconds, then let go of the store."""
         self.executor.close(timeout)
-        self.store.close()
+        if "store" in self.__dict__:
+            self.store.close()
 
 
 def _aborted(error: SiteswapError) -> Outcome:

@@ -26,6 +26,7 @@ from app.spec.fields import (
     describe,
     mistake,
 )
+from app.spec.json_schema import STEP_REF, JsonSchema, about, field_schema, object_schema
 from app.spec.model import Flow, RetryPolicy
 
 if TYPE_CHECKING:
@@ -121,6 +122,10 @@ RETRY_DEFAULT_ON: frozenset[int | str] = frozenset({"connection", "timeout", 429
 class RetryOn(fields.Field[int | str]):
     """A status (100–599) or ``connection`` or ``timeout``."""
 
+    def json_schema(self) -> JsonSchema:
+        statuses = {"type": "integer", "minimum": 100, "maximum": 599}
+        return {"anyOf": [{"enum": ["connection", "timeout"]}, statuses]}
+
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> int | str:
         if value in ("connection", "timeout"):
             return str(value)
@@ -164,8 +169,12 @@ class RetrySchema(StrictSchema):
 class Retry(fields.Nested):
     """The ``retry`` key: a number of repetitions, or the whole policy."""
 
-    def __init__(self) -> None:
-        super().__init__(RetrySchema)
+    def __init__(self, **options: Any) -> None:
+        super().__init__(RetrySchema, **options)
+
+    def json_schema(self) -> JsonSchema:
+        times = field_schema(RetrySchema().fields["times"])
+        return {"anyOf": [times, object_schema(RetrySchema())]}
 
     def _deserialize(self, value: Any, *args: Any, **options: Any) -> Any:
         if isinstance(value, int) and not isinstance(value, bool):
@@ -177,6 +186,9 @@ class Block(fields.Field[tuple[Step, ...]]):
     """A list of steps, each recognised by its verb."""
 
     stand_in: tuple[Step, ...] = ()
+
+    def json_schema(self) -> JsonSchema:
+        return {"type": "array", "items": STEP_REF}
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> tuple[Step, ...]:
         # The registry imports every verb, and verbs hold blocks: the circle is in the language.
@@ -199,6 +211,9 @@ class Block(fields.Field[tuple[Step, ...]]):
 
 class OnError(Block):
     """A block of steps, or the word ``continue``: go on as if nothing had happened."""
+
+    def json_schema(self) -> JsonSchema:
+        return {"anyOf": [{"const": "continue"}, super().json_schema()]}
 
     def _deserialize(self, value: Any, *args: Any, **options: Any) -> tuple[Step, ...]:
         if value == "continue":
@@ -224,6 +239,9 @@ def name_hint(text: str) -> str:
 class Identifier(Text):
     """A name that expressions can read as ``steps.<id>``: letters, digits, ``_``."""
 
+    def json_schema(self) -> JsonSchema:
+        return {"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9_]{0,63}$"}
+
     def _deserialize(self, value: Any, *args: Any, **options: Any) -> str:
         if not isinstance(value, str):
             raise mistake("bad-id", f"expected a name, got {describe(value)}", NAME_RULE)
@@ -241,9 +259,9 @@ def is_name(text: str) -> bool:
 class StepSchema(StrictSchema):
     """The shared keys; each verb's schema adds its own."""
 
-    id = Identifier()
-    name = Text()
-    when = Condition()
-    timeout = Duration()
-    retry = Retry()
-    on_error = OnError()
+    id = Identifier(metadata=about("What expressions call its result: `steps.<id>`."))
+    name = Text(metadata=about("What people call it."))
+    when = Condition(metadata=about("Runs the step only if this condition holds."))
+    timeout = Duration(metadata=about("How long it may take: `200ms`, `5s`, `10m`."))
+    retry = Retry(metadata=about("How often it is repeated when it fails: a number, or an object."))
+    on_error = OnError(metadata=about("Steps to run when it failed, or `continue`."))

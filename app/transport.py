@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from app.content import Content
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -20,11 +22,11 @@ class Request:
     method: str
     url: str
     headers: Mapping[str, str]
-    body: bytes
+    body: Content
     timeout: float
     """Seconds the whole exchange may take: name lookup, connecting, TLS, and the last body byte."""
     max_bytes: int
-    """Largest answer body accepted, counted after decompression."""
+    """Largest answer body accepted, counted after decompression; a value is not counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class Response:
 
     status: int
     headers: Mapping[str, str]
-    body: bytes
+    body: Content
 
 
 class TransportError(Exception):

@@ -1,7 +1,8 @@
-"""``flask flow list|lint|run|show|new``."""
+"""``flask flow list|lint|run|show|schema|new``."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,11 +21,16 @@ from app.errors import SiteswapError
 from app.json_text import JsonError, dumps, loads
 from app.service import Triggered
 from app.spec.diagnostics import Finding, Severity, render, to_json
+from app.spec.editor_schema import editor_schema
 from app.spec.inputs import coerce
 from app.spec.loader import KEY, load_flow
 
 if TYPE_CHECKING:
     from app.runtime import Siteswap
+
+
+SCHEMA_FILE = "flow.schema.json"
+"""Stands in the flows folder; each flow's first line points to it."""
 
 
 def flow_group(siteswap: Siteswap) -> click.Group:
@@ -63,6 +69,10 @@ def flow_group(siteswap: Siteswap) -> click.Group:
     @click.argument("version", required=False)
     def show(key: str, version: str | None) -> None:
         click.echo(describe_flow(_program(siteswap, key, version).flow))
+
+    @group.command("schema", help="The JSON Schema by which editors complete flow files.")
+    def schema() -> None:
+        click.echo(editor_schema(), nl=False)
 
     @group.command("new", help="Write a commented starter file for a new flow.")
     @click.argument("key")
@@ -197,10 +207,14 @@ def _new(folder: Path, key: str) -> None:
             f"{key!r} is not a flow key: a letter, then letters, digits, `_`, `-`, at most 64"
         )
     file = folder / key / "v1.yaml"
-    file.parent.mkdir(parents=True, exist_ok=True)
     try:
+        file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("x", encoding="utf-8") as stream:
             stream.write(STARTER)
+        with contextlib.suppress(FileExistsError), (folder / SCHEMA_FILE).open("x") as stream:
+            stream.write(editor_schema())
     except FileExistsError:
         raise click.ClickException(f"{file} exists already") from None
+    except OSError as error:
+        raise click.ClickException(f"{file}: {error.strerror}") from None
     click.echo(f"{file} is written. Run it: flask flow run {key} -i who=you")

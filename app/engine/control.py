@@ -66,11 +66,11 @@ class StepError(Exception):
 
     def as_value(self) -> dict[str, Any]:
         """What ``error`` holds inside ``on_error``."""
-        body = self.response.body.decode("utf-8", "replace") if self.response else None
+        raw = bytes(self.response.body) if self.response else None
         return {
             "kind": self.kind,
             "message": self.message,
             "step": self.step,
             "status": self.status,
-            "body": body,
+            "body": None if raw is None else raw.decode("utf-8", "replace"),
         }

@@ -22,6 +22,7 @@ from app.expression import (
 )
 from app.json_text import dumps
 from app.spec.diagnostics import did_you_mean
+from app.spec.json_schema import JsonSchema
 
 SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 MAX_DURATION = 24 * 3600.0
@@ -104,6 +105,9 @@ class StrictSchema(Schema):
 class Text(fields.String):
     """A text; a number is refused with the advice to quote it."""
 
+    def json_schema(self) -> JsonSchema:
+        return {"type": "string"}
+
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
         if isinstance(value, str):
             return value
@@ -118,6 +122,9 @@ def _quote_hint(value: Any) -> str | None:
 
 class Flag(fields.Field[bool]):
     """``true`` or ``false``, and nothing that only looks like it."""
+
+    def json_schema(self) -> JsonSchema:
+        return {"type": "boolean"}
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> bool:
         if isinstance(value, bool):
@@ -135,6 +142,9 @@ class Whole(fields.Field[int]):
         super().__init__(**options)
         self.low, self.high = low, high
 
+    def json_schema(self) -> JsonSchema:
+        return {"type": "integer", "minimum": self.low, "maximum": self.high}
+
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
         if (
             isinstance(value, int)
@@ -148,6 +158,9 @@ class Whole(fields.Field[int]):
 
 class Duration(fields.Field[float]):
     """``200ms``, ``5s``, ``10m``, ``2h``; in seconds once read."""
+
+    def json_schema(self) -> JsonSchema:
+        return {"type": "string", "pattern": f"^{_DURATION.pattern}$"}
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> float:
         match = _DURATION.fullmatch(value) if isinstance(value, str) else None
@@ -173,6 +186,9 @@ class Choice(fields.Field[str]):
         super().__init__(**options)
         self.words = words
 
+    def json_schema(self) -> JsonSchema:
+        return {"enum": list(self.words)}
+
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
         if isinstance(value, str) and value in self.words:
             return value
@@ -188,6 +204,9 @@ class Condition(fields.Field[Compiled]):
     """A bare expression, as in ``if`` and ``when``."""
 
     stand_in = compile_expression("true")
+
+    def json_schema(self) -> JsonSchema:
+        return {"type": ["string", "boolean"]}
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> Compiled:
         if isinstance(value, bool):
@@ -211,6 +230,9 @@ class Template(fields.Field[Compiled]):
 class TextTemplate(Template):
     """A text that may hold ``${expression}``."""
 
+    def json_schema(self) -> JsonSchema:
+        return {"type": "string"}
+
     def _deserialize(self, value: Any, *args: Any, **options: Any) -> Compiled:
         if not isinstance(value, str):
             raise mistake("wrong-type", f"expected text, got {describe(value)}", _quote_hint(value))
@@ -219,6 +241,9 @@ class TextTemplate(Template):
 
 class ObjectTemplate(Template):
     """An object whose values may hold ``${expression}``."""
+
+    def json_schema(self) -> JsonSchema:
+        return {"type": "object"}
 
     def _deserialize(self, value: Any, *args: Any, **options: Any) -> Compiled:
         if not isinstance(value, dict):

@@ -19,6 +19,7 @@ from app.spec.fields import (
     problem,
 )
 from app.spec.inputs import TYPES
+from app.spec.json_schema import INPUT_REF, JsonSchema, about, field_schema
 from app.spec.limits import default_of, limited, misfits
 from app.spec.model import DEFAULT_TIMEOUT, MODES, Input
 from app.spec.patterns import Pattern
@@ -61,6 +62,9 @@ class NestedInput(fields.Nested):
     def __init__(self) -> None:
         super().__init__(lambda: InputSchema())
 
+    def json_schema(self) -> JsonSchema:
+        return INPUT_REF
+
     def _deserialize(self, value: Any, *args: Any, **options: Any) -> Any:
         raw = value if isinstance(value, dict) else {"type": value}
         try:
@@ -94,6 +98,9 @@ class Declarations(fields.Field[dict[str, Any]]):
     ) -> None:
         super().__init__(**options)
         self.what, self.values, self.stand_in, self.reserved = what, values, stand_in, reserved
+
+    def json_schema(self) -> JsonSchema:
+        return {"type": "object", "additionalProperties": field_schema(self.values)}
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> dict[str, Any]:
         if not isinstance(value, dict):
@@ -177,16 +184,35 @@ class FlowSchema(StrictSchema):
         "id": "the folder's own name is the key: flows/<key>/v1.yaml",
     }
 
-    name = Text()
-    description = Text()
-    mode = Choice(MODES, load_default="sync")
-    enabled = Flag(load_default=True)
-    timeout = Duration()
-    inputs = Declarations(
-        "input", NestedInput(), _UNREAD, reserved=RESERVED_INPUTS, load_default=dict
+    name = Text(metadata=about("What people call the flow."))
+    description = Text(metadata=about("What it is for."))
+    mode = Choice(
+        MODES,
+        load_default="sync",
+        metadata=about("`sync` answers at once; `async` answers with an id to poll."),
     )
-    outputs = Declarations("output", TypeName(), "object", load_default=dict)
-    steps = Block(required=True, error_messages={"required": _NO_STEPS})
+    enabled = Flag(load_default=True, metadata=about("`false`: callers are told so."))
+    timeout = Duration(metadata=about("How long a run may take: 30s sync, 10m async by default."))
+    inputs = Declarations(
+        "input",
+        NestedInput(),
+        _UNREAD,
+        reserved=RESERVED_INPUTS,
+        load_default=dict,
+        metadata=about("What a caller sends: `name: type` lines; read as `inputs.name`."),
+    )
+    outputs = Declarations(
+        "output",
+        TypeName(),
+        "object",
+        load_default=dict,
+        metadata=about("All that a caller sees: `name: type` lines; set by `return`."),
+    )
+    steps = Block(
+        required=True,
+        error_messages={"required": _NO_STEPS},
+        metadata=about("What the flow does, one step after the other."),
+    )
 
     @post_load
     def _default_timeout(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:

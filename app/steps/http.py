@@ -14,6 +14,7 @@ from urllib.parse import quote
 from marshmallow import ValidationError, fields, validates_schema
 
 from app import form_text
+from app.content import Content, Form, Json
 from app.engine.control import DeadlinePassed, StepError
 from app.engine.scope import Run, Scope
 from app.expression import (
@@ -25,6 +26,7 @@ from app.expression import (
 )
 from app.json_text import dumps
 from app.spec.fields import Flag, ObjectTemplate, Template, describe, mistake, problem
+from app.spec.json_schema import JsonSchema
 from app.spec.model import Flow
 from app.step import Action, Builder, Path, Step, StepSchema
 from app.steps import http_answer
@@ -34,6 +36,7 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
 """Methods that may be repeated (RFC 9110 section 9.2.2)."""
 _DEFAULT_HEADERS = {"Accept": "application/json, */*;q=0.5", "User-Agent": "siteswap"}
+_GROUPS = ("1xx", "2xx", "3xx", "4xx", "5xx")
 _SUCCESS = frozenset(range(200, 300))
 
 
@@ -49,10 +52,14 @@ class Target:
     parts: Compiled
     is_encoded: tuple[bool, ...]
 
-    def url(self, scope: Scope) -> str:
-        """The address of one request, without query."""
-        values = self.parts.evaluate(scope)
-        return "".join(map(_url_part, values, self.is_encoded))
+    def url(self) -> Callable[[Scope], str]:
+        """The function that makes the address of one request, without query."""
+        evaluate, is_encoded = self.parts.evaluate, self.is_encoded
+
+        def url(scope: Scope) -> str:
+            return "".join(map(_url_part, evaluate(scope), is_encoded))
+
+        return url
 
 
 def _url_part(value: Any, is_encoded: bool) -> str:
@@ -70,6 +77,9 @@ class TargetField(fields.Field[Target]):
     """``GET https://host/path/${value}``."""
 
     stand_in = Target("GET", "", compile_template([]), ())
+
+    def json_schema(self) -> JsonSchema:
+        return {"type": "string", "pattern": f"^({'|'.join(METHODS)}) "}
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> Target:
         if not isinstance(value, str):
@@ -126,6 +136,11 @@ def _target(method: str, address: str, offset: int) -> Target:
 class Expect(fields.Field[frozenset[int]]):
     """The statuses that count as success: ``200``, ``2xx``, or a list of these."""
 
+    def json_schema(self) -> JsonSchema:
+        group = {"enum": list(_GROUPS)}
+        status = {"anyOf": [group, {"type": "integer", "minimum": 100, "maximum": 599}]}
+        return {"anyOf": [status, {"type": "array", "items": status}]}
+
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> frozenset[int]:
         if not isinstance(value, list):
             return self._statuses(value)
@@ -144,7 +159,7 @@ class Expect(fields.Field[frozenset[int]]):
     def _statuses(item: Any) -> frozenset[int]:
         if isinstance(item, int) and not isinstance(item, bool) and 100 <= item <= 599:
             return frozenset({item})
-        if isinstance(item, str) and item in ("1xx", "2xx", "3xx", "4xx", "5xx"):
+        if isinstance(item, str) and item in _GROUPS:
             return frozenset(range(int(item[0]) * 100, int(item[0]) * 100 + 100))
         message = f"expected a status like 200 or 2xx, got {describe(item)}"
         raise mistake("bad-status", message, "write `expect: 200`, or a list like `[2xx, 404]`")
@@ -227,9 +242,9 @@ class Http(Step):
         return call
 
     def _prepare(self) -> Callable[[Run], Request]:
-        method, url = self.target.method, self.target.url
+        method, url = self.target.method, self.target.url()
         query = self.query.evaluate if self.query else None
-        headers, encode = self._headers(), self._body()
+        headers, body = self._headers(), self._body()
 
         def prepare(run: Run) -> Request:
             scope = run.scope
@@ -240,7 +255,7 @@ class Http(Step):
                 method,
                 address,
                 headers(scope),
-                encode(scope),
+                body(scope),
                 run.deadline - run.tools.monotonic(),
                 run.tools.max_response_bytes,
             )
@@ -268,13 +283,13 @@ class Http(Step):
 
         return headers
 
-    def _body(self) -> Callable[[Scope], bytes]:
+    def _body(self) -> Callable[[Scope], Content]:
         if self.json is not None:
             value = self.json.evaluate
-            return lambda scope: dumps(value(scope)).encode()
+            return lambda scope: Json(value(scope))
         if self.form is not None:
             form = self.form.evaluate
-            return lambda scope: form_text.encode(_pairs(form(scope))).encode()
+            return lambda scope: Form(_pairs(form(scope)))
         if self.body is not None:
             body = self.body.evaluate
             return lambda scope: text(body(scope)).encode()

@@ -12,6 +12,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
+from app.content import Content, Json
 from app.engine.control import StepError
 from app.engine.scope import Run
 from app.json_text import JsonError, loads
@@ -50,7 +51,9 @@ def read(
 
 
 def _body(run: Run, request: Request, response: Response, *, needs_json: bool) -> Any:
-    raw = response.body
+    if isinstance(response.body, Json):
+        return response.body.value
+    raw = bytes(response.body)
     if not raw:
         return None
     media_type = response.headers.get("content-type", "")
@@ -87,9 +90,9 @@ def _text(raw: bytes, media_type: str) -> str:
         return raw.decode("utf-8", "replace")
 
 
-def excerpt(run: Run, raw: bytes) -> str:
+def excerpt(run: Run, body: Content) -> str:
     """The beginning of an answer, in quotes, for a message; secrets are masked."""
-    text = run.mask(raw[:_MASKED_BYTES].decode("utf-8", "replace")).strip()
+    text = run.mask(bytes(body)[:_MASKED_BYTES].decode("utf-8", "replace")).strip()
     if not text:
         return "its body is empty"
     return f'it begins "{text.encode()[:MAX_EXCERPT].decode("utf-8", "ignore")}"'

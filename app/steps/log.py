@@ -14,6 +14,7 @@ from app.engine.scope import Run
 from app.expression import Compiled
 from app.json_text import dumps
 from app.spec.fields import Choice, StrictSchema, Template
+from app.spec.json_schema import JsonSchema, object_schema
 from app.step import Action, Builder, Path, Step, StepSchema
 
 LEVELS = ("debug", "info", "warning", "error")
@@ -43,6 +44,14 @@ class EntrySchema(StrictSchema):
 
 class EntryField(fields.Nested):
     """A text alone, or ``{message, level}``."""
+
+    def json_schema(self) -> JsonSchema:
+        return {
+            "anyOf": [
+                {"type": ["string", "number", "array", "boolean"]},
+                object_schema(EntrySchema()),
+            ]
+        }
 
     def _deserialize(self, value: Any, *args: Any, **options: Any) -> Any:
         if isinstance(value, dict):

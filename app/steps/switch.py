@@ -11,6 +11,7 @@ from marshmallow import ValidationError, fields, post_load
 from app.engine.scope import Run
 from app.expression import Compiled, Problem
 from app.spec.fields import Condition, StrictSchema, describe, mistake, problem
+from app.spec.json_schema import JsonSchema, object_schema
 from app.spec.model import Flow
 from app.step import Action, Arm, Block, Builder, Path, Step, StepSchema
 
@@ -63,6 +64,9 @@ class Cases(fields.Field[tuple[Case, ...]]):
     """The list of cases; one that is wrong is replaced by what could be read of it."""
 
     stand_in: tuple[Case, ...] = ()
+
+    def json_schema(self) -> JsonSchema:
+        return {"type": "array", "items": object_schema(_CASE)}
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> tuple[Case, ...]:
         if not isinstance(value, list):

@@ -79,7 +79,11 @@ def connect(path: Path, timeout: float) -> sqlite3.Connection:
     )
     # FULL does not sync the folder after a DELETE journal is removed, so a power cut could bring
     # the journal back, and it would undo the last commit. EXTRA does (and equals FULL for WAL).
-    connection.execute("PRAGMA synchronous = EXTRA")
+    try:
+        connection.execute("PRAGMA synchronous = EXTRA")
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 

@@ -14,6 +14,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
+from app.content import Content
 from app.transport import Request, Response, TransportError
 from app.transports.headers import joined
 from app.transports.url import quoted_target
@@ -21,7 +22,7 @@ from app.transports.url import quoted_target
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
-Handler = Callable[[str, bytes], Response]
+Handler = Callable[[str, Content], Response]
 """Query string (still percent-encoded) and body → the answer. Raises nothing."""
 
 Routes = Mapping[tuple[str, str], Handler]
@@ -55,7 +56,7 @@ class LocalTransport:
             response = handler(query, request.body)
         else:
             response = self._call(request, path, query)
-        if len(response.body) > request.max_bytes:
+        if isinstance(response.body, bytes) and len(response.body) > request.max_bytes:
             raise _too_large(request)
         return response
 
@@ -101,11 +102,12 @@ def _respond(wsgi: WSGIApplication, environment: dict[str, Any], request: Reques
 def _environment(request: Request, path: str, query: str) -> dict[str, Any]:
     """What a WSGI server would pass on (PEP 3333); text stands for bytes as Latin-1 there."""
     environment = {f"HTTP_{_key(name)}": _native(v) for name, v in request.headers.items()}
+    body = bytes(request.body)
     return {
         "HTTP_HOST": "localhost",
         **environment,
         "CONTENT_TYPE": environment.get("HTTP_CONTENT_TYPE", ""),
-        "CONTENT_LENGTH": str(len(request.body)),
+        "CONTENT_LENGTH": str(len(body)),
         "REQUEST_METHOD": request.method,
         "SCRIPT_NAME": "",
         "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
@@ -116,7 +118,7 @@ def _environment(request: Request, path: str, query: str) -> dict[str, Any]:
         "SERVER_PROTOCOL": "HTTP/1.1",
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": "http",
-        "wsgi.input": io.BytesIO(request.body),
+        "wsgi.input": io.BytesIO(body),
         "wsgi.errors": sys.stderr,
         "wsgi.multithread": True,
         "wsgi.multiprocess": True,

@@ -20,7 +20,7 @@ def encode(request: Request, origin: Origin, target: str) -> bytes:
     Raises:
         TransportError: kind ``request``; the method or a header cannot be sent.
     """
-    method, body = request.method, request.body
+    method, body = request.method, bytes(request.body)
     if not _TOKEN.fullmatch(method) or method == "CONNECT":
         raise TransportError("request", f"the method {method[:20]!r} cannot be sent")
     lines = [f"{method} {target} HTTP/1.1", *_header_lines(request.headers, origin)]

@@ -13,7 +13,8 @@ from typing import Any
 import flask
 
 from app import form_text
-from app.json_text import JsonError, dumps, loads
+from app.content import Content, Form, Json
+from app.json_text import JsonError, loads
 from app.transport import Response
 from app.transports.local import Handler, Routes
 
@@ -89,21 +90,21 @@ def _view(handler: Handler) -> Callable[[], flask.Response]:
     def view() -> flask.Response:
         query = flask.request.query_string.decode(errors="replace")
         response = handler(query, flask.request.get_data())
-        return flask.Response(response.body, response.status, dict(response.headers))
+        return flask.Response(bytes(response.body), response.status, dict(response.headers))
 
     return view
 
 
 def _handler(
-    answer: Callable[[Fields], Fields], read_body: Callable[[str], Fields] | None = None
+    answer: Callable[[Fields], Fields], read_body: Callable[[Content], Fields] | None = None
 ) -> Handler:
     """Reads the query, and the body over it; what cannot be read is answered with 400."""
 
-    def handle(query: str, body: bytes) -> Response:
+    def handle(query: str, body: Content) -> Response:
         try:
-            fields = _form_fields(query) if query else {}
+            fields = dict(form_text.parse(query)) if query else {}
             if body and read_body:
-                fields |= read_body(body.decode())
+                fields |= read_body(body)
         except ValueError as error:
             return _response(400, {"error": str(error)})
         return _response(200, answer(fields))
@@ -111,19 +112,19 @@ def _handler(
     return handle
 
 
-def _form_fields(text: str) -> Fields:
-    return dict(form_text.parse(text))
+def _form_fields(body: Content) -> Fields:
+    return dict(body.pairs if isinstance(body, Form) else form_text.parse(bytes(body)))
 
 
-def _json_fields(text: str) -> Fields:
-    fields = loads(text)
+def _json_fields(body: Content) -> Fields:
+    fields = body.value if isinstance(body, Json) else loads(bytes(body))
     if not isinstance(fields, dict):
         raise JsonError("the body is not a JSON object")
     return fields
 
 
 def _response(status: int, value: Fields) -> Response:
-    return Response(status, {"content-type": "application/json"}, dumps(value).encode())
+    return Response(status, {"content-type": "application/json"}, Json(value))
 
 
 def _order(number: str, fields: Fields) -> Fields:

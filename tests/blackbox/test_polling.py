@@ -3,37 +3,16 @@
 from __future__ import annotations
 
 import re
-import socket
 import sqlite3
-import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.blackbox.client import POLL, TRIGGER, Client, eventually, query
+from tests.blackbox.client import POLL, TRIGGER, Client, query
+from tests.blackbox.gate import Gate
 from tests.blackbox.server import Server
-from tests.transports import servers as downstreams
-
-
-class Gate(downstreams.Server):
-    """A downstream that answers nobody until it is opened; ``waiting`` counts who waits."""
-
-    def __init__(self) -> None:
-        self.opened = threading.Event()
-        self.waiting = 0
-        super().__init__(self._talk_when_open)
-
-    def _talk_when_open(self, connection: socket.socket) -> None:
-        while downstreams.read_request(connection):
-            self.waiting += 1
-            self.opened.wait(30)
-            connection.sendall(downstreams.answer(b"7", "Content-Type: application/json\r\n"))
-
-    def wait_for(self, requests: int) -> None:
-        """Return once so many requests have come."""
-        eventually(lambda: self.waiting, lambda waiting: waiting >= requests, 10)
 
 
 @pytest.fixture
@@ -41,7 +20,6 @@ def gate() -> Iterator[Gate]:
     """A downstream that holds its callers until the test lets them go."""
     with Gate() as gate:
         yield gate
-        gate.opened.set()
 
 
 def stored(database: Path, instance_id: str) -> tuple[str, str] | None:

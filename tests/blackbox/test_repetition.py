@@ -35,6 +35,14 @@ def test_a_redirect_is_followed(client: Client) -> None:
         assert first.names >= CREDENTIALS
 
 
+def test_a_long_location(client: Client) -> None:
+    """A signed url of some kilobytes is followed whole."""
+    target = "/" + "a" * 5000
+    with Recorder(redirect("302 Found", target), answer(b"1")) as first:
+        assert client.trigger("follower", url=first.url).data == {"status": 200}
+        assert first.requests[1].split()[1].decode() == target
+
+
 def test_credentials_stay_with_their_origin(client: Client) -> None:
     """Another port is another origin: none of the credentials goes there."""
     with Recorder() as other, Recorder(redirect("302 Found", other.url + "/x")) as first:

@@ -1,0 +1,38 @@
+"""The JSON Schema of flow files: editors complete and check keys with it while one types.
+
+It accepts whatever the loader accepts. The loader finds far more, so lint has the last word.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from app.spec.json_schema import JsonSchema, field_schema, object_schema
+from app.spec.schemas import FlowSchema, InputSchema, TypeName
+from app.step import Step, StepSchema
+from app.steps import VERBS
+
+
+def editor_schema() -> str:
+    """The text of ``flow.schema.json``."""
+    schema = {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "A Siteswap flow",
+        **object_schema(FlowSchema()),
+        "definitions": {
+            "input": {"anyOf": [field_schema(TypeName()), object_schema(InputSchema())]},
+            "shared": object_schema(StepSchema()),
+            "step": {"anyOf": [{"$ref": f"#/definitions/{verb}"} for verb in VERBS]},
+            **{verb: _verb_schema(step) for verb, step in VERBS.items()},
+        },
+    }
+    return json.dumps(schema, ensure_ascii=False, indent=2) + "\n"
+
+
+def _verb_schema(step: type[Step]) -> JsonSchema:
+    about = (sys.modules[step.__module__].__doc__ or "").split("\n\n")[0].replace("``", "`")
+    schema = object_schema(step.schema())
+    for key in StepSchema().known:
+        schema["properties"][key] = {"$ref": f"#/definitions/shared/properties/{key}"}
+    return {"description": " ".join(about.split()), **schema}

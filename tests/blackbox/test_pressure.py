@@ -1,0 +1,110 @@
+"""Async runs when there is no room, no store, or no time left."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import sqlite3
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.blackbox.client import TRIGGER, Client, eventually
+from tests.blackbox.gate import Gate
+from tests.blackbox.server import Server, serving
+
+CAPACITY = 1_001
+"""Runs that the small server accepts: one under way, and ``QUEUE_SIZE`` of ``app/__init__.py``."""
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with one worker that executes one async run at a time."""
+    with serving(tmp_path_factory.mktemp("small"), EXECUTOR="threads:1") as server:
+        yield server
+
+
+def rows(server: Server) -> dict[str, int]:
+    """How many runs the store holds, by status."""
+    with closing(sqlite3.connect(server.database)) as connection:
+        return dict(connection.execute("SELECT status, count(*) FROM instance GROUP BY status"))
+
+
+def submit(client: Client, url: str, times: int) -> list[int]:
+    """Trigger an async flow again and again on one connection; the statuses."""
+    connection = http.client.HTTPConnection("127.0.0.1", client.port, timeout=30)
+    headers = {"Juggle-Token": client.token, "Content-Type": "application/json"}
+    body = json.dumps({"url": url})
+    with closing(connection):
+        statuses = []
+        for _ in range(times):
+            connection.request("POST", TRIGGER + "fetch_async", body, headers)
+            response = connection.getresponse()
+            response.read()
+            statuses.append(response.status)
+        return statuses
+
+
+def test_the_queue_is_full(small: Server) -> None:
+    """A run without a place is refused with a time to come back, and nothing of it is stored."""
+    client = small.client
+    with Gate() as gate, ThreadPoolExecutor(26) as callers:
+        calls = [callers.submit(submit, client, gate.url, CAPACITY // 26) for _ in range(26)]
+        assert {status for call in calls for status in call.result()} == {200}
+        submit(client, gate.url, CAPACITY - 26 * (CAPACITY // 26))
+        gate.wait_for(1)
+        before = rows(small)
+        refused = client.trigger("fetch_async", url=gate.url)
+        assert refused.outcome == (503, 2000061006)
+        assert refused.message.startswith("系统繁忙: ")
+        assert refused.headers["retry-after"] == "1"
+        assert refused.envelope["result"] is None
+        assert rows(small) == before == {"INIT": CAPACITY - 1, "RUNNING": 1}
+        assert client.trigger("echo", text="a").data["text"] == "a"
+        gate.opened.set()
+        last = client.trigger("fetch_async", url=gate.url)
+        while last.status == 503:
+            last = client.trigger("fetch_async", url=gate.url)
+        assert client.ended(last.instance_id, 30).envelope["result"]["body"] == "7"
+    assert rows(small) == {"FINISH": CAPACITY + 1}
+
+
+def test_the_store_is_locked(small: Server) -> None:
+    """While it cannot be written nor read, callers are told to come back; then it heals."""
+    client = small.client
+    instance = client.trigger("async_example").instance_id
+    finished = client.ended(instance)
+    before = rows(small)
+    with closing(sqlite3.connect(small.database)) as holder:
+        holder.execute("BEGIN EXCLUSIVE")
+        with ThreadPoolExecutor(2) as callers:
+            trigger = callers.submit(client.trigger, "async_example")
+            poll = callers.submit(client.poll, instance)
+            for answer in (trigger.result(), poll.result()):
+                assert answer.outcome == (503, 2000061006)
+                assert answer.headers["retry-after"] == "1"
+        assert client.trigger("echo", text="a").data["text"] == "a"
+        holder.rollback()
+    assert rows(small) == before
+    assert client.poll(instance).body == finished.body
+    assert client.ended(client.trigger("async_example").instance_id).envelope["errorCode"] == 0
+
+
+def test_going_down(tmp_path: Path) -> None:
+    """SIGTERM finishes requests under way and accepted runs, queued ones too, and exits with 0."""
+    with serving(tmp_path, workers=2, EXECUTOR="threads:2") as server, Gate() as gate:
+        client = server.client
+        runs = [client.trigger("fetch_async", url=gate.url).instance_id for _ in range(20)]
+        with ThreadPoolExecutor(1) as callers:
+            request = callers.submit(client.trigger, "fetch", url=gate.url)
+            gate.wait_for(3)
+            server.process.terminate()
+            eventually(lambda: server.log, lambda log: "Handling signal: term" in log)
+            gate.opened.set()
+            assert server.wait() == 0
+            assert request.result().data == {"status": 200, "body": "7"}
+        assert rows(server) == {"FINISH": len(runs)}
+        assert "Traceback" not in server.log
