@@ -1,5 +1,13 @@
 """What a WSGI server and the ``flask`` command look for."""
 
-from app import create_app
+import sys
 
-app = create_app()
+from app import create_app
+from app.errors import SettingsError
+
+try:
+    app = create_app()
+except SettingsError as error:
+    print(error, file=sys.stderr)
+    # What gunicorn's master takes for a worker that can never start, and does not start again.
+    sys.exit(3)

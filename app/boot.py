@@ -8,15 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from app.settings import Settings, check_serving
+from app.stores.sqlite_file import prepare
 from app.tokens import TokenRegistry
 
 EXAMPLE = "/v1/open/flow/trigger/v1/sync_example?userName=juggle&password=123456&deposit=1000.00"
+
+_STORE_SECONDS = 5.0
+"""How long to wait for a process that holds the store."""
 
 _EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
 def check(environ: Mapping[str, str], *, root: Path, workers: int) -> TokenRegistry:
-    """Refuse to start with wrong settings or a broken tokens file; the tokens, read.
+    """Refuse to start with wrong settings, a broken tokens file or store; the tokens, read.
 
     Raises:
         SettingsError, TokenError: what is wrong, a line for each mistake.
@@ -25,6 +29,8 @@ def check(environ: Mapping[str, str], *, root: Path, workers: int) -> TokenRegis
     check_serving(settings, workers=workers)
     registry = TokenRegistry(settings.tokens_file, settings.tokens)
     registry.load()
+    if settings.store is not None:
+        prepare(settings.store, _STORE_SECONDS)
     return registry
 
 

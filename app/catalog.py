@@ -149,14 +149,20 @@ def _uncollected() -> Iterator[None]:
 
 
 def flow_files(folder: Path) -> Iterator[tuple[str, Signature]]:
-    """Every file below ``folder/<key>/`` that is, or was meant to be, a flow.
+    """The flow files of every folder ``folder/<key>/``; hidden folders are passed over."""
+    with os.scandir(folder) as keys:
+        for key in keys:
+            if not key.name.startswith(".") and key.is_dir():
+                yield from files_of(key.path)
+
+
+def files_of(folder: Path | str) -> Iterator[tuple[str, Signature]]:
+    """Every file of one flow's folder that is, or was meant to be, a version of it.
 
     Hidden files, editors' backups and tests (``v1.test.yaml``) are passed over.
     """
-    for key in os.scandir(folder):
-        if key.name.startswith(".") or not key.is_dir():
-            continue
-        for file in os.scandir(key.path):
+    with os.scandir(folder) as files:
+        for file in files:
             if _is_flow_file(file.name) and file.is_file():
                 status = file.stat()
                 yield file.path, (status.st_mtime_ns, status.st_size, status.st_ino)

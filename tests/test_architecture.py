@@ -13,7 +13,7 @@ APP = ROOT / "app"
 ALLOWED = {
     "app": {"*"},
     "runtime": {"catalog", "service", "settings", "tokens", "watch"},
-    "boot": {"settings", "tokens"},
+    "boot": {"settings", "stores", "tokens"},
     "cli": {"runtime", "catalog", "engine", "envelope", "errors", "json_text", "service", "spec", "step",
             "steps", "tokens", "token_file"},
     "web": {"catalog", "content", "envelope", "errors", "form_text", "instance", "json_text", "service", "spec", "tokens",

@@ -112,7 +112,7 @@ def test_who_brings_a_token_gets_none(folder: Path) -> None:
     """With SITESWAP_TOKENS nothing is made, printed or written."""
     with serving(folder, {"SITESWAP_TOKENS": "ci=abc"}) as server:
         assert "curl" not in server.log
-    assert not (folder / "instance").exists()
+    assert not (folder / "instance" / "tokens.yaml").exists()
 
 
 def test_each_worker_starts_and_closes_the_application(folder: Path) -> None:

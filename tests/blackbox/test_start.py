@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -103,26 +104,34 @@ def test_a_broken_tokens_file(folder: Path) -> None:
     assert "hunter2" not in line
 
 
-def test_a_port_that_is_taken(folder: Path) -> None:
-    """gunicorn says so and goes; no token is made for nobody to use."""
-    with serving(folder, TOKENS="") as server:
-        done = subprocess.run(
-            [*GUNICORN, "--bind", f"127.0.0.1:{server.port}"],
-            cwd=folder,
-            env=environment({}),
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+def test_a_command_with_a_bad_setting(folder: Path) -> None:
+    """The command line says the same sentence."""
+    done = subprocess.run(
+        [sys.executable, "-m", "flask", "flow", "list"],
+        cwd=folder,
+        env=environment({"SITESWAP_HTTP_STATUS": "200"}),
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
     assert done.returncode != 0
-    assert "in use" in done.stderr
-    assert "Traceback" not in done.stderr
+    [line] = done.stderr.splitlines()
+    assert "SITESWAP_HTTP_STATUS: '200' is neither real nor always-200" in line
+
+
+def test_a_store_that_breaks_after_the_check(folder: Path) -> None:
+    """A worker that cannot start says why, and the master gives up instead of trying for ever."""
+    (folder / "wsgi.py").write_text(
+        "import os\nos.environ['SITESWAP_STORE'] = 'file:flows'\n" + (folder / "wsgi.py").read_text()
+    )
+    lines = refusal(folder, WEB_CONCURRENCY="1")
+    assert "flows" in lines[0]
 
 
 @pytest.mark.parametrize(
     ("name", "suggestion"),
-    [("SITESWAP_STOER", "SITESWAP_STORE"), ("SITESWAP_MAX_BODY", "SITESWAP_MAX_BODY_BYTES")],
+    [("SITESWAP_STOER", "SITESWAP_STORE"), ("SITESWAP_HTTP_STATE", "SITESWAP_HTTP_STATUS")],
 )
 def test_a_setting_with_a_typo(tmp_path: Path, name: str, suggestion: str) -> None:
     """It is a warning: the server starts."""
