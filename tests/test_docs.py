@@ -66,8 +66,9 @@ def perform(page: Path, folder: Path, variables: dict[str, str], address: str = 
     script = "\n".join(["exec 2>&1", *(f"{command}\necho '{SEPARATOR}'" for command, _ in typed)])
     script = script.replace("127.0.0.1:9127", address or "127.0.0.1:9127")
     shell = subprocess.run(
-        ["bash", "-c", script], cwd=folder, env=variables, capture_output=True, timeout=120, check=False
-    )
+        ["bash", "-c", script],
+        cwd=folder, env=variables, capture_output=True, timeout=120, check=False,
+    )  # fmt: skip
     outputs = shell.stdout.decode().split(f"{SEPARATOR}\n")
     for (command, expected), output in zip(typed, outputs, strict=False):
         pattern = ".*?".join(map(re.escape, expected.strip().split("…")))
@@ -103,7 +104,10 @@ def clone(tmp_path: Path) -> Path:
     """A fresh clone: what git knows or would add, and nothing else."""
     folder = tmp_path / "siteswap"
     files = subprocess.run(
-        ["git", "ls-files", "-z", "-co", "--exclude-standard"], cwd=PROJECT, capture_output=True, check=True
+        ["git", "ls-files", "-z", "-co", "--exclude-standard"],
+        cwd=PROJECT,
+        capture_output=True,
+        check=True,
     ).stdout.decode()
     for name in filter(None, files.split("\0")):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -128,7 +132,8 @@ def test_the_readme_works_on_a_fresh_clone(clone: Path) -> None:
         line = re.findall(r"^curl .*$", log.read_text(), re.MULTILINE)
         assert len(line) == 1, log.read_text()
         shell = ["bash", "-c", line[0].replace("curl", "curl -s", 1)]
-        answer = subprocess.run(shell, capture_output=True, check=True, timeout=10).stdout.decode()
+        typed = subprocess.run(shell, capture_output=True, check=True, timeout=10)
+        answer = typed.stdout.decode()
         assert '"data":{"userName":"juggle","age":18,"orderName":"送10元话费"}}' in answer
         perform(clone / "README.md", clone, variables, address)
     finally:

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import flask
 import pytest
 
+from app.content import Content, Form, Json
 from app.json_text import loads
 from app.transport import Request, Response
 from app.transports.local import LocalTransport

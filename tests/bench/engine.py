@@ -13,9 +13,9 @@ from statistics import median
 from app.engine.compiler import compile_flow
 from app.engine.interpreter import Interpreter
 from app.engine.scope import Tools
-from app.spec.names import Surroundings
 from app.spec.inputs import coerce
 from app.spec.loader import load_flow
+from app.spec.names import Surroundings
 from app.transport import Request, Response
 from tests.bench import plain
 from tests.bench.processes import ROOT

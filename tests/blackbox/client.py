@@ -84,11 +84,11 @@ class Client:
         """``GET`` without a token of its own accord."""
         return self.send(request("GET", target, headers))
 
-    def post(
-        self, target: str, body: Body, headers: Mapping[str, str] | None = None
-    ) -> Answer:
+    def post(self, target: str, body: Body, headers: Mapping[str, str] | None = None) -> Answer:
         """``POST`` with the token in the header, unless ``headers`` hold another."""
-        return self.send(request("POST", target, {"Juggle-Token": self.token, **(headers or {})}, body))
+        return self.send(
+            request("POST", target, {"Juggle-Token": self.token, **(headers or {})}, body)
+        )
 
     def trigger(self, key: str, **inputs: Any) -> Answer:
         """Run a flow with these inputs."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.blackbox.client import Client
-from tests.blackbox.server import TOKEN, Server, serving
+from tests.blackbox.server import Server, serving
 
 FILE_TOKEN = "sws_blackbox-file-token"
 """A token of the tokens file: it opens the flow ``echo`` only."""

@@ -83,7 +83,10 @@ def test_a_head_that_is_not_http(client: Client, data: bytes, status: int) -> No
         pytest.param("Content-Length: " + "9" * 5000, b"", 400, id="5000-digit length"),
         pytest.param("Content-Length: 1\r\nContent-Length: 2", b"ab", 400, id="two lengths"),
         pytest.param(
-            "Content-Length: 3\r\nTransfer-Encoding: chunked", b"0\r\n\r\n", 400, id="length, chunks"
+            "Content-Length: 3\r\nTransfer-Encoding: chunked",
+            b"0\r\n\r\n",
+            400,
+            id="length, chunks",
         ),
         pytest.param("Transfer-Encoding: br, chunked", b"0\r\n\r\n", 501, id="unknown coding"),
         pytest.param("Transfer-Encoding: chunked, chunked", b"0\r\n\r\n", 400, id="chunked twice"),

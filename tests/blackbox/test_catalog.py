@@ -174,7 +174,12 @@ def listed(server: Server) -> dict[str, str]:
     """``flask flow list``: flow → state, of first versions."""
     command = [sys.executable, "-m", "flask", "flow", "list"]
     output = subprocess.run(
-        command, cwd=server.folder, env=server.environment, capture_output=True, text=True, check=True
+        command,
+        cwd=server.folder,
+        env=server.environment,
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
     rows = [line.split(maxsplit=3) for line in output.splitlines() if " v1 " in line]
     return {row[0]: row[3].partition("  ")[0] for row in rows}

@@ -120,7 +120,9 @@ def test_the_deadline_of_the_flow(client: Client, talk: Talk) -> None:
             ("larger than 10000000 bytes",),
         ),
         (
-            closing_after(answer(zlib.compress(bytes(20_000_000)), "Content-Encoding: deflate\r\n")),
+            closing_after(
+                answer(zlib.compress(bytes(20_000_000)), "Content-Encoding: deflate\r\n")
+            ),
             ("larger than 10000000 bytes",),
         ),
         (
@@ -207,7 +209,9 @@ def test_an_expected_404(client: Client) -> None:
     with downstreams.Server(answering(answer(status="404 Not Found"))) as downstream:
         assert client.trigger("tolerant", url=downstream.url).data == {"status": 404}
     with downstreams.Server(answering(answer(status="201 Created"))) as downstream:
-        failed(client.trigger("tolerant", url=downstream.url), "answered 201", "expected 200 or 404")
+        failed(
+            client.trigger("tolerant", url=downstream.url), "answered 201", "expected 200 or 404"
+        )
 
 
 def test_a_long_answer_is_quoted_in_part(client: Client) -> None:
@@ -232,9 +236,7 @@ def test_a_long_answer_is_quoted_in_part(client: Client) -> None:
         (hanging(b"HTTP/1.1 200 OK\r\nContent-Length: 2000000000\r\n\r\n"), "too_large", None),
     ],
 )
-def test_on_error_knows_the_kind(
-    client: Client, talk: Talk, kind: str, status: int | None
-) -> None:
+def test_on_error_knows_the_kind(client: Client, talk: Talk, kind: str, status: int | None) -> None:
     """A flow that handles the failure finishes, and reads what it was."""
     with downstreams.Server(talk) as downstream:
         found = client.trigger("handled", url=downstream.url)

@@ -120,15 +120,6 @@ def test_a_command_with_a_bad_setting(folder: Path) -> None:
     assert "SITESWAP_HTTP_STATUS: '200' is neither real nor always-200" in line
 
 
-def test_a_store_that_breaks_after_the_check(folder: Path) -> None:
-    """A worker that cannot start says why, and the master gives up instead of trying for ever."""
-    (folder / "wsgi.py").write_text(
-        "import os\nos.environ['SITESWAP_STORE'] = 'file:flows'\n" + (folder / "wsgi.py").read_text()
-    )
-    lines = refusal(folder, WEB_CONCURRENCY="1")
-    assert "flows" in lines[0]
-
-
 @pytest.mark.parametrize(
     ("name", "suggestion"),
     [("SITESWAP_STOER", "SITESWAP_STORE"), ("SITESWAP_HTTP_STATE", "SITESWAP_HTTP_STATUS")],

@@ -43,10 +43,7 @@ def test_a_token_is_found(
 
 def test_a_multipart_form_carries_a_token(client: Client) -> None:
     """The token may be a field of a multipart form."""
-    body = (
-        '--b\r\nContent-Disposition: form-data; name="juggleToken"\r\n\r\n'
-        f"{TOKEN}\r\n--b--\r\n"
-    )
+    body = f'--b\r\nContent-Disposition: form-data; name="juggleToken"\r\n\r\n{TOKEN}\r\n--b--\r\n'
     headers = {"Content-Type": "multipart/form-data; boundary=b"}
     answer = client.send(request("POST", TRIGGER + "echo", headers, body.encode()))
     assert answer.outcome == (200, 0)

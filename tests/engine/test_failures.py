@@ -110,7 +110,9 @@ def test_fail_is_not_an_error_to_handle() -> None:
 def test_a_missing_field_names_the_step_and_the_field() -> None:
     """An expression that fails says which step it stands in."""
     world = World([json_answer('{"name": "x"}')])
-    text = CALL.rstrip() + "\n      - name: answer\n        return: {x: '${steps.call.body.nmae}'}\n"
+    text = (
+        CALL.rstrip() + "\n      - name: answer\n        return: {x: '${steps.call.body.nmae}'}\n"
+    )
     with pytest.raises(FlowFailed, match=r"step `answer`: .*nmae"):
         world.run(text)
 
@@ -119,7 +121,7 @@ def test_html_where_json_is_read_is_an_error_of_the_call() -> None:
     """A page instead of data fails the step that got it, not the one that reads it."""
     world = World([Response(200, {"content-type": "text/html"}, b"<html>Login</html>")])
     text = CALL.rstrip() + "\n      - return: {x: '${steps.call.body.name}'}\n"
-    with pytest.raises(FlowFailed, match="step `call`: .*HTML.*<html>Login"):
+    with pytest.raises(FlowFailed, match=r"step `call`: .*HTML.*<html>Login"):
         world.run(text)
 
 
@@ -148,9 +150,7 @@ def test_credentials_do_not_follow_a_redirect_to_another_host() -> None:
     def redirect(url: str) -> Response:
         return Response(302, {"location": url}, b"")
 
-    world = World(
-        [redirect("/y"), redirect("https://evil.example.net/z"), json_answer("{}")]
-    )
+    world = World([redirect("/y"), redirect("https://evil.example.net/z"), json_answer("{}")])
     world.run(
         """
         steps:
@@ -200,9 +200,7 @@ def test_values_cannot_change_where_a_request_goes() -> None:
         """,
         id="../admin?a=b#@evil",
     )
-    assert world.requests[0].url == (
-        "https://api.example.com/users/..%2Fadmin%3Fa%3Db%23%40evil/x"
-    )
+    assert world.requests[0].url == ("https://api.example.com/users/..%2Fadmin%3Fa%3Db%23%40evil/x")
 
 
 def test_an_output_of_the_wrong_type_is_an_error() -> None:

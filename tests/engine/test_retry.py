@@ -54,7 +54,7 @@ def test_only_what_on_lists_is_repeated() -> None:
 def test_the_last_failure_stands() -> None:
     """After the last repetition the step fails with what came last."""
     world = World([REFUSED, REFUSED, BUSY])
-    with pytest.raises(FlowFailed, match="step `call`: .*503"):
+    with pytest.raises(FlowFailed, match=r"step `call`: .*503"):
         world.run(flow("2"))
 
 

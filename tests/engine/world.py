@@ -13,9 +13,9 @@ from app.engine.compiler import Program, compile_flow
 from app.engine.interpreter import Interpreter
 from app.engine.scope import Tools
 from app.engine.trace import Trace
-from app.spec.names import Surroundings
 from app.spec.inputs import coerce
 from app.spec.loader import load_flow
+from app.spec.names import Surroundings
 from app.transport import Request, Response, TransportError
 
 Answer = Response | TransportError | Callable[[Request], Response]
