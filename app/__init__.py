@@ -39,6 +39,7 @@ from app.transports.network import NetworkTransport
 from app.transports.routing import RoutingTransport
 from app.web import errors, example, health, open_api
 from app.web.auth import authenticator
+from app.web.sessions import NoSessions
 
 QUEUE_SIZE = 1_000
 """Accepted async runs that may wait in one worker; beyond that callers are told to come back."""
@@ -63,6 +64,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Flask("siteswap", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.url_map.merge_slashes = False
+    app.session_interface = NoSessions()
 
     routes = example.example_routes(today=date.today) if settings.example_api else {}
     transport = RoutingTransport(LocalTransport(routes, app), NetworkTransport())

@@ -49,6 +49,7 @@ class Catalog:
         self._entries: Mapping[str, Entry] = {}
         self._programs: Mapping[tuple[str, str], Program] = {}
         self._broken: frozenset[tuple[str, str]] = frozenset()
+        self._is_readable = True
 
     def get(self, key: str, version: str) -> Program:
         """The program of a flow version.
@@ -80,8 +81,9 @@ class Catalog:
             found = dict(flow_files(self._folder))
         except OSError as error:
             # A folder that is being replaced or remounted is no reason to stop serving.
-            self._log.error("cannot read the flows folder %s: %s", self._folder, error.strerror)
+            self._report_folder(error)
             return False
+        self._is_readable = True
         before = self._entries
         changed = {
             path: signature
@@ -97,6 +99,12 @@ class Catalog:
         for path in gone:
             self._log.info("%s is gone; its flow is not served any more", self._shown(path))
         return True
+
+    def _report_folder(self, error: OSError) -> None:
+        """Say once that the folder cannot be read, until it can."""
+        if self._is_readable:
+            self._log.error("cannot read the flows folder %s: %s", self._folder, error.strerror)
+        self._is_readable = False
 
     def _publish(self, entries: Mapping[str, Entry]) -> None:
         named = [(identity(entry.path), entry) for entry in entries.values()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 
@@ -45,6 +46,10 @@ class Siteswap:
                 self.catalog.refresh()
                 _ = self.service.store
                 self._watcher.start()
+                # What was read so far stays as long as the process: no garbage collection need
+                # look at it again, however many flows there are.
+                gc.collect()
+                gc.freeze()
                 self._started = True
 
     def close(self, timeout: float) -> None:

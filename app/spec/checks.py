@@ -15,7 +15,7 @@ from app.expression import Compiled, Problem
 from app.spec.diagnostics import Severity
 from app.spec.fields import problem
 from app.spec.model import Flow
-from app.spec.names import Known, Names, Surroundings, definitions, every_step, merge
+from app.spec.names import Known, Name, Names, Surroundings, definitions, every_step, merge
 from app.step import Path, Step
 from app.steps import Broken
 
@@ -70,8 +70,9 @@ class _Checker:
     def step(self, step: Step, path: Path, before: Known) -> Known:
         if step.when is not None:
             self.reads(step.when, (*path, "when"), before)
+        own = frozenset(definitions(step))
         for where, compiled in step.templates():
-            self.reads(compiled, (*path, *where), before)
+            self.reads(compiled, (*path, *where), before, own)
         for where, found in step.check(self.flow):
             self.error((*path, *where), found)
         self.useless_keys(step, path)
@@ -101,11 +102,16 @@ class _Checker:
         handled = self.block(step.on_error, (*path, "on_error"), failed)
         return merge([after, replace(handled, in_handler=before.in_handler)])
 
-    def reads(self, compiled: Compiled, path: Path, known: Known) -> None:
+    def reads(
+        self, compiled: Compiled, path: Path, known: Known, own: frozenset[Name] = frozenset()
+    ) -> None:
+        """Check every read; ``own`` is what the step defines once it has run."""
         for read in compiled.reads:
             mistake = self.names.mistake(read, known)
             if mistake:
                 code, message, hint, severity = mistake
+                if code == "used-before-defined" and read.path[:2] in own:
+                    hint = "a step cannot read what it defines: define it in a step before"
                 place = Problem(code, message, read.offset, read.length, hint, read.where)
                 self.error(path, place, severity)
 
@@ -114,7 +120,8 @@ class _Checker:
             return
         for name in self.flow.inputs:
             if name not in self.names.inputs_read:
-                found = problem("unused-input", f"the input `{name}` is never read")
+                hint = f"delete it, or read it as `inputs.{name}`"
+                found = problem("unused-input", f"the input `{name}` is never read", hint)
                 yield ("inputs", name), Severity.WARNING, found
 
 

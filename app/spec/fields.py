@@ -85,11 +85,13 @@ class StrictSchema(Schema):
             raise ValidationError({key: [self._unknown_key(key)] for key in wrong})
 
     def _unknown_key(self, key: str) -> Problem:
+        return problem("unknown-key", f"unknown key `{key}`", self._instead_of(key))
+
+    def _instead_of(self, key: str) -> str:
         near = did_you_mean(key, self.known)
-        hint = self.MISPLACED.get(key) or (
-            f"write `{near}` instead" if near else f"known here: {', '.join(sorted(self.known))}"
-        )
-        return problem("unknown-key", f"unknown key `{key}`", hint)
+        if key in self.MISPLACED or near is None:
+            return self.MISPLACED.get(key) or f"known here: {', '.join(sorted(self.known))}"
+        return f"write `{near}` instead"
 
     def handle_error(self, error: ValidationError, data: Any, **_: Any) -> None:
         """Say what stands in place of an object; a misspelt key is not missing as well."""
@@ -97,9 +99,10 @@ class StrictSchema(Schema):
             message = f"expected an object of `key: value` lines, got {describe(data)}"
             error.messages = {"_schema": [problem("wrong-type", message, self.EXAMPLE)]}
             return
-        for meant in (did_you_mean(key, self.known) for key in data if key not in self.known):
-            if meant and meant not in data and isinstance(error.messages, dict):
-                error.messages.pop(meant, None)
+        hints = {self._instead_of(key) for key in data if key not in self.known}
+        for key in self.known - data.keys():
+            if f"write `{key}` instead" in hints and isinstance(error.messages, dict):
+                error.messages.pop(key, None)
 
 
 class Text(fields.String):

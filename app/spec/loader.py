@@ -27,7 +27,11 @@ KEY = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 VERSION = re.compile(r"v(?:0|[1-9]\d{0,8})")
 
 _MARSHMALLOW_WORDS = {
-    "Missing data for required field.": ("missing-key", "the key `{key}` is missing", None),
+    "Missing data for required field.": (
+        "missing-key",
+        "the key `{key}` is missing",
+        "add `{key}: …`",
+    ),
     "Field may not be null.": (
         "empty-value",
         "`{key}` has no value",
@@ -139,9 +143,15 @@ def _once(document: Document, later: list[Finding]) -> list[Finding]:
         for each in later
     ]
     explained = _errors(document.findings)
-    kept = [*document.findings, *(each for each in later if _place(each) not in explained)]
+    braces = {each.line for each in later if each.code == "braces"}
+    kept = [each for each in later if _place(each) not in explained]
+    kept += [each for each in document.findings if not (_is_braces(each) and each.line in braces)]
     wrong = _errors(kept)
     return [each for each in kept if each.severity is Severity.ERROR or _place(each) not in wrong]
+
+
+def _is_braces(finding: Finding) -> bool:
+    return finding.code == "template-braces" and finding.severity is Severity.WARNING
 
 
 def _errors(findings: Iterable[Finding]) -> set[tuple[int, int]]:
@@ -173,7 +183,8 @@ def _problems(messages: Any, path: Path) -> Iterator[tuple[Path, Problem]]:
 def _own_words(message: str, path: Path) -> Problem:
     words = _MARSHMALLOW_WORDS.get(message, ("wrong-type", message.rstrip("."), None))
     code, sentence, hint = words
-    return problem(code, sentence.format(key=path[-1] if path else "flow"), hint)
+    key = path[-1] if path else "flow"
+    return problem(code, sentence.format(key=key), hint and hint.format(key=key))
 
 
 def _finding(document: Document, path: Path, severity: Severity, found: Problem) -> Finding:
@@ -198,6 +209,7 @@ _AT_KEY = frozenset(
         "unknown-verb",
         "two-verbs",
         "two-bodies",
+        "unreachable",
         "bad-name",
         "reserved-name",
         "unknown-output",

@@ -7,6 +7,7 @@ text ends early, and YAML 1.1's surprises (tags, merge keys, octal numbers) neve
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from yaml.events import (
@@ -84,7 +85,7 @@ class Builder:
         self.problems: list[Problem] = []
         self.last: Event | None = None
         self.count = 0
-        self._checks = Checks(text, self._report)
+        self._checks = Checks(text, partial(_report, self.problems))
         self._frames: list[_Frame] = []
         self._log: list[Event] = []
         self._anchors: dict[str, tuple[int, int] | None] = {}
@@ -122,12 +123,6 @@ class Builder:
         """Check what can only be checked at the end."""
         for event in self._unused.values():
             self._checks.unused_anchor(event)
-
-    def _report(self, problem: Problem) -> None:
-        self.problems.append(problem)
-        if len(self.problems) == MAX_PROBLEMS:
-            message = f"{MAX_PROBLEMS} problems so far; what follows is not read"
-            raise ProblemError(Problem(problem.start, problem.end, "too-many-problems", message))
 
     def _scalar(self, event: ScalarEvent) -> None:
         self._admit(event)
@@ -230,6 +225,15 @@ class Builder:
         if path is not None:
             self.nodes[path] = Node(key_event, event, event)
         return path
+
+
+def _report(problems: list[Problem], problem: Problem) -> None:
+    # No method: it would tie the builder and its checks into a cycle, which only the garbage
+    # collector could free, with every event of the document.
+    problems.append(problem)
+    if len(problems) == MAX_PROBLEMS:
+        message = f"{MAX_PROBLEMS} problems so far; what follows is not read"
+        raise ProblemError(Problem(problem.start, problem.end, "too-many-problems", message))
 
 
 def _limit(event: NodeEvent, code: str, message: str) -> ProblemError:

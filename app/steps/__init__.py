@@ -39,7 +39,7 @@ _ELSEWHERE: Mapping[str, str] = {
     "request": "http", "fetch": "http", "url": "http", "assign": "set", "vars": "set",
     "print": "log", "echo": "log", "choose": "switch", "case": "switch", "condition": "if",
     "throw": "fail", "raise": "fail", "error": "fail", "stop": "return", "end": "return",
-    "output": "return",
+    "output": "return", "uses": "http",
 }  # fmt: skip
 """What other tools call our verbs."""
 
@@ -118,7 +118,9 @@ def _verb_of(raw: Any) -> str:
         return found[0]
     if found:
         words = " and ".join(f"`{verb}`" for verb in found)
-        problem = mistake("two-verbs", f"a step has one verb, not {words}", "split it in two steps")
+        problem = mistake(
+            "two-verbs", f"a step has one verb, not {words}", "split it into two steps"
+        )
         raise ValidationError({found[1]: problem.messages})
     raise _no_verb(raw)
 

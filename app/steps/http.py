@@ -54,6 +54,8 @@ class Target:
 
     def url(self) -> Callable[[Scope], str]:
         """The function that makes the address of one request, without query."""
+        if "${" not in self.address:
+            return lambda _: self.address
         evaluate, is_encoded = self.parts.evaluate, self.is_encoded
 
         def url(scope: Scope) -> str:
@@ -70,7 +72,10 @@ def _url_part(value: Any, is_encoded: bool) -> str:
 
 def text(value: Any) -> str:
     """A value as it is written in a url, a header or a form."""
-    return value if isinstance(value, str) else dumps(value)
+    if isinstance(value, str):
+        return value
+    # Most values are ids, for which JSON has no other form than Python.
+    return str(value) if type(value) is int else dumps(value)
 
 
 class TargetField(fields.Field[Target]):

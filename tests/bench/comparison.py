@@ -12,7 +12,6 @@ from tests.bench.rounds import interleave, ratio
 from tests.bench.table import table
 from tests.bench.workplace import Reading, Workplace, answer, flows
 
-WARM_UP_SECONDS = 1
 COLUMNS = ("", "flows/s", "from – to", "p50 ms", "p99 ms", "CPU µs/flow", "ratio")
 
 
@@ -32,8 +31,9 @@ def measure(
     connections: int,
     seconds: int,
     rounds: int,
+    warm_up_seconds: int = 1,
 ) -> dict[str, list[Reading]]:
-    """Serve all subjects at once and load them in turn.
+    """Serve all subjects at once, load each for a moment, and then all in turn.
 
     Raises:
         ValueError: they do not answer the same bytes.
@@ -44,7 +44,8 @@ def measure(
         for name, subject in subjects.items():
             server = stack.enter_context(place.gunicorn(subject.app, subject.options))
             answers[name] = answer(server, subject.target)
-            flows(server, subject.target, connections, WARM_UP_SECONDS)
+            if warm_up_seconds:
+                flows(server, subject.target, connections, warm_up_seconds)
             loads[name] = partial(flows, server, subject.target, connections, seconds)
         if len(set(answers.values())) > 1:
             raise ValueError(f"the subjects do not answer the same: {answers}")

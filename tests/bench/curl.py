@@ -40,8 +40,8 @@ class CurlTransport:
         handle.setopt(pycurl.TIMEOUT_MS, int(request.timeout * 1000))
         handle.setopt(pycurl.HEADERFUNCTION, head.write)
         handle.setopt(pycurl.WRITEFUNCTION, _bounded(body, request.max_bytes))
-        if request.body:
-            handle.setopt(pycurl.POSTFIELDS, request.body)
+        if content := bytes(request.body):
+            handle.setopt(pycurl.POSTFIELDS, content)
         else:
             handle.setopt(pycurl.HTTPGET, 1)
         try:
@@ -73,7 +73,7 @@ def view() -> Flask:
     transport = CurlTransport()
 
     def exchange(method: str, url: str, headers: dict[str, str], body: bytes) -> bytes:
-        return transport.send(Request(method, url, headers, body, 10.0, 10_000_000)).body
+        return bytes(transport.send(Request(method, url, headers, body, 10.0, 10_000_000)).body)
 
     return application(over_http(exchange))
 

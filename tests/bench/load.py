@@ -62,7 +62,7 @@ def read(report: str) -> Load:
 
 
 def _milliseconds(percentile: str, report: str) -> float:
-    match = re.search(rf"{percentile}% +([\d.]+)(us|ms|s|m)\n", report)
+    match = re.search(rf"{percentile}% +([\d.]+)(us|ms|s|m)\b", report)
     if match is None:
         raise LoadError(f"no {percentile}th percentile in:\n{report}")
     return float(match[1]) * _UNITS[match[2]]

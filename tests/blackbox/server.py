@@ -23,12 +23,13 @@ STOP_SECONDS = 40
 
 def environment(settings: Mapping[str, str]) -> dict[str, str]:
     """The environment of a server: nothing of the tests' own settings comes through."""
-    own = {
+    inherited = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("SITESWAP_", "GUNICORN_", "WEB_CONCURRENCY", "FLASK_"))
     }
-    return own | {"PYTHONPATH": str(PROJECT), "SITESWAP_TOKENS": f"main={TOKEN}"} | settings
+    tests = {"PYTHONPATH": str(PROJECT), "SITESWAP_TOKENS": f"main={TOKEN}"}
+    return {**inherited, **tests, **settings}
 
 
 GUNICORN = (sys.executable, "-m", "gunicorn", "--bind", "127.0.0.1:0")
@@ -95,7 +96,10 @@ class Server:
 
     @contextmanager
     def only(self, worker: int) -> Iterator[None]:
-        """Let every other worker stand still: all new connections are this one's."""
+        """Let every other worker stand still: all new connections are this one's.
+
+        Not while another works on an async run: it could stand still with the store locked.
+        """
         others = [pid for pid in self.workers if pid != worker]
         for pid in others:
             os.kill(pid, signal.SIGSTOP)

@@ -40,6 +40,7 @@ def test_the_answer_to_a_trigger(client: Client, prefix: str) -> None:
         b'{"success":true,"errorCode":0,"errorMsg":null,"result":'
         b'{"flowInstanceId":"%s","status":"INIT","data":null}}' % answer.instance_id.encode()
     )
+    client.ended(answer.instance_id)
 
 
 @pytest.mark.parametrize("prefix", ["/v1/open/flow", "/open/v1/flow"])
@@ -137,6 +138,7 @@ def test_a_run_is_committed_before_its_id_is_answered(server: Server, client: Cl
         row = stored(server.database, instance)
         assert row is not None
         assert row[1] == "async_example"
+        client.ended(instance)
 
 
 @pytest.mark.parametrize("starter", [0, 1])

@@ -106,7 +106,9 @@ def test_a_token_for_some_flows(client: Client) -> None:
 
 def test_polling_needs_a_token(client: Client) -> None:
     """Without a token a result is as unknown as a flow."""
-    answer = client.get(POLL + client.trigger("async_example").instance_id)
+    instance = client.trigger("async_example").instance_id
+    client.ended(instance)
+    answer = client.get(POLL + instance)
     assert (answer.status, answer.body) == (401, REJECTED)
 
 

@@ -1,0 +1,83 @@
+"""The JSON Schema for editors: it is up to date, and never stricter than the loader."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path, PurePath
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import given, settings
+
+from app.cli.starter import STARTER
+from app.spec.editor_schema import editor_schema
+from app.spec.loader import load_flow
+from app.spec.names import Surroundings
+from app.spec.yaml import load
+from app.steps import VERBS
+from tests.spec.test_loader import FLOWS
+
+ROOT = Path(__file__).parent.parent.parent
+SHIPPED = ROOT / "flows" / "flow.schema.json"
+VALIDATOR = jsonschema.Draft7Validator(json.loads(editor_schema()))
+
+
+def mistakes(text: str) -> list[str]:
+    """Where the schema finds fault with a flow file: paths as ``steps/0``."""
+    found = VALIDATOR.iter_errors(load(text).data)
+    return sorted("/".join(map(str, error.absolute_path)) for error in found)
+
+
+def test_the_shipped_schema_is_up_to_date() -> None:
+    """``flask flow schema > flows/flow.schema.json`` after a change of the language."""
+    assert SHIPPED.read_text(encoding="utf-8") == editor_schema()
+
+
+def test_it_is_a_schema() -> None:
+    """It follows the rules of its own draft."""
+    jsonschema.Draft7Validator.check_schema(json.loads(editor_schema()))
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_is_offered_with_a_sentence(verb: str) -> None:
+    """An editor completes each verb and its keys, and shows what it does."""
+    definition = json.loads(editor_schema())["definitions"][verb]
+    assert verb in definition["properties"]
+    assert verb in definition["required"]
+    assert definition["description"].startswith(f"`{verb}")
+    assert {"id", "when", "on_error"} < definition["properties"].keys()
+
+
+def test_shipped_flows_validate() -> None:
+    """The flows of the package and the starter file have no mistake for an editor either."""
+    files = [file.read_text(encoding="utf-8") for file in ROOT.glob("flows/*/*.yaml")]
+    assert [mistakes(text) for text in [*files, STARTER]] == [[]] * (len(files) + 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("step: []\n", ""),
+        ("steps: []\nmode: Sync\n", "mode"),
+        ("steps: []\ntimeout: 5\n", "timeout"),
+        ("steps: []\ninputs: {a: int}\n", "inputs/a"),
+        ("steps: []\ninputs: {a: {type: list, items: {typ: string}}}\n", "inputs/a"),
+        ("steps:\n  - htpp: GET https://a.example\n", "steps/0"),
+        ("steps:\n  - http: https://a.example\n", "steps/0"),
+        ("steps:\n  - log: a\n    timout: 5s\n", "steps/0"),
+        ("steps:\n  - if: a\n    then:\n      - logg: b\n", "steps/0"),
+    ],
+)
+def test_common_mistakes_are_marked_while_typing(text: str, place: str) -> None:
+    """Wrong keys and values are marked where they stand, or at their step."""
+    assert place in mistakes(text)
+
+
+@settings(deadline=None, max_examples=150)
+@given(FLOWS)
+def test_it_accepts_what_the_loader_accepts(flow: Any) -> None:
+    """A flow that loads has no mistake for an editor."""
+    text = json.dumps(flow, ensure_ascii=False)
+    if load_flow(PurePath("flow/v1.yaml"), text, Surroundings()).flow is not None:
+        assert mistakes(text) == []
