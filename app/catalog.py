@@ -10,7 +10,7 @@ import gc
 import logging
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -93,7 +93,7 @@ class Catalog:
         gone = before.keys() - found.keys()
         if not changed and not gone:
             return False
-        with _uncollected():
+        with nullcontext() if before else _uncollected():
             loaded = {path: self._load(path, found[path], before.get(path)) for path in changed}
         self._publish({path: loaded.get(path) or before[path] for path in found})
         for path in gone:

@@ -56,3 +56,5 @@ class Siteswap:
         """Finish accepted runs for up to ``timeout`` seconds, and let go of everything."""
         self._watcher.close()
         self.service.close(timeout)
+        # At its end the interpreter collects what is left; what is frozen would outlive gevent.
+        gc.unfreeze()

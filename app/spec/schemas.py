@@ -66,18 +66,12 @@ class NestedInput(fields.Nested):
         return INPUT_REF
 
     def _deserialize(self, value: Any, *args: Any, **options: Any) -> Any:
-        raw = value if isinstance(value, dict) else {"type": value}
-        try:
-            return super()._deserialize(raw, *args, **options)
-        except ValidationError as error:
-            raise _unwrapped(error, value) from None
+        if isinstance(value, dict):
+            return super()._deserialize(value, *args, **options)
+        return _input({"type": _TYPE_NAME.deserialize(value), "secret": False})
 
 
-def _unwrapped(error: ValidationError, value: Any) -> ValidationError:
-    """For the short form ``name: type`` the mistake stands at the value, not at a ``type`` key."""
-    if isinstance(value, dict) or not isinstance(error.messages, dict):
-        return error
-    return ValidationError(error.messages.get("type", error.messages))
+_TYPE_NAME = TypeName()
 
 
 class Declarations(fields.Field[dict[str, Any]]):
@@ -150,21 +144,24 @@ class InputSchema(StrictSchema):
 
     @post_load
     def _make(self, data: dict[str, Any], **_: Any) -> Input:
-        errors: dict[str, list[Any]] = {}
-        for key, messages in misfits(data):
-            errors.setdefault(key, []).append(messages)
-        if errors:
-            raise ValidationError(errors)
-        read = limited(data)
-        default = data.get("default")
-        return Input(
-            type=data["type"],
-            read=read,
-            required=data.get("required", "default" not in data),
-            default=None if default is None else default_of(read, default),
-            secret=data["secret"],
-            description=data.get("description"),
-        )
+        return _input(data)
+
+
+def _input(data: dict[str, Any]) -> Input:
+    errors: dict[str, list[Any]] = {}
+    for key, messages in misfits(data):
+        errors.setdefault(key, []).append(messages)
+    if errors:
+        raise ValidationError(errors)
+    read, default = limited(data), data.get("default")
+    return Input(
+        type=data["type"],
+        read=read,
+        required=data.get("required", "default" not in data),
+        default=None if default is None else default_of(read, default),
+        secret=data["secret"],
+        description=data.get("description"),
+    )
 
 
 _NO_STEPS = [

@@ -21,6 +21,7 @@ from app.errors import (
     TokenRejected,
 )
 from app.service import BUG
+from app.web.refusal import RefusalError
 
 STATUSES: Mapping[type[SiteswapError], int] = {
     InputsInvalid: 400,
@@ -75,6 +76,7 @@ def install(app: Flask, log: logging.Logger, *, always_200: bool) -> None:
     app.response_class = Answer
     app.register_error_handler(SiteswapError, answer)
     app.register_error_handler(HTTPException, refused)
+    app.register_error_handler(RefusalError, _unread)
     app.register_error_handler(Exception, bug)
     if always_200:
         app.after_request(_as_the_original)
@@ -87,6 +89,10 @@ def refused(error: HTTPException) -> Response:
     if allow := dict(error.get_headers()).get("Allow"):
         response.headers["Allow"] = allow
     return response
+
+
+def _unread(error: RefusalError) -> Response:
+    return refused(Refusal(error.status, error.message))
 
 
 def _sentence(error: HTTPException) -> str:

@@ -124,7 +124,7 @@ class Inbound:
         except RefusalError as error:
             if error.status == 400:
                 raise _malformed(error.message) from None
-            raise Refusal(error.status, error.message) from None
+            raise
         except RequestEntityTooLarge:
             limit = self._request.max_content_length
             raise Refusal(413, f"the body is larger than {limit} bytes") from None

@@ -278,6 +278,16 @@ def test_a_secret_in_a_url_is_masked(client: Client) -> None:
     assert "/***" in found.message
 
 
+def test_a_flow_that_calls_itself(client: Client) -> None:
+    """It comes to an end, tells why, and keeps the token to itself."""
+    found = client.trigger("recursive", token=client.token)
+    assert found.outcome == (500, 1)
+    assert "step `again`" in found.message
+    assert "levels deep" in found.message
+    assert client.token not in found.message
+    assert found.seconds < 2
+
+
 def test_a_slow_downstream_holds_up_nobody(client: Client) -> None:
     """While twenty runs wait for it, other runs are as quick as ever."""
     opened = threading.Event()
