@@ -26,7 +26,7 @@ def environment(settings: Mapping[str, str]) -> dict[str, str]:
     inherited = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("SITESWAP_", "GUNICORN_", "WEB_CONCURRENCY", "FLASK_"))
+        if not name.startswith(("SITESWAP_", "GUNICORN_", "WEB_CONCURRENCY", "BIND", "FLASK_"))
     }
     tests = {"PYTHONPATH": str(PROJECT), "SITESWAP_TOKENS": f"main={TOKEN}"}
     return {**inherited, **tests, **settings}
