@@ -180,14 +180,5 @@ def test_the_address_of_the_original(folder: Path) -> None:
         timeout=30,
         check=True,
     )
-    found = dict(line.split(maxsplit=2)[::2] for line in done.stdout.splitlines() if " = " in line)
-    assert found["bind"] == "['127.0.0.1:9127']"
-    assert found["workers"] == "2"
-
-
-def test_a_clean_stop(tmp_path: Path) -> None:
-    """Whoever stops a server that has served reads no traceback in its log."""
-    with serving(tmp_path) as server:
-        assert server.client.trigger("async_example").status == 200
-    assert "Shutting down: Master" in server.log
-    assert "Traceback" not in server.log
+    assert re.search(r"^bind += \['127\.0\.0\.1:9127'\]$", done.stdout, re.MULTILINE)
+    assert re.search(r"^workers += 2$", done.stdout, re.MULTILINE)
