@@ -41,15 +41,16 @@ class Siteswap:
             return
         with self._lock:
             if not self._started:
+                # What is read here stays as long as the process, and holds no cycles: garbage
+                # collection need not walk it while it grows, nor ever again.
+                gc.disable()
                 # Not load(): a tokens file that was broken since the boot must not end a worker.
                 self.tokens.refresh()
                 self.catalog.refresh()
                 _ = self.service.store
                 self._watcher.start()
-                # What was read so far stays as long as the process: no garbage collection need
-                # look at it again, however many flows there are.
-                gc.collect()
                 gc.freeze()
+                gc.enable()
                 self._started = True
 
     def close(self, timeout: float) -> None:

@@ -28,12 +28,24 @@ FLOWS = 2_000
 
 PARTS = (
     ("socket calls", ("_socket.socket",)),
-    ("transports", ("/app/transports/", "/geventhttpclient/", "/app/content.py", "/app/transport.py")),
-    ("JSON and form text", ("/json/", "/app/json_text.py", "/app/form_text.py", "/urllib/parse.py")),
+    (
+        "transports",
+        ("/app/transports/", "/geventhttpclient/", "/app/content.py", "/app/transport.py"),
+    ),
+    (
+        "JSON and form text",
+        ("/json/", "/app/json_text.py", "/app/form_text.py", "/urllib/parse.py"),
+    ),
     ("example APIs", ("/app/web/example.py",)),
     ("web: token, inputs, envelope", ("/app/web/", "/app/envelope.py", "/app/tokens.py")),
-    ("service, catalog, coercion", ("/app/service.py", "/app/catalog.py", "/app/spec/", "/app/inst")),
-    ("engine, steps, expressions", ("/app/engine/", "/app/steps/", "/app/expression/", "<expression>")),
+    (
+        "service, catalog, coercion",
+        ("/app/service.py", "/app/catalog.py", "/app/spec/", "/app/inst"),
+    ),
+    (
+        "engine, steps, expressions",
+        ("/app/engine/", "/app/steps/", "/app/expression/", "<expression>"),
+    ),
     ("Flask and werkzeug", ("/flask/", "/werkzeug/", "/blinker/", "/app/__init__.py")),
 )
 """Part → what stands in the file name, or in the name of a function in C; the first match counts."""
