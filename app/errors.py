@@ -17,6 +17,8 @@ class SiteswapError(Exception):
 
     code = 1
     words = "系统错误"
+    reason = "failed"
+    """The stable word for a run that ended so."""
 
     def __init__(self, message: str = "", *, code: int | None = None) -> None:
         self.message = message
@@ -42,6 +44,7 @@ class FlowNotFound(SiteswapError):
 
     code = 2000061001
     words = "流程不存在"
+    reason = "flow_gone"
 
 
 class FlowDisabled(SiteswapError):
@@ -93,6 +96,31 @@ class FlowTimeout(SiteswapError):
 
     code = 2000061007
     words = "流程执行超时"
+    reason = "timeout"
+
+
+class RunInterrupted(SiteswapError):
+    """Its process died in the middle of a step that may not be run twice."""
+
+    code = 2000061008
+    words = "流程执行中断"
+    reason = "interrupted"
+
+
+class RunCrashed(SiteswapError):
+    """It was being executed each time its process died, and is not tried again."""
+
+    code = 2000061009
+    words = "流程执行崩溃"
+    reason = "crashed"
+
+
+class RunCancelled(SiteswapError):
+    """Somebody cancelled it."""
+
+    code = 2000061010
+    words = "流程已取消"
+    reason = "cancelled"
 
 
 class FlowFailed(SiteswapError):

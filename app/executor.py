@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """Runs that share one limit: at most ``limit`` of the same ``key`` are under way at once."""
+
+    key: str
+    limit: int
 
 
 class Executor(Protocol):
     """Runs instances later, elsewhere. Made with the function that executes one id."""
+
+    keeps_queue: bool
+    """Whether what is queued is gone with this process (or else a broker has it)."""
 
     def reserve(self) -> None:
         """Take a place in the queue for one submission to come.
@@ -18,11 +31,21 @@ class Executor(Protocol):
             Busy: the queue is full.
         """
 
-    def submit(self, instance_id: str) -> None:
-        """Hand over an instance that is committed in the store; uses up one reservation."""
+    def submit(self, instance_id: str, lane: Lane) -> None:
+        """Hand over an instance that is committed in the store; uses up one reservation.
+
+        It never fails for want of a broker: what could not be sent is found by :meth:`lost`.
+        """
 
     def cancel(self) -> None:
         """Give a reservation back: the instance could not be stored."""
 
-    def close(self, timeout: float) -> None:
-        """Accept nothing more and wait up to ``timeout`` seconds for what was accepted."""
+    def lost(self, instance_ids: Sequence[str]) -> Sequence[str]:
+        """Those of these queued instances that will not be executed unless submitted again."""
+
+    def close(self, timeout: float) -> bool:
+        """Begin nothing more, and wait up to ``timeout`` seconds for what is under way.
+
+        What is queued stays queued in the store. Returns whether nothing is under way any more;
+        may be called again.
+        """

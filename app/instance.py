@@ -1,8 +1,11 @@
-"""The Instance record: one run of a flow, its states, and the transitions that are legal.
+"""The Instance record: one run of a flow, its states, and the moves that are legal.
 
-``INIT`` (accepted) → ``RUNNING`` (somebody executes it) → ``FINISH`` or ``ABORT``. Nothing leaves a
-terminal state, and only :meth:`app.store.Store.claim` makes a run ``RUNNING``, so one run is
-executed by one worker only.
+``INIT`` (accepted) → ``RUNNING`` (claimed, by one owner) → ``FINISH`` or ``ABORT``. Nothing leaves a
+terminal state. Beside its status a run that has not ended is either *queued*, waiting for a claim,
+or in the hands of its ``owner``. An owner that dies is noticed by the others, who queue its runs
+again; the status stays what it was, so nobody ever sees a run go back to ``INIT``.
+
+Every move is one compare-and-set in the store. What is compared is a :class:`Hold`.
 """
 
 from __future__ import annotations
@@ -49,6 +52,8 @@ def new_id(mode: str, token_bytes: Callable[[int], bytes]) -> str:
 class Outcome:
     """How a run ended: ``result`` is the outputs as JSON text, or the failure as code and text.
 
+    ``reason`` is the stable word for an ``ABORT`` (see :mod:`app.errors`).
+
     Raises:
         ValueError: ``status`` is not terminal.
     """
@@ -57,6 +62,7 @@ class Outcome:
     result: str | None = None
     error_code: int = 0
     error_message: str | None = None
+    reason: str | None = None
 
     def __post_init__(self) -> None:
         if not self.status.is_terminal:
@@ -64,10 +70,22 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """A run as somebody saw it: in whose hands, for the how manieth time, waiting or under way."""
+
+    instance_id: str
+    owner: str
+    attempt: int
+    queued: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Instance:
     """One run. Times are seconds since the epoch; ``payload`` is JSON text, opaque to a store.
 
-    ``payload`` holds what a run needs to start (inputs, request) and is dropped when it ends.
+    ``payload`` holds what a run needs to start (inputs, request). ``source`` names the text of the
+    flow file that accepted it. ``owner`` is the process that has it in its queue or its hands, or
+    empty where a broker has it. ``attempt`` counts claims, ``crashes`` those whose owner died.
     """
 
     id: str
@@ -76,6 +94,37 @@ class Instance:
     status: Status
     created_at: float
     payload: str | None
+    source: str = ""
+    owner: str = ""
+    queued: bool = True
+    attempt: int = 0
+    crashes: int = 0
     started_at: float | None = None
     ended_at: float | None = None
     outcome: Outcome | None = None
+
+    @property
+    def hold(self) -> Hold:
+        """What a compare-and-set compares with."""
+        return Hold(self.id, self.owner, self.attempt, self.queued)
+
+
+@dataclass(frozen=True, slots=True)
+class StepRecord:
+    """One step with an effect outside, as the run's journal keeps it.
+
+    ``path`` is where it stands in the flow (``2/else/0``). ``outcome`` is ``ok``, ``error`` or
+    ``timeout``; while it is ``None`` the step has begun and nobody knows whether it happened.
+    ``value`` is its result or its error as JSON text, dropped when the run ends; ``detail`` is one
+    line for people, masked.
+    """
+
+    path: str
+    name: str
+    verb: str
+    attempt: int
+    started_at: float
+    ended_at: float | None = None
+    outcome: str | None = None
+    value: str | None = None
+    detail: str | None = None

@@ -26,6 +26,9 @@ _SIZE = re.compile(r"([0-9]{1,12}) ?(B|KB|MB|GB)?", re.IGNORECASE)
 _UNITS = {"B": 1, "KB": 1_000, "MB": 1_000_000, "GB": 1_000_000_000}
 _SMALLEST_BODY, _LARGEST_BODY = 1_000, 1_000_000_000
 _MOST_THREADS = 1_000
+_LONGEST_QUEUE = 1_000_000
+_DURATION = re.compile(r"([0-9]{1,9})(s|m|h|d)")
+_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,14 @@ class Settings:
     """The SQLite file that keeps the runs; ``None`` keeps them in the memory of one process."""
     executor_threads: int
     """How many async flows run at once in each worker."""
+    queue_size: int
+    """How many accepted runs may wait for their turn."""
+    lease: float
+    """Seconds without a sign of life after which others take a process's runs over."""
+    retention: float
+    """Seconds for which an ended run can be polled."""
+    retention_runs: int
+    """How many ended runs are kept at most."""
     tokens_file: Path
     tokens: Mapping[str, str] = field(repr=False)
     """The inline tokens: name → SHA-256 hex digest."""
@@ -155,6 +166,27 @@ def _size(text: str, _root: Path) -> int:
     return size
 
 
+def _duration(shortest: str, longest: str) -> Callable[[str, Path], float]:
+    def seconds(text: str) -> float:
+        match = _DURATION.fullmatch(text)
+        if not match:
+            raise ValueError(f"{text!r} is not a duration; write a number with s, m, h or d")
+        return float(int(match[1]) * _SECONDS[match[2]])
+
+    def parse(text: str, _root: Path) -> float:
+        if not seconds(shortest) <= (value := seconds(text)) <= seconds(longest):
+            raise ValueError(f"{text!r} is outside of {shortest} to {longest}")
+        return value
+
+    return parse
+
+
+def _count(text: str, _root: Path) -> int:
+    if not re.fullmatch(r"[0-9]{1,9}", text) or not 1 <= int(text) <= _LONGEST_QUEUE:
+        raise ValueError(f"{text!r} is not a number of runs from 1 to {_LONGEST_QUEUE}")
+    return int(text)
+
+
 def _names(text: str, _root: Path) -> tuple[str, ...]:
     names = tuple(filter(None, map(str.strip, text.split(","))))
     for name in names:
@@ -190,6 +222,10 @@ VARIABLES: Mapping[str, Variable] = {
     "flows_dir": Variable("FLOWS_DIR", "flows", _folder),
     "store": Variable("STORE", "file:instance/runs.db", _store),
     "executor_threads": Variable("EXECUTOR", "threads", _executor),
+    "queue_size": Variable("QUEUE_SIZE", "1000", _count),
+    "lease": Variable("LEASE", "15s", _duration("1s", "10m")),
+    "retention": Variable("RETENTION", "30d", _duration("1m", "3650d")),
+    "retention_runs": Variable("RETENTION_RUNS", "100000", _count),
     "tokens_file": Variable("TOKENS_FILE", "instance/tokens.yaml", _folder),
     "tokens": Variable("TOKENS", "", _tokens),
     "http_status": Variable("HTTP_STATUS", "real", _http_status),

@@ -1,11 +1,12 @@
-"""The store that forgets: a dictionary and a lock, for one process and no restart."""
+"""The store that forgets: dictionaries and a lock, for one process and no restart."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from app.instance import Instance, Outcome, Status
+from app.instance import Hold, Instance, Outcome, Status, StepRecord
 
 
 class MemoryStore:
@@ -14,35 +15,152 @@ class MemoryStore:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._instances: dict[str, Instance] = {}
+        self._unended: dict[str, None] = {}
+        self._records: dict[str, dict[str, StepRecord]] = {}
+        self._sources: dict[str, str] = {}
+        self._beats: dict[str, int] = {}
 
-    def add(self, instance: Instance) -> None:
+    def add(self, instance: Instance, source: str) -> None:
         with self._lock:
             if instance.id in self._instances:
                 raise ValueError(f"the instance {instance.id} exists already")
-            self._instances[instance.id] = instance
+            self._add(instance, source)
 
-    def claim(self, instance_id: str, now: float) -> Instance | None:
+    def claim(self, instance_id: str, owner: str, now: float) -> Instance | None:
         with self._lock:
-            instance = self._instances.get(instance_id)
-            if instance is None or instance.status is not Status.INIT:
+            found = self._instances.get(instance_id)
+            if found is None or not found.queued:
                 return None
-            claimed = replace(instance, status=Status.RUNNING, started_at=now)
+            claimed = replace(
+                found,
+                status=Status.RUNNING,
+                owner=owner,
+                queued=False,
+                attempt=found.attempt + 1,
+                started_at=now if found.started_at is None else found.started_at,
+            )
             self._instances[instance_id] = claimed
             return claimed
 
-    def complete(self, instance_id: str, outcome: Outcome, now: float) -> bool:
+    def record(self, hold: Hold, record: StepRecord) -> bool:
         with self._lock:
-            instance = self._instances.get(instance_id)
-            if instance is None or instance.status is not Status.RUNNING:
+            if not self._is_under(hold):
+                return False
+            self._records.setdefault(hold.instance_id, {})[record.path] = record
+            return True
+
+    def complete(
+        self, instance_id: str, hold: Hold | None, outcome: Outcome, now: float,
+        then: Instance | None = None, then_source: str = "",
+    ) -> bool:  # fmt: skip
+        with self._lock:
+            if instance_id not in self._unended or (hold and not self._is_under(hold)):
                 return False
             self._instances[instance_id] = replace(
-                instance, status=outcome.status, payload=None, ended_at=now, outcome=outcome
+                self._instances[instance_id],
+                status=outcome.status,
+                owner="",
+                queued=False,
+                ended_at=now,
+                outcome=outcome,
             )
+            del self._unended[instance_id]
+            steps = self._records.get(instance_id, {})
+            steps.update({path: replace(step, value=None) for path, step in steps.items()})
+            if then is not None and then.id not in self._instances:
+                self._add(then, then_source)
+            return True
+
+    def release(self, hold: Hold) -> bool:
+        with self._lock:
+            if not self._is_under(hold):
+                return False
+            self._change(hold.instance_id, owner="", queued=True)
             return True
 
     def get(self, instance_id: str) -> Instance | None:
         with self._lock:
             return self._instances.get(instance_id)
 
+    def records(self, instance_id: str) -> Sequence[StepRecord]:
+        with self._lock:
+            return tuple(self._records.get(instance_id, {}).values())
+
+    def find(
+        self, *, status: Status | None = None, flow_key: str | None = None, limit: int
+    ) -> Sequence[Instance]:
+        with self._lock:
+            fitting = [
+                replace(each, payload=None)
+                for each in self._instances.values()
+                if status in (None, each.status) and flow_key in (None, each.flow_key)
+            ]
+        return sorted(fitting, key=lambda each: each.created_at, reverse=True)[:limit]
+
+    def source(self, digest: str) -> str | None:
+        with self._lock:
+            return self._sources.get(digest)
+
+    def beat(self, owner: str, count: int) -> None:
+        with self._lock:
+            self._beats[owner] = count
+
+    def retire(self, owner: str) -> None:
+        with self._lock:
+            self._beats.pop(owner, None)
+
+    def owners(self) -> Mapping[str, int | None]:
+        with self._lock:
+            holders = {self._instances[each].owner: None for each in self._unended}
+            return {**holders, **self._beats}
+
+    def held(self, owners: Collection[str], limit: int) -> Sequence[Hold]:
+        with self._lock:
+            found = [self._instances[each] for each in self._unended]
+        fitting = sorted(
+            (each for each in found if each.owner in owners), key=lambda each: each.created_at
+        )
+        return [each.hold for each in fitting[:limit]]
+
+    def adopt(self, holds: Sequence[Hold], owner: str) -> Sequence[str]:
+        with self._lock:
+            adopted = [hold for hold in holds if self._is_under(hold)]
+            for hold in adopted:
+                crashes = self._instances[hold.instance_id].crashes + (not hold.queued)
+                self._change(hold.instance_id, owner=owner, queued=True, crashes=crashes)
+            return [hold.instance_id for hold in adopted]
+
+    def prune(self, ended_before: float, keep: int, limit: int) -> int:
+        with self._lock:
+            ended = sorted(
+                (each.ended_at, each.id)
+                for each in self._instances.values()
+                if each.ended_at is not None
+            )
+            too_many = max(len(ended) - keep, 0)
+            old = sum(at < ended_before for at, _ in ended)
+            dropped = ended[: min(max(too_many, old), limit)]
+            for _, instance_id in dropped:
+                del self._instances[instance_id]
+                self._records.pop(instance_id, None)
+            self._drop_sources()
+            return len(dropped)
+
     def close(self) -> None:
         """Nothing is held."""
+
+    def _add(self, instance: Instance, source: str) -> None:
+        self._instances[instance.id] = instance
+        self._unended[instance.id] = None
+        self._sources[instance.source] = source
+
+    def _is_under(self, hold: Hold) -> bool:
+        known = hold.instance_id in self._unended
+        return known and self._instances[hold.instance_id].hold == hold
+
+    def _change(self, instance_id: str, **changes: object) -> None:
+        self._instances[instance_id] = replace(self._instances[instance_id], **changes)  # type: ignore[arg-type]
+
+    def _drop_sources(self) -> None:
+        needed = {self._instances[each].source for each in self._unended}
+        self._sources = {name: text for name, text in self._sources.items() if name in needed}
