@@ -6,6 +6,7 @@ import logging
 import os
 import random
 import secrets
+import socket
 import time
 import uuid
 from collections.abc import Callable, Iterable
@@ -26,6 +27,7 @@ from app.engine.scope import Tools
 from app.executors.threads import ThreadsExecutor
 from app.instance import new_id
 from app.offload import native_offload
+from app.presence import Watch, new_owner
 from app.runtime import Siteswap
 from app.service import Service
 from app.settings import Settings
@@ -33,6 +35,7 @@ from app.spec.names import Surroundings
 from app.store import Store
 from app.stores.memory import MemoryStore
 from app.stores.sqlite import SqliteStore
+from app.sweeper import Retention, Sweeper
 from app.tokens import TokenRegistry
 from app.transports.local import LocalTransport
 from app.transports.network import NetworkTransport
@@ -41,8 +44,6 @@ from app.web import errors, example, health, open_api
 from app.web.auth import authenticator
 from app.web.sessions import NoSessions
 
-QUEUE_SIZE = 1_000
-"""Accepted async runs that may wait in one worker; beyond that callers are told to come back."""
 OFFLOAD_THREADS = 2
 LOG_FORMAT = "[%(asctime)s] [%(process)d] [%(levelname)s] %(message)s"
 LOG_DATE_FORMAT = "%Y-%m-%d %H:%M:%S %z"
@@ -75,14 +76,22 @@ def create_app(settings: Settings | None = None) -> Flask:
         interpreter=Interpreter(_tools(settings, transport, log)),
         open_store=partial(_open_store, settings),
         executor=lambda execute: ThreadsExecutor(
-            execute, threads=settings.executor_threads, queue_size=QUEUE_SIZE
+            execute, threads=settings.executor_threads, queue_size=settings.queue_size
         ),
         clock=time.time,
         sleep=time.sleep,
         new_id=partial(new_id, token_bytes=secrets.token_bytes),
+        new_seed=partial(secrets.token_hex, 16),
         log=log,
     )
-    siteswap = Siteswap(settings, catalog, tokens, service, log)
+    sweeper = Sweeper(
+        service,
+        Watch(settings.lease, time.monotonic),
+        Retention(settings.retention, settings.retention_runs),
+        clock=time.time,
+        log=log,
+    )
+    siteswap = Siteswap(settings, catalog, tokens, service, sweeper, _new_owner, log)
 
     app.register_blueprint(open_api.create_blueprint(service, authenticator(tokens, time.time)))
     app.register_blueprint(health.create_blueprint(catalog))
@@ -133,6 +142,10 @@ def _tools(settings: Settings, transport: RoutingTransport, log: logging.Logger)
         max_response_bytes=settings.max_response_bytes,
         log=log.getChild("flow"),
     )
+
+
+def _new_owner() -> str:
+    return new_owner(socket.gethostname(), os.getpid(), secrets.token_hex(4))
 
 
 def _open_store(settings: Settings) -> Store:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import gc
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from pathlib import Path
+from functools import lru_cache
+from pathlib import Path, PurePath
 
 from app.engine.compiler import Program, compile_flow
 from app.errors import FlowDisabled, FlowNotFound
@@ -66,6 +67,29 @@ class Catalog:
             raise FlowDisabled
         return program
 
+    def pinned(
+        self, key: str, version: str, digest: str, source: Callable[[], str | None]
+    ) -> Program:
+        """The program of the text that ``digest`` names, whatever the file says by now.
+
+        ``source`` gives that text where the file has another.
+
+        Raises:
+            FlowNotFound: the text is gone, or cannot be run any more.
+        """
+        served = self._programs.get((key, version))
+        if served is not None and served.digest == digest:
+            return served
+        text = source()
+        if text is None:
+            raise FlowNotFound("the text of the version that accepted this run is gone")
+        return _compiled(key, version, text, self.surroundings)
+
+    def concurrency(self, key: str, version: str) -> int | None:
+        """How many runs of a version may be under way at once; ``None`` if it is not there."""
+        program = self._programs.get((key, version))
+        return program.flow.concurrency if program else None
+
     def latest(self, key: str) -> str:
         """The highest version of a flow, ``v1`` if there is none."""
         numbers = (int(version[1:]) for known, version in self._programs if known == key)
@@ -116,7 +140,7 @@ class Catalog:
 
     def _load(self, path: str, signature: Signature, before: Entry | None) -> Entry:
         loaded, text = self._read(Path(path))
-        program = compile_flow(loaded.flow) if loaded.flow else None
+        program = compile_flow(loaded.flow, text) if loaded.flow else None
         entry = Entry(Path(path), signature, program, loaded.findings)
         if entry.is_broken:
             kept = before.program if before else None
@@ -140,6 +164,14 @@ class Catalog:
 
     def _shown(self, path: str) -> str:
         return str(Path(path).relative_to(self._folder.parent))
+
+
+@lru_cache(maxsize=100)
+def _compiled(key: str, version: str, text: str, surroundings: Surroundings) -> Program:
+    loaded = load_flow(PurePath(key, f"{version}.yaml"), text, surroundings)
+    if loaded.flow is None:
+        raise FlowNotFound("the version that accepted this run cannot be run any more")
+    return compile_flow(loaded.flow, text)
 
 
 @contextmanager

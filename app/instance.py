@@ -1,7 +1,7 @@
 """The Instance record: one run of a flow, its states, and the moves that are legal.
 
-``INIT`` (accepted) → ``RUNNING`` (claimed, by one owner) → ``FINISH`` or ``ABORT``. Nothing leaves a
-terminal state. Beside its status a run that has not ended is either *queued*, waiting for a claim,
+``INIT`` (accepted) → ``RUNNING`` (claimed, by one owner) → ``FINISH`` or ``ABORT``. Nothing leaves
+a terminal state. Beside its status a run that has not ended is either *queued*, waiting for a claim,
 or in the hands of its ``owner``. An owner that dies is noticed by the others, who queue its runs
 again; the status stays what it was, so nobody ever sees a run go back to ``INIT``.
 

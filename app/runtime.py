@@ -5,10 +5,14 @@ from __future__ import annotations
 import gc
 import logging
 import threading
+from collections.abc import Callable
 
 from app.catalog import Catalog
+from app.errors import Busy
+from app.presence import LOOKS_PER_LEASE
 from app.service import Service
 from app.settings import Settings
+from app.sweeper import Sweeper
 from app.tokens import TokenRegistry
 from app.watch import Watcher
 
@@ -16,7 +20,8 @@ from app.watch import Watcher
 class Siteswap:
     """The running parts of one process, as ``app.extensions["siteswap"]``.
 
-    Making the application starts nothing; ``start`` reads flows and tokens and watches them.
+    Making the application starts nothing; ``start`` reads flows and tokens and watches them, and
+    makes this process one that executes runs, by the name ``new_owner`` gives it.
     """
 
     def __init__(
@@ -25,13 +30,19 @@ class Siteswap:
         catalog: Catalog,
         tokens: TokenRegistry,
         service: Service,
+        sweeper: Sweeper,
+        new_owner: Callable[[], str],
         log: logging.Logger,
     ) -> None:
         self.settings = settings
         self.catalog = catalog
         self.tokens = tokens
         self.service = service
+        self.sweeper = sweeper
+        self._new_owner = new_owner
+        self._log = log
         self._watcher = Watcher([catalog.refresh, tokens.refresh], log)
+        self._sweeps = Watcher([sweeper.sweep], log, settings.lease / LOOKS_PER_LEASE)
         self._lock = threading.Lock()
         self._started = False
 
@@ -47,15 +58,29 @@ class Siteswap:
                 # Not load(): a tokens file that was broken since the boot must not end a worker.
                 self.tokens.refresh()
                 self.catalog.refresh()
-                _ = self.service.store
+                self._begin_to_execute()
                 self._watcher.start()
                 gc.freeze()
                 gc.enable()
                 self._started = True
 
+    def _begin_to_execute(self) -> None:
+        _ = self.service.store
+        self.service.owner = self._new_owner()
+        self.service.announce = self.sweeper.announce
+        try:
+            self.sweeper.announce()
+        except Busy as error:
+            self._log.warning("no run is accepted before the store answers: %s", error.public)
+        self._sweeps.start()
+
     def close(self, timeout: float) -> None:
-        """Finish accepted runs for up to ``timeout`` seconds, and let go of everything."""
+        """Finish what is under way for up to ``timeout`` seconds, and let go of everything."""
         self._watcher.close()
         self.service.close(timeout)
+        if self._started:
+            self._sweeps.close()
+            self.sweeper.retire()
+            self.service.store.close()
         # At its end the interpreter collects what is left; what is frozen would outlive gevent.
         gc.unfreeze()

@@ -1,4 +1,4 @@
-"""The one door for HTTP, CLI and workers: run, submit, execute, result.
+"""The one door for HTTP, CLI and workers: run, submit, execute, result, cancel, retry.
 
 A sync run walks from raw inputs to outputs at once. An async run is the same way cut in two after
 coercion: ``submit`` stores the instance, commits and answers; ``execute`` walks the rest later.
@@ -7,30 +7,36 @@ coercion: ``submit`` stores the instance, commits and answers; ``execute`` walks
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any
 
 from app.catalog import Catalog
 from app.engine.compiler import Program
 from app.engine.interpreter import Interpreter
 from app.engine.trace import Trace
-from app.errors import Busy, FlowFailed, InstanceNotFound, SiteswapError
-from app.executor import Executor
-from app.instance import ID_PATTERN, Instance, Outcome, Status
-from app.json_text import MAX_DEPTH, dumps, loads
+from app.errors import (
+    Busy,
+    FlowFailed,
+    InputProblem,
+    InputsInvalid,
+    InstanceNotFound,
+    RunCancelled,
+    SiteswapError,
+)
+from app.execution import BUG, Execution, aborted, end, read_payload
+from app.executor import Executor, Lane
+from app.expression import ExpressionError
+from app.instance import ID_PATTERN, Instance, Status, StepRecord
+from app.json_text import dumps
 from app.spec.inputs import coerce
+from app.spec.model import DEFAULT_CONCURRENCY
 from app.store import Store
 
-T = TypeVar("T")
-
-BUG = "an internal error; the server's log has it"
-STORE_ATTEMPTS = 10
-"""How often an accepted run asks a store that is busy, with a pause twice as long each time."""
-
-PAYLOAD_DEPTH = MAX_DEPTH + 10
-"""What was accepted at the greatest depth must still be readable inside a payload."""
+SUSPECT = Lane("suspect", 1)
+"""Runs that were under way when two processes died. One at a time: a third death tells which."""
+SUSPICIOUS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +57,11 @@ RequestView = Callable[[], dict[str, Any]]
 
 
 class Service:
-    """Runs flows. ``clock`` is in seconds since the epoch; ``new_id`` makes one for a mode."""
+    """Runs flows. ``clock`` is in seconds since the epoch; ``new_id`` makes one for a mode.
+
+    ``new_seed`` makes the secret that a run's UUIDs follow from. ``owner`` is this process, once it
+    serves; before, and in a command, runs are accepted for whoever serves.
+    """
 
     def __init__(
         self,
@@ -63,15 +73,27 @@ class Service:
         clock: Callable[[], float],
         sleep: Callable[[float], None],
         new_id: Callable[[str], str],
+        new_seed: Callable[[], str],
         log: logging.Logger,
     ) -> None:
         self.catalog = catalog
         self.interpreter = interpreter
         self._open_store = open_store
+        self.execution = Execution(
+            open_store=lambda: self.store,
+            catalog=catalog,
+            interpreter=interpreter,
+            clock=clock,
+            sleep=sleep,
+            log=log,
+        )
         self.executor = executor(self.execute)
+        self.owner = ""
+        self.announce: Callable[[], None] = lambda: None
+        self.unanswered: set[str] = set()
         self._clock = clock
-        self._sleep = sleep
         self._new_id = new_id
+        self._new_seed = new_seed
         self._log = log
 
     @cached_property
@@ -82,6 +104,11 @@ class Service:
             SettingsError: it cannot be opened at all.
         """
         return self._open_store()
+
+    @property
+    def queue_owner(self) -> str:
+        """Whose the runs are that wait in our executor's queue: ours, or a broker's."""
+        return self.owner if self.executor.keeps_queue else ""
 
     def trigger(self, key: str, version: str, given: RawInputs, request: RequestView) -> Triggered:
         """Run a sync flow, or accept a run of an async one.
@@ -121,50 +148,85 @@ class Service:
     ) -> Triggered:
         """Accept a run: once this returns, the instance is committed and has its place."""
         flow = program.flow
+        instance_id = self._new_id("async")
+        payload = {"inputs": inputs, "request": request, "seed": self._new_seed()}
+        if url := self._callback(program, inputs, request, instance_id):
+            payload["callback"] = url
         instance = Instance(
-            id=self._new_id("async"),
+            id=instance_id,
             flow_key=flow.key,
             flow_version=flow.version,
             status=Status.INIT,
             created_at=self._clock(),
-            payload=dumps({"inputs": inputs, "request": request}),
+            payload=dumps(payload),
+            source=program.digest,
+            owner=self.queue_owner,
         )
+        if self._is_for_others:
+            self.store.add(instance, program.source)
+        else:
+            self._accept(instance, program)
+        return Triggered(instance.id, Status.INIT)
+
+    def _accept(self, instance: Instance, program: Program) -> None:
+        self.announce()
         self.executor.reserve()
         try:
-            self.store.add(instance)
+            self.store.add(instance, program.source)
         except BaseException:
+            # It may be there all the same, and nobody holds its id.
+            self.unanswered.add(instance.id)
             self.executor.cancel()
             raise
-        self.executor.submit(instance.id)
-        return Triggered(instance.id, Status.INIT)
+        self.executor.submit(instance.id, _lane(instance, program.flow.concurrency))
+
+    @property
+    def _is_for_others(self) -> bool:
+        return not self.owner and self.executor.keeps_queue
+
+    def _callback(
+        self, program: Program, inputs: dict[str, Any], request: dict[str, Any], instance_id: str
+    ) -> str | None:
+        template = program.flow.callback
+        if template is None:
+            return None
+        try:
+            url = template.evaluate(self.interpreter.scope(program, inputs, request, instance_id))
+        except ExpressionError as error:
+            raise InputsInvalid([InputProblem("callback", error.message)]) from None
+        if url and not (isinstance(url, str) and url.startswith(("http://", "https://", "/"))):
+            raise InputsInvalid([InputProblem("callback", "expected an http or https address")])
+        return url or None
 
     def execute(self, instance_id: str) -> None:
         """Run an accepted instance, unless somebody else does or did."""
-        instance = self._patiently(lambda: self.store.claim(instance_id, self._clock()))
-        if instance is not None:
-            outcome = self._outcome(instance)
-            self._patiently(lambda: self.store.complete(instance_id, outcome, self._clock()))
+        self.announce()
+        delivery = self.execution.execute(instance_id, self.owner)
+        if delivery is not None:
+            self.take(delivery)
 
-    def _outcome(self, instance: Instance) -> Outcome:
+    def take(self, instance_id: str) -> bool:
+        """Queue a run here that is queued in the store and nobody's; not if there is no room."""
+        if self._is_for_others:
+            return False
         try:
-            program = self.catalog.get(instance.flow_key, instance.flow_version)
-            payload = loads(instance.payload or "{}", PAYLOAD_DEPTH)
-            data = self.interpreter.run(program, payload["inputs"], payload["request"], instance.id)
-            return Outcome(Status.FINISH, result=dumps(data))
-        except SiteswapError as error:
-            return _aborted(error)
-        except Exception:  # noqa: BLE001 - a bug is logged once and withheld
-            self._log.exception("a bug met %s", instance.id)
-            return _aborted(FlowFailed(BUG))
+            self.executor.reserve()
+        except Busy:
+            return False
+        self.hand_over(instance_id)
+        return True
 
-    def _patiently(self, operation: Callable[[], T]) -> T:
-        """What the store answers, asked again while it is busy: nobody is there to be told so."""
-        for attempt in range(STORE_ATTEMPTS - 1):
-            try:
-                return operation()
-            except Busy:
-                self._sleep(0.1 * 2**attempt)
-        return operation()
+    def hand_over(self, instance_id: str) -> None:
+        """Use a reservation for a run that is in the store."""
+        try:
+            instance = self.store.get(instance_id)
+        except Busy:
+            instance = None
+        if instance is None or not instance.queued:
+            self.executor.cancel()
+            return
+        limit = self.catalog.concurrency(instance.flow_key, instance.flow_version)
+        self.executor.submit(instance_id, _lane(instance, limit or DEFAULT_CONCURRENCY))
 
     def result(self, instance_id: str) -> Instance:
         """An accepted instance as it stands now.
@@ -178,12 +240,50 @@ class Service:
             raise InstanceNotFound
         return known
 
+    def records(self, instance_id: str) -> Sequence[StepRecord]:
+        """The steps of a run that reached outside, as far as it got."""
+        return self.store.records(instance_id)
+
+    def cancel(self, instance_id: str) -> Instance:
+        """End a run that has not ended, and return it as it stands then; in any state.
+
+        A step that is under way goes on to its own end; nothing follows it.
+
+        Raises:
+            InstanceNotFound, Busy: as :meth:`result`.
+        """
+        instance = self.result(instance_id)
+        if not instance.status.is_terminal:
+            outcome = aborted(RunCancelled())
+            delivery = end(self.store, instance, outcome, self._clock, whoever_has_it=True)
+            if delivery is not None:
+                self.take(delivery)
+        return self.result(instance_id)
+
+    def retry(self, instance_id: str) -> Triggered:
+        """Accept a new run from the inputs of another, of the flow as its file is now.
+
+        Raises:
+            InstanceNotFound, FlowNotFound, FlowDisabled, InputsInvalid, Busy: as :meth:`trigger`.
+        """
+        instance = self.result(instance_id)
+        program = self.catalog.get(instance.flow_key, instance.flow_version)
+        payload = read_payload(instance)
+        inputs = coerce(program.flow.inputs, payload["inputs"])
+        return self.submit(program, inputs, payload["request"])
+
     def close(self, timeout: float) -> None:
-        """Finish accepted runs for up to ``timeout`` seconds, then let go of the store."""
-        self.executor.close(timeout)
-        if "store" in self.__dict__:
-            self.store.close()
+        """Finish what is under way for up to ``timeout`` seconds, hand back what is not finished.
+
+        What is queued stays in the store, for the next start or another process.
+        """
+        last = min(timeout / 4, 5.0)
+        if not self.executor.close(timeout - last):
+            self.execution.stop()
+            self.executor.close(last)
 
 
-def _aborted(error: SiteswapError) -> Outcome:
-    return Outcome(Status.ABORT, error_code=error.code, error_message=error.public)
+def _lane(instance: Instance, limit: int) -> Lane:
+    if instance.crashes >= SUSPICIOUS:
+        return SUSPECT
+    return Lane(f"{instance.flow_key}/{instance.flow_version}", limit)

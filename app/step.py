@@ -40,8 +40,14 @@ Action = Callable[["Run"], Any]
 class Builder(Protocol):
     """What the compiler offers a verb."""
 
-    def block(self, steps: Sequence[Step]) -> Action:
-        """The function that runs these steps, one after the other."""
+    def block(self, steps: Sequence[Step], path: Path) -> Action:
+        """The function that runs these steps, one after the other.
+
+        ``path`` is where they stand inside the step that is built.
+        """
+
+    def may_repeat(self, step: Step) -> bool:
+        """Whether the step, or its flow, says ``retryable: true``."""
 
     def reads_fields_of_body(self, step_id: str | None) -> bool:
         """Whether the flow reads ``steps.<id>.body.<field>`` anywhere without ``default``."""
@@ -65,6 +71,7 @@ class Step:
     when: Compiled | None = None
     timeout: float | None = None
     retry: RetryPolicy | None = None
+    retryable: bool | None = None
     on_error: tuple[Step, ...] | None = None
 
     verb: ClassVar[str]
@@ -73,8 +80,8 @@ class Step:
     """Fields of ``steps.<id>``; empty for a verb that has no result."""
     ends_flow: ClassVar[bool] = False
     """Nothing after this step in its block can run."""
-    retryable: ClassVar[bool] = False
-    """Running it again can help."""
+    has_effect: ClassVar[bool] = False
+    """It reaches outside of this process: it can fail for a while, and must not happen twice."""
 
     @property
     def label(self) -> str:
@@ -106,6 +113,10 @@ class Step:
     def check(self, flow: Flow) -> Iterable[tuple[Path, Problem]]:
         """Mistakes that only the whole flow shows, with their paths inside the step."""
         return ()
+
+    def detail(self, result: Any) -> str:
+        """What people read of a result, in one line; it shows no data."""
+        return self.summary
 
     def build(self, builder: Builder) -> Action:
         """The function that runs this step.
@@ -264,4 +275,7 @@ class StepSchema(StrictSchema):
     when = Condition(metadata=about("Runs the step only if this condition holds."))
     timeout = Duration(metadata=about("How long it may take: `200ms`, `5s`, `10m`."))
     retry = Retry(metadata=about("How often it is repeated when it fails: a number, or an object."))
+    retryable = Flag(
+        metadata=about("Whether it may run twice, if its process died: it then sends one key.")
+    )
     on_error = OnError(metadata=about("Steps to run when it failed, or `continue`."))

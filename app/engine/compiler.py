@@ -7,27 +7,34 @@ more than its verb gets no more than its verb: layers for ``when``, ``timeout``,
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from app.engine.control import DeadlinePassed, StepError
+from app.engine.journal import journaled, keyed
 from app.engine.retry import with_retry
 from app.engine.scope import Run
 from app.engine.trace import with_trace
 from app.expression import Compiled, ExpressionError
 from app.spec.inputs import check_output
 from app.spec.model import Flow
-from app.step import Action, Step
+from app.step import Action, Path, Step
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A flow, ready to run. ``reads_request`` says whether anything in it reads ``request``."""
+    """A flow, ready to run. ``reads_request`` says whether anything in it reads ``request``.
+
+    ``source`` is the text it was made of, and ``digest`` names that text.
+    """
 
     flow: Flow
     steps: Action
     reads_request: bool
+    source: str
+    digest: str
 
     def outputs(self, values: dict[str, Any]) -> dict[str, Any]:
         """Every declared output, checked; one that was not set is ``None``.
@@ -47,14 +54,17 @@ class Program:
             raise StepError("output", f"output `{name}`: {error}") from None
 
 
-def compile_flow(flow: Flow) -> Program:
-    """Compile every step of a flow that passed its checks."""
+def compile_flow(flow: Flow, source: str) -> Program:
+    """Compile every step of a flow that passed its checks; ``source`` is its text."""
     reads = {read for compiled in templates(flow.steps) for read in _reads(compiled)}
     compiler = Compiler(
-        {path[1] for path in reads if len(path) > 3 and path[::2][:2] == ("steps", "body")}
+        flow, {path[1] for path in reads if len(path) > 3 and path[::2][:2] == ("steps", "body")}
     )
+    if flow.callback is not None:
+        reads |= set(_reads(flow.callback))
     reads_request = any(path[0] == "request" for path in reads)
-    return Program(flow, compiler.block(flow.steps), reads_request)
+    digest = hashlib.sha256(source.encode()).hexdigest()[:32]
+    return Program(flow, compiler.block(flow.steps), reads_request, source, digest)
 
 
 def _reads(compiled: Compiled) -> Iterator[tuple[str, ...]]:
@@ -78,20 +88,25 @@ def templates(steps: Sequence[Step]) -> Iterator[Compiled]:
 class Compiler:
     """Builds the functions; see :class:`app.step.Builder` for what it offers a verb."""
 
-    def __init__(self, json_steps: set[str]) -> None:
+    def __init__(self, flow: Flow, json_steps: set[str]) -> None:
+        self._flow = flow
         self._json_steps = json_steps
+        self._path: Path = ()
 
     def reads_fields_of_body(self, step_id: str | None) -> bool:
         return step_id in self._json_steps
 
-    def block(self, steps: Sequence[Step]) -> Action:
-        actions = tuple(self._step(step) for step in steps)
+    def may_repeat(self, step: Step) -> bool:
+        return self._flow.retryable if step.retryable is None else step.retryable
 
-        def run_block(run: Run) -> None:
-            for action in actions:
-                action(run)
-
-        return run_block
+    def block(self, steps: Sequence[Step], path: Path = ()) -> Action:
+        outer = self._path
+        actions = []
+        for index, step in enumerate(steps):
+            self._path = (*outer, *path, index)
+            actions.append(self._step(step))
+        self._path = outer
+        return _sequence(tuple(actions))
 
     def _step(self, step: Step) -> Action:
         """Order of failure handling: time limit, then the step's retries, then ``on_error``."""
@@ -101,14 +116,34 @@ class Compiler:
         action = named(action, step.label)
         if step.retry is not None:
             action = with_retry(action, step.retry)
+        if step.has_effect:
+            action = self._once(action, step)
         action = with_trace(action, step.label, step.verb)
         if step.id is not None and step.result_fields:
             action = stored(action, step.id)
         if step.on_error is not None:
-            action = with_on_error(action, self.block(step.on_error))
+            action = with_on_error(action, self.block(step.on_error, ("on_error",)))
         if step.when is not None:
             action = guarded(action, named(condition(step.when), step.label))
         return action
+
+    def _once(self, action: Action, step: Step) -> Action:
+        """The action under the run's journal, which only async runs keep."""
+        path = "/".join(map(str, self._path))
+        may_repeat = self.may_repeat(step)
+        if may_repeat:
+            action = keyed(action, path)
+        if self._flow.mode == "async":
+            action = journaled(action, path, step, may_repeat=may_repeat)
+        return action
+
+
+def _sequence(actions: tuple[Action, ...]) -> Action:
+    def run_block(run: Run) -> None:
+        for action in actions:
+            action(run)
+
+    return run_block
 
 
 def named(action: Action, label: str) -> Action:

@@ -37,6 +37,22 @@ class DeadlinePassed(Signal):
         self.step = step
 
 
+class Interrupted(Signal):
+    """The step had begun when its process died, and may not be run twice."""
+
+    def __init__(self, step: str) -> None:
+        super().__init__(step)
+        self.step = step
+
+
+class HoldLost(Signal):
+    """The run is in other hands now, or ended: whatever happens here no longer counts."""
+
+
+class HandedBack(Signal):
+    """The process is going down: the run goes on elsewhere, behind its last finished step."""
+
+
 class StepError(Exception):
     """A step failed: what ``retry`` looks at and ``on_error`` may handle.
 

@@ -5,11 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from app.engine.compiler import Program
-from app.engine.control import DeadlinePassed, FailSignal, ReturnSignal, StepError
+from app.engine.control import (
+    DeadlinePassed,
+    FailSignal,
+    Interrupted,
+    ReturnSignal,
+    StepError,
+)
+from app.engine.journal import Journal
 from app.engine.masking import masker
 from app.engine.scope import Run, Scope, Tools
 from app.engine.trace import Trace
-from app.errors import FlowFailed, FlowTimeout
+from app.errors import FlowFailed, FlowTimeout, RunInterrupted
 
 MAX_MESSAGE = 2_000
 """Characters of an error message; at most 1,000 of them quote a downstream."""
@@ -28,22 +35,27 @@ class Interpreter:
         request: dict[str, Any],
         instance_id: str,
         trace: Trace | None = None,
+        journal: Journal | None = None,
+        seconds: float | None = None,
     ) -> dict[str, Any]:
         """The outputs of one run; ``inputs`` are coerced already.
+
+        With a ``journal`` the run goes on behind its last finished step; ``seconds`` is what is
+        left of the time it may take.
 
         Raises:
             FlowFailed: a step failed and nothing handled it, or the flow said ``fail``.
             FlowTimeout: the flow passed its deadline.
+            RunInterrupted: a step had begun before, and may not be run twice.
+            HoldLost, HandedBack: the run goes on elsewhere.
         """
         flow, tools = program.flow, self.tools
-        scope = Scope(
-            inputs,
-            request,
-            {"key": flow.key, "version": flow.version, "instanceId": instance_id},
-            tools,
-        )
+        scope = self.scope(program, inputs, request, instance_id)
+        if journal is not None:
+            scope.now, scope.uuid = journal.now, journal.uuid
         secrets = _Secrets(scope, flow.secret_inputs)
-        run = Run(scope, tools, tools.monotonic() + flow.timeout, secrets.mask, trace)
+        deadline = tools.monotonic() + (flow.timeout if seconds is None else seconds)
+        run = Run(scope, tools, deadline, secrets.mask, trace, journal)
         try:
             return program.outputs(_outputs(program, run))
         except StepError as error:
@@ -55,6 +67,22 @@ class Interpreter:
             detail = f": {signal.detail}" if signal.detail else ""
             message = f"{_where(signal)}the flow took longer than {flow.timeout:g} s{detail}"
             raise FlowTimeout(secrets.mask(message)[:MAX_MESSAGE]) from None
+        except Interrupted as signal:
+            raise RunInterrupted(_INTERRUPTED.format(signal.step)) from None
+
+    def scope(
+        self, program: Program, inputs: dict[str, Any], request: dict[str, Any], instance_id: str
+    ) -> Scope:
+        """What the expressions of a run can read when it begins."""
+        flow = program.flow
+        named = {"key": flow.key, "version": flow.version, "instanceId": instance_id}
+        return Scope(inputs, request, named, self.tools)
+
+
+_INTERRUPTED = (
+    "step `{}`: its process died while it was under way, so nobody knows whether it happened; "
+    "a step that may run twice says `retryable: true`"
+)
 
 
 def _where(error: StepError | DeadlinePassed) -> str:

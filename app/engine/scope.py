@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from app.transport import Transport
 
 if TYPE_CHECKING:
+    from app.engine.journal import Journal
     from app.engine.trace import Trace
 
 
@@ -70,9 +71,12 @@ class Scope:
 
 
 class Run:
-    """One run in progress. ``deadline`` is on ``tools.monotonic`` and is only ever narrowed."""
+    """One run in progress. ``deadline`` is on ``tools.monotonic`` and is only ever narrowed.
 
-    __slots__ = ("deadline", "mask", "scope", "tools", "trace")
+    ``idempotency_key`` is of the step under way, if that may be repeated.
+    """
+
+    __slots__ = ("deadline", "idempotency_key", "journal", "mask", "scope", "tools", "trace")
 
     def __init__(
         self,
@@ -81,9 +85,12 @@ class Run:
         deadline: float,
         mask: Callable[[str], str],
         trace: Trace | None = None,
+        journal: Journal | None = None,
     ) -> None:
         self.scope = scope
         self.tools = tools
         self.deadline = deadline
         self.mask = mask
         self.trace = trace
+        self.journal = journal
+        self.idempotency_key = ""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from app.errors import Busy
+from app.executor import Lane
 
 
 class InlineExecutor:
     """Runs each instance inside ``submit``; a bug in ``execute`` is raised to its caller."""
+
+    keeps_queue = True
 
     def __init__(self, execute: Callable[[str], None]) -> None:
         self._execute = execute
@@ -18,12 +21,15 @@ class InlineExecutor:
         if self._closed:
             raise Busy("this process is stopping")
 
-    def submit(self, instance_id: str) -> None:
+    def submit(self, instance_id: str, lane: Lane) -> None:
         self._execute(instance_id)
 
     def cancel(self) -> None:
         """There is always a place."""
 
-    def close(self, timeout: float) -> None:
-        """Nothing runs between two submissions."""
+    def lost(self, instance_ids: Sequence[str]) -> Sequence[str]:
+        return instance_ids
+
+    def close(self, timeout: float) -> bool:
         self._closed = True
+        return True

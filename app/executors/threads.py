@@ -7,23 +7,43 @@ its threads however long they take.
 from __future__ import annotations
 
 import logging
-import queue
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections import OrderedDict, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 from app.errors import Busy
+from app.executor import Lane
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """The queue of one lane, and how many of it are under way."""
+
+    lane: Lane
+    ids: deque[str] = field(default_factory=deque)
+    under_way: int = 0
+
+    @property
+    def has_turn(self) -> bool:
+        return bool(self.ids) and self.under_way < self.lane.limit
+
+    @property
+    def is_idle(self) -> bool:
+        return not self.ids and not self.under_way
 
 
 class ThreadsExecutor:
     """Runs up to ``threads`` instances at once while up to ``queue_size`` others wait.
 
-    Threads (greenlets, where gevent has patched ``threading``) start with the first submissions,
-    so one may be made before a fork. What is still queued when ``close`` runs out of time is not
-    executed; it stays ``INIT`` in the store.
+    The lanes take turns, so that a flow with many runs does not keep the others waiting. Threads
+    (greenlets, where gevent has patched ``threading``) start with the first submissions, so one may
+    be made before a fork.
     """
+
+    keeps_queue = True
 
     def __init__(self, execute: Callable[[str], None], *, threads: int, queue_size: int) -> None:
         self._execute = execute
@@ -32,40 +52,48 @@ class ThreadsExecutor:
         self._taken = 0
         self._closed = False
         self._changed = threading.Condition()
-        self._queue: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._lanes: OrderedDict[str, _Waiting] = OrderedDict()
+        self._ids: set[str] = set()
+        self._under_way = 0
         self._threads: list[threading.Thread] = []
 
     def reserve(self) -> None:
         with self._changed:
             if self._closed:
                 raise Busy("this process is stopping")
-            if self._taken == self._capacity:
+            if self._taken >= self._capacity:
                 raise Busy(f"{self._capacity} runs are queued or under way")
             self._taken += 1
 
-    def submit(self, instance_id: str) -> None:
-        self._queue.put(instance_id)
+    def submit(self, instance_id: str, lane: Lane) -> None:
         with self._changed:
-            if len(self._threads) < self._max_threads:
+            if self._closed or instance_id in self._ids:
+                self._taken -= 1
+                return
+            self._ids.add(instance_id)
+            waiting = self._lanes.setdefault(lane.key, _Waiting(lane))
+            waiting.lane = lane
+            waiting.ids.append(instance_id)
+            if len(self._threads) < min(len(self._ids), self._max_threads):
                 self._start_thread()
+            self._changed.notify()
 
     def cancel(self) -> None:
         with self._changed:
             self._taken -= 1
-            self._changed.notify_all()
 
-    def close(self, timeout: float) -> None:
+    def lost(self, instance_ids: Sequence[str]) -> Sequence[str]:
+        with self._changed:
+            return [each for each in instance_ids if each not in self._ids]
+
+    def close(self, timeout: float) -> bool:
         with self._changed:
             self._closed = True
-            is_idle = self._changed.wait_for(lambda: self._taken == 0, timeout)
-        if not is_idle:
-            _log.warning("stopping with %d runs queued or under way", self._taken)
-            self._drop_queue()
-        for _ in self._threads:
-            self._queue.put(None)
-        if is_idle:
-            for thread in self._threads:
-                thread.join()
+            self._changed.notify_all()
+            is_idle = self._changed.wait_for(lambda: self._under_way == 0, timeout)
+        for thread in self._threads if is_idle else ():
+            thread.join()
+        return is_idle
 
     def _start_thread(self) -> None:
         # A daemon, so that a run which outlives the timeout of close() cannot hold up the exit.
@@ -74,18 +102,36 @@ class ThreadsExecutor:
         thread.start()
 
     def _work(self) -> None:
-        while (instance_id := self._queue.get()) is not None:
-            self._run(instance_id)
+        while (job := self._next_job()) is not None:
+            self._run(*job)
 
-    def _run(self, instance_id: str) -> None:
+    def _next_job(self) -> tuple[_Waiting, str] | None:
+        """Wait for a run whose lane has its turn; nothing means that the executor is closed."""
+        with self._changed:
+            while not self._closed:
+                if turn := next((each for each in self._lanes.values() if each.has_turn), None):
+                    self._lanes.move_to_end(turn.lane.key)
+                    turn.under_way += 1
+                    self._under_way += 1
+                    return turn, turn.ids.popleft()
+                self._changed.wait()
+            return None
+
+    def _run(self, waiting: _Waiting, instance_id: str) -> None:
         try:
             self._execute(instance_id)
         except Exception:  # noqa: BLE001 - nobody above hears of it, and the thread must live on
-            _log.exception("the execution of %s ended in a bug", instance_id)
+            _log.exception("the execution of %s did not come to its end", instance_id)
         finally:
-            self.cancel()
+            self._ended(waiting, instance_id)
 
-    def _drop_queue(self) -> None:
-        with suppress(queue.Empty):
-            while True:
-                self._queue.get_nowait()
+    def _ended(self, waiting: _Waiting, instance_id: str) -> None:
+        with self._changed:
+            self._ids.discard(instance_id)
+            waiting.under_way -= 1
+            self._under_way -= 1
+            self._taken -= 1
+            if waiting.is_idle:
+                self._lanes.pop(waiting.lane.key, None)
+            # One place is free, and a lane that was full may have its turn now.
+            self._changed.notify_all() if self._closed else self._changed.notify()

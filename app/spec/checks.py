@@ -14,7 +14,7 @@ from typing import Any
 from app.expression import Compiled, Problem
 from app.spec.diagnostics import Severity
 from app.spec.fields import problem
-from app.spec.model import Flow
+from app.spec.model import DEFAULT_CONCURRENCY, Flow
 from app.spec.names import Known, Name, Names, Surroundings, definitions, every_step, merge
 from app.step import Path, Step
 from app.steps import Broken
@@ -37,10 +37,26 @@ class _Checker:
         self.reports: list[Report] = []
 
     def run(self) -> Iterator[Report]:
+        self.async_keys()
         self.block(self.flow.steps, ("steps",), Known())
         yield from self.reports
         yield from self.unused_inputs()
         yield from _secret_defaults(self.flow)
+
+    def async_keys(self) -> None:
+        """What is only for async flows, and what a callback can read: no step has run then."""
+        flow = self.flow
+        if flow.callback is not None:
+            self.reads(flow.callback, ("callback", "url"), Known())
+        if flow.mode == "async":
+            return
+        hint = "write `mode: async`, or delete it"
+        if flow.callback is not None:
+            message = "a sync flow answers its caller; only async runs call back"
+            self.error(("callback",), problem("useless-key", message, hint))
+        if flow.concurrency != DEFAULT_CONCURRENCY:
+            message = "`concurrency` bounds async runs, and this flow is sync"
+            self.error(("concurrency",), problem("useless-key", message, hint))
 
     def error(self, path: Path, found: Problem, severity: Severity = Severity.ERROR) -> None:
         self.reports.append((path, severity, found))
@@ -83,9 +99,15 @@ class _Checker:
         return merge([after, before]) if step.when is not None else after
 
     def useless_keys(self, step: Step, path: Path) -> None:
-        if step.retry is not None and not step.retryable and not isinstance(step, Broken):
+        if step.has_effect or isinstance(step, Broken):
+            return
+        if step.retry is not None:
             message = f"`{step.verb}` cannot be retried: it would fail the same way again"
             self.error((*path, "retry"), problem("useless-key", message, "retry the `http` step"))
+        if step.retryable is not None:
+            message = f"`{step.verb}` does nothing outside: it is computed again in any case"
+            hint = "write it at the `http` step, or at the flow"
+            self.error((*path, "retryable"), problem("useless-key", message, hint))
 
     def arms(self, step: Step, path: Path, before: Known) -> Known:
         arms = step.arms()

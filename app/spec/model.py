@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from app.expression import Compiled
     from app.step import Step
 
 MODES = ("sync", "async")
@@ -52,9 +53,13 @@ class RetryPolicy:
     idempotent: bool
 
 
+DEFAULT_CONCURRENCY = 16
+"""Runs of one async flow that are under way at once in a worker process."""
+
+
 @dataclass(frozen=True)
 class Flow:
-    """One version of a flow."""
+    """One version of a flow. ``callback`` is the address that is told of a run's end."""
 
     key: str
     version: str
@@ -64,6 +69,9 @@ class Flow:
     mode: str = "sync"
     enabled: bool = True
     timeout: float = DEFAULT_TIMEOUT["sync"]
+    retryable: bool = False
+    concurrency: int = DEFAULT_CONCURRENCY
+    callback: Compiled | None = None
     inputs: Mapping[str, Input] = field(default_factory=dict)
     outputs: Mapping[str, str] = field(default_factory=dict)
 

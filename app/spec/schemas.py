@@ -7,12 +7,14 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, post_load
 
+from app.expression import Compiled
 from app.spec.fields import (
     Choice,
     Duration,
     Flag,
     StrictSchema,
     Text,
+    TextTemplate,
     Whole,
     describe,
     mistake,
@@ -171,6 +173,19 @@ _NO_STEPS = [
 ]
 
 
+class CallbackSchema(StrictSchema):
+    """``callback: {url: …}``."""
+
+    EXAMPLE = "write `callback: {url: https://…}`"
+
+    url = TextTemplate(required=True, metadata=about("The address; `null` means nobody."))
+
+    @post_load
+    def _make(self, data: dict[str, Any], **_: Any) -> Compiled:
+        url: Compiled = data["url"]
+        return url
+
+
 class FlowSchema(StrictSchema):
     """The top level of a flow file."""
 
@@ -190,6 +205,18 @@ class FlowSchema(StrictSchema):
     )
     enabled = Flag(load_default=True, metadata=about("`false`: callers are told so."))
     timeout = Duration(metadata=about("How long a run may take: 30s sync, 10m async by default."))
+    retryable = Flag(
+        load_default=False,
+        metadata=about("`true`: every step may run twice if its process died, with one key."),
+    )
+    concurrency = Whole(
+        1,
+        1_000,
+        metadata=about("Async runs of it at once in each worker process; 16 by default."),
+    )
+    callback = fields.Nested(
+        CallbackSchema, metadata=about("Whom to tell when an async run has ended.")
+    )
     inputs = Declarations(
         "input",
         NestedInput(),

@@ -211,7 +211,7 @@ class Http(Step):
     verb: ClassVar[str] = "http"
     schema: ClassVar[type[StepSchema]] = HttpSchema
     result_fields: ClassVar[tuple[str, ...]] = ("status", "headers", "body")
-    retryable: ClassVar[bool] = True
+    has_effect: ClassVar[bool] = True
 
     @property
     def summary(self) -> str:
@@ -226,14 +226,19 @@ class Http(Step):
 
     def check(self, flow: Flow) -> Iterable[tuple[Path, Problem]]:
         method = self.target.method
-        if self.retry and method not in IDEMPOTENT and not self.retry.idempotent:
+        may_repeat = flow.retryable if self.retryable is None else self.retryable
+        is_safe = method in IDEMPOTENT or may_repeat
+        if self.retry and not is_safe and not self.retry.idempotent:
             message = f"a {method} that is repeated may be carried out twice"
             times = self.retry.times
             hint = f"if that does no harm, write `retry: {{times: {times}, idempotent: true}}`"
             yield ("retry",), problem("unsafe-retry", message, hint)
 
+    def detail(self, result: dict[str, Any]) -> str:
+        return f"{self.summary} → {result['status']}"
+
     def build(self, builder: Builder) -> Action:
-        prepare = self._prepare()
+        prepare = self._prepare(sends_key=builder.may_repeat(self))
         follow, expect = self.follow_redirects, self.expect
         needs_json = builder.reads_fields_of_body(self.id)
 
@@ -246,7 +251,7 @@ class Http(Step):
 
         return call
 
-    def _prepare(self) -> Callable[[Run], Request]:
+    def _prepare(self, *, sends_key: bool) -> Callable[[Run], Request]:
         method, url = self.target.method, self.target.url()
         query = self.query.evaluate if self.query else None
         headers, body = self._headers(), self._body()
@@ -259,7 +264,7 @@ class Http(Step):
             return Request(
                 method,
                 address,
-                headers(scope),
+                _with_key(headers(scope), run) if sends_key else headers(scope),
                 body(scope),
                 run.deadline - run.tools.monotonic(),
                 run.tools.max_response_bytes,
@@ -299,6 +304,15 @@ class Http(Step):
             body = self.body.evaluate
             return lambda scope: text(body(scope)).encode()
         return lambda _: b""
+
+
+def _with_key(headers: dict[str, str], run: Run) -> dict[str, str]:
+    """The headers and the step's idempotency key, unless the flow sends its own.
+
+    The header is the one of https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
+    """
+    own = any(name.lower() == "idempotency-key" for name in headers)
+    return headers if own else {**headers, "Idempotency-Key": run.idempotency_key}
 
 
 def _pairs(values: dict[str, Any]) -> list[tuple[str, str]]:

@@ -53,7 +53,8 @@ class If(Step):
 
     def build(self, builder: Builder) -> Action:
         holds = self.condition.evaluate
-        then, otherwise = builder.block(self.then), builder.block(self.otherwise or ())
+        then = builder.block(self.then, ("then",))
+        otherwise = builder.block(self.otherwise or (), ("else",))
 
         def decide(run: Run) -> None:
             (then if holds(run.scope) else otherwise)(run)

@@ -134,8 +134,8 @@ class Switch(Step):
 
     def build(self, builder: Builder) -> Action:
         cases = [
-            (case.when.evaluate if case.when else _always, builder.block(case.steps))
-            for case in self.cases
+            (case.when.evaluate if case.when else _always, builder.block(arm.steps, arm.path))
+            for case, arm in zip(self.cases, self.arms(), strict=True)
         ]
 
         def choose(run: Run) -> None:

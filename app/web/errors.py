@@ -20,7 +20,7 @@ from app.errors import (
     SiteswapError,
     TokenRejected,
 )
-from app.service import BUG
+from app.execution import BUG
 from app.web.refusal import RefusalError
 
 STATUSES: Mapping[type[SiteswapError], int] = {

@@ -1,0 +1,183 @@
+"""Executing accepted runs in this process: claim, run under a journal, complete.
+
+There is one way through it for every executor and for every attempt. Who lost a run on the way, to
+a canceller or to another process, stops without a word: the other's word counts.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar
+
+from app import callback
+from app.catalog import Catalog
+from app.engine.control import HandedBack, HoldLost
+from app.engine.interpreter import Interpreter
+from app.engine.journal import Journal
+from app.errors import Busy, FlowFailed, RunCrashed, SiteswapError
+from app.instance import Instance, Outcome, Status, StepRecord
+from app.json_text import MAX_DEPTH, dumps, loads
+from app.store import Store
+
+T = TypeVar("T")
+
+BUG = "an internal error; the server's log has it"
+STORE_ATTEMPTS = 10
+"""How often an accepted run asks a store that is busy, with a pause twice as long each time."""
+
+PAYLOAD_DEPTH = MAX_DEPTH + 10
+"""What was accepted at the greatest depth must still be readable inside a payload."""
+
+MAX_CRASHES = 3
+"""A run that was under way each time when so many processes died is not tried again."""
+
+
+class Execution:
+    """Executes runs. ``clock`` is in seconds since the epoch; ``under_way`` are their ids."""
+
+    def __init__(
+        self,
+        *,
+        open_store: Callable[[], Store],
+        catalog: Catalog,
+        interpreter: Interpreter,
+        clock: Callable[[], float],
+        sleep: Callable[[float], None],
+        log: logging.Logger,
+    ) -> None:
+        self._open_store = open_store
+        self._catalog = catalog
+        self._interpreter = interpreter
+        self._clock = clock
+        self._sleep = sleep
+        self._log = log
+        self._stopping = False
+        self.under_way: set[str] = set()
+
+    def stop(self) -> None:
+        """Let every run that is under way be handed back before its next step."""
+        self._stopping = True
+
+    def execute(self, instance_id: str, owner: str) -> str | None:
+        """Execute a queued run, unless somebody else has it; its delivery's id, if there is one."""
+        if self._stopping:
+            return None
+        store, now = self._open_store(), self._clock
+        instance = self._patiently(lambda: store.claim(instance_id, owner, now()))
+        if instance is None:
+            return None
+        self.under_way.add(instance_id)
+        try:
+            return self._carry_out(store, instance)
+        finally:
+            self.under_way.discard(instance_id)
+
+    def _carry_out(self, store: Store, instance: Instance) -> str | None:
+        try:
+            outcome = self._outcome(store, instance)
+        except HoldLost:
+            return None
+        except HandedBack:
+            self._patiently(lambda: store.release(instance.hold))
+            return None
+        return self._patiently(partial(end, store, instance, outcome, self._clock))
+
+    def _outcome(self, store: Store, instance: Instance) -> Outcome:
+        try:
+            return Outcome(Status.FINISH, result=dumps(self._outputs(store, instance)))
+        except SiteswapError as error:
+            return aborted(error)
+        except (HoldLost, HandedBack):
+            raise
+        except Exception:  # noqa: BLE001 - a bug is logged once and withheld
+            self._log.exception("a bug met %s", instance.id)
+            return aborted(FlowFailed(BUG))
+
+    def _outputs(self, store: Store, instance: Instance) -> dict[str, Any]:
+        if instance.crashes >= MAX_CRASHES:
+            raise RunCrashed(f"its process died {instance.crashes} times while it ran")
+        source = partial(store.source, instance.source)
+        program = self._catalog.pinned(
+            instance.flow_key,
+            instance.flow_version,
+            instance.source,
+            lambda: self._patiently(source),
+        )
+        payload = read_payload(instance)
+        return self._interpreter.run(
+            program,
+            payload["inputs"],
+            payload["request"],
+            instance.id,
+            journal=self._journal(store, instance, payload.get("seed", instance.id)),
+            seconds=self._seconds_left(instance, program.flow.timeout),
+        )
+
+    def _journal(self, store: Store, instance: Instance, seed: str) -> Journal:
+        def write(record: StepRecord) -> bool:
+            return self._patiently(lambda: store.record(instance.hold, record))
+
+        is_first = instance.attempt == 1
+        return Journal(
+            attempt=instance.attempt,
+            started_at=instance.started_at or self._clock(),
+            seed=seed,
+            records=() if is_first else self._patiently(lambda: store.records(instance.id)),
+            write=write,
+            clock=self._clock,
+            stopping=lambda: self._stopping,
+        )
+
+    def _seconds_left(self, instance: Instance, timeout: float) -> float:
+        """What is left to an attempt. The first has no need of the wall clock, which may jump."""
+        if instance.attempt == 1 or instance.started_at is None:
+            return timeout
+        return min(timeout, instance.started_at + timeout - self._clock())
+
+    def _patiently(self, operation: Callable[[], T]) -> T:
+        """What the store answers, asked again while it is busy: nobody is there to be told so."""
+        for attempt in range(STORE_ATTEMPTS - 1):
+            try:
+                return operation()
+            except Busy:
+                self._sleep(0.1 * 2**attempt)
+        return operation()
+
+
+def end(
+    store: Store,
+    instance: Instance,
+    outcome: Outcome,
+    clock: Callable[[], float],
+    *,
+    whoever_has_it: bool = False,
+) -> str | None:
+    """End a run, and add the delivery to its callback in the same step; that one's id.
+
+    Raises:
+        Busy: the store cannot take it now.
+    """
+    payload, now = read_payload(instance), clock()
+    url = payload.get("callback")
+    hold = None if whoever_has_it else instance.hold
+    if not url:
+        store.complete(instance.id, hold, outcome, now)
+        return None
+    then = callback.delivery(instance, url, payload["seed"], outcome, now)
+    ended = store.complete(instance.id, hold, outcome, now, then, callback.SOURCE)
+    return then.id if ended else None
+
+
+def aborted(error: SiteswapError) -> Outcome:
+    """The outcome of a run that failed."""
+    return Outcome(
+        Status.ABORT, error_code=error.code, error_message=error.public, reason=error.reason
+    )
+
+
+def read_payload(instance: Instance) -> dict[str, Any]:
+    """What the run was accepted with: ``inputs``, ``request``, and perhaps more."""
+    payload: dict[str, Any] = loads(instance.payload or "{}", PAYLOAD_DEPTH)
+    return {"inputs": {}, "request": {}, "seed": "", **payload}

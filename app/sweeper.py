@@ -1,0 +1,165 @@
+"""The sweep in every process: signs of life, runs that lost their owner, runs that are old enough.
+
+It never knows more than the store does, and does nothing that a compare-and-set does not permit;
+so any number of sweeps may meet, and one that is late or runs twice does no harm.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+from app.errors import Busy, RunCancelled
+from app.execution import aborted
+from app.instance import Hold
+from app.presence import Watch
+from app.service import Service
+from app.store import Store
+
+ADOPTED_AT_ONCE = 100
+PRUNED_AT_ONCE = 200
+"""Runs in one call to the store: few enough that nobody waits long behind it."""
+CALLS_PER_SWEEP = 10
+MOST_HELD = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long ended runs are kept, in seconds, and how many at most."""
+
+    seconds: float
+    runs: int
+
+
+class Sweeper:
+    """One process's sweep; ``sweep`` is called some times within each lease.
+
+    ``clock`` is in seconds since the epoch and judges only the age of what has ended.
+    """
+
+    def __init__(
+        self,
+        service: Service,
+        watch: Watch,
+        retention: Retention,
+        clock: Callable[[], float],
+        log: logging.Logger,
+    ) -> None:
+        self._service = service
+        self._watch = watch
+        self._retention = retention
+        self._clock = clock
+        self._log = log
+        self._beats = 0
+        self._announced = False
+        self._before: frozenset[Hold] = frozenset()
+        self._is_late = False
+
+    @property
+    def _store(self) -> Store:
+        return self._service.store
+
+    def announce(self) -> None:
+        """Give the first sign of life, without which the others take us for gone.
+
+        Raises:
+            Busy: the store cannot take it now.
+        """
+        if not self._announced:
+            self.beat()
+
+    def beat(self) -> None:
+        """Give a sign of life.
+
+        Raises:
+            Busy: the store cannot take it now.
+        """
+        self._beats += 1
+        self._store.beat(self._service.owner, self._beats)
+        self._announced = True
+
+    def sweep(self) -> None:
+        """One look at everything. A store that is busy ends it; the next one comes soon."""
+        try:
+            self.beat()
+            self._take_over()
+            self._find_own()
+            self._forget_unanswered()
+            self._prune()
+            self._is_late = False
+        except Busy as error:
+            self._watch.forget()
+            if not self._is_late:
+                self._log.warning("the sweep has to wait: %s", error.public)
+            self._is_late = True
+
+    def retire(self) -> None:
+        """Go: what we leave behind is anybody's at once."""
+        try:
+            self._store.retire(self._service.owner)
+        except Busy:
+            self._log.warning("the store was busy at the end: our runs wait for the lease to pass")
+
+    def _take_over(self) -> None:
+        present = {self._service.owner, self._service.queue_owner}
+        gone = self._watch.gone(self._store.owners(), present)
+        for _ in range(CALLS_PER_SWEEP if gone else 0):
+            holds = self._store.held(gone, ADOPTED_AT_ONCE)
+            if self._adopt(holds) < ADOPTED_AT_ONCE:
+                break
+        for owner in gone & self._emptied(gone):
+            self._store.retire(owner)
+
+    def _emptied(self, owners: Collection[str]) -> set[str]:
+        return {owner for owner in owners if not self._store.held([owner], 1)}
+
+    def _adopt(self, holds: Sequence[Hold]) -> int:
+        """Queue these for us, as far as there is room; how many were tried."""
+        places = self._reserve(len(holds))
+        adopted = self._store.adopt(holds[:places], self._service.queue_owner) if places else ()
+        for instance_id in adopted:
+            self._service.hand_over(instance_id)
+        for _ in range(places - len(adopted)):
+            self._service.executor.cancel()
+        if adopted:
+            self._log.info("took over %d runs of processes that are gone", len(adopted))
+        return places
+
+    def _reserve(self, wanted: int) -> int:
+        for place in range(wanted):
+            try:
+                self._service.executor.reserve()
+            except Busy:
+                return place
+        return wanted
+
+    def _find_own(self) -> None:
+        """Runs that are ours and yet nowhere here: an answer of the store, or a message, was lost.
+
+        Only what was so at the last look already: a run is on its way here for a moment.
+        """
+        service = self._service
+        held = frozenset(self._store.held({service.owner, service.queue_owner}, MOST_HELD))
+        stale = sorted(held & self._before, key=lambda hold: hold.instance_id)
+        self._before = held
+        under_way = service.execution.under_way
+        self._adopt([h for h in stale if not h.queued and h.instance_id not in under_way])
+        queued = [hold.instance_id for hold in stale if hold.queued]
+        for instance_id in service.executor.lost(queued) if queued else ():
+            if not service.take(instance_id):
+                break
+
+    def _forget_unanswered(self) -> None:
+        """Runs that we said we could not accept, and that the store may have all the same."""
+        for instance_id in list(self._service.unanswered):
+            outcome = aborted(RunCancelled("it was never accepted"))
+            self._store.complete(instance_id, None, outcome, self._clock())
+            self._service.unanswered.discard(instance_id)
+
+    def _prune(self) -> None:
+        oldest = self._clock() - self._retention.seconds
+        for _ in range(CALLS_PER_SWEEP):
+            dropped = self._store.prune(oldest, self._retention.runs, PRUNED_AT_ONCE)
+            if dropped < PRUNED_AT_ONCE:
+                return
