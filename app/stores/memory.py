@@ -44,7 +44,7 @@ class MemoryStore:
 
     def record(self, hold: Hold, record: StepRecord) -> bool:
         with self._lock:
-            if not self._is_under(hold):
+            if not self._is_under(hold) or self._is_new(hold.instance_id):
                 return False
             self._records.setdefault(hold.instance_id, {})[record.path] = record
             return True
@@ -54,10 +54,11 @@ class MemoryStore:
         then: Instance | None = None, then_source: str = "",
     ) -> bool:  # fmt: skip
         with self._lock:
-            if instance_id not in self._unended or (hold and not self._is_under(hold)):
+            found = self._instances.get(instance_id)
+            if found is None or found.outcome or hold not in (None, found.hold):
                 return False
             self._instances[instance_id] = replace(
-                self._instances[instance_id],
+                found,
                 status=outcome.status,
                 owner="",
                 queued=False,
@@ -157,6 +158,9 @@ class MemoryStore:
     def _is_under(self, hold: Hold) -> bool:
         known = hold.instance_id in self._unended
         return known and self._instances[hold.instance_id].hold == hold
+
+    def _is_new(self, instance_id: str) -> bool:
+        return self._instances[instance_id].status is Status.INIT
 
     def _change(self, instance_id: str, **changes: object) -> None:
         self._instances[instance_id] = replace(self._instances[instance_id], **changes)  # type: ignore[arg-type]

@@ -11,104 +11,332 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
+    MultipleResults,
     RuleBasedStateMachine,
+    invariant,
+    multiple,
     rule,
     run_state_machine_as_test,
 )
 
-from app.instance import Instance, Outcome, Status
+from app.instance import Hold, Instance, Outcome, Status, StepRecord
 from app.store import Store
 
 LEGAL = {
-    Status.INIT: {Status.INIT, Status.RUNNING},
+    Status.INIT: {Status.INIT, Status.RUNNING, Status.FINISH, Status.ABORT},
     Status.RUNNING: {Status.RUNNING, Status.FINISH, Status.ABORT},
     Status.FINISH: {Status.FINISH},
     Status.ABORT: {Status.ABORT},
 }
 
+MANY = 1_000_000
+FINISH = Outcome(Status.FINISH, result="{}")
+
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 TIMES = st.floats(min_value=0, max_value=4e9)
+OWNERS = st.sampled_from(["", "a", "b", "c"])
 OUTCOMES = st.builds(Outcome, st.just(Status.FINISH), result=TEXTS) | st.builds(
     Outcome,
     st.just(Status.ABORT),
     error_code=st.integers(-(2**63), 2**63 - 1),
     error_message=TEXTS,
+    reason=TEXTS,
+)
+RECORDS = st.builds(
+    StepRecord,
+    path=st.sampled_from(["0", "1", "1/else/0"]),
+    name=TEXTS,
+    verb=TEXTS,
+    attempt=st.integers(0, 100),
+    started_at=TIMES,
+    ended_at=st.none() | TIMES,
+    outcome=st.none() | st.sampled_from(["ok", "error", "timeout"]),
+    value=st.none() | TEXTS,
+    detail=st.none() | TEXTS,
 )
 
 
-def check_life_cycle(store: Store) -> None:
-    """Tell random histories to the store; each has ids of its own, so one store serves them all."""
+def check_life_cycle(store: Store, *, prunes: bool) -> None:
+    """Tell random histories to an empty store; each has ids of its own, and cleans up behind it.
+
+    ``prunes`` is False for a store whose runs expire by themselves.
+    """
     numbers = itertools.count()
 
     class Histories(LifeCycle):
         def __init__(self) -> None:
-            super().__init__(store, numbers)
+            super().__init__(store, numbers, prunes)
 
     run_state_machine_as_test(
         Histories,
-        settings=settings(deadline=None, max_examples=30, stateful_step_count=20),
+        settings=settings(deadline=None, max_examples=30, stateful_step_count=40),
     )
 
 
 class LifeCycle(RuleBasedStateMachine):
-    """``expected`` is what the store must hold, ``ends`` what it first said of the ended runs."""
+    """What the store must hold is in ``expected``, ``journals`` and ``beats``.
+
+    ``seen`` is each run as it was last looked at, ``ends`` all that was first read of an ended one.
+    Of ``holds`` any may be stale: who uses such a one is a process that was taken for gone.
+    """
 
     ids = Bundle("ids")
+    holds = Bundle("holds")
 
-    def __init__(self, store: Store, numbers: Iterator[int]) -> None:
+    def __init__(self, store: Store, numbers: Iterator[int], prunes: bool) -> None:
         super().__init__()
         self.store = store
         self.numbers = numbers
+        self.name = f"history {next(numbers)}"
+        self.prunes = prunes
         self.expected: dict[str, Instance] = {}
-        self.seen: dict[str, Status] = {}
+        self.journals: dict[str, dict[str, StepRecord]] = {}
+        self.sources: dict[str, str] = {}
+        self.beats: dict[str, int] = {}
+        self.seen: dict[str, Instance] = {}
         self.ends: dict[str, str] = {}
 
     def check(self, instance_id: str) -> None:
         """The run is as expected, came here by a legal move, and does not change after its end."""
         found = self.store.get(instance_id)
-        assert found == self.expected[instance_id]
-        assert found.status in LEGAL[self.seen.get(instance_id, Status.INIT)]
-        self.seen[instance_id] = found.status
+        records = tuple(self.store.records(instance_id))
+        assert found == self.expected.get(instance_id)
+        assert records == tuple(self.journals.get(instance_id, {}).values())
+        if found is None:
+            return
+        before = self.seen.setdefault(instance_id, found)
+        assert found.status in LEGAL[before.status]
+        assert found.attempt >= before.attempt
+        assert found.crashes >= before.crashes
+        self.seen[instance_id] = found
         if found.status.is_terminal:
-            assert repr(found) == self.ends.setdefault(instance_id, repr(found))
-            assert found.payload is None
+            everything = repr((found, records))
+            assert everything == self.ends.setdefault(instance_id, everything)
 
     def teardown(self) -> None:
-        for instance_id in self.expected:
-            self.check(instance_id)
+        try:
+            for instance_id in self.seen:
+                self.check(instance_id)
+        finally:
+            self.clean_up()
 
-    @rule(target=ids, key=TEXTS, version=TEXTS, payload=TEXTS, now=TIMES)
-    def add(self, key: str, version: str, payload: str, now: float) -> str:
-        instance_id = f"run {next(self.numbers)}"
-        instance = Instance(instance_id, key, version, Status.INIT, now, payload)
-        self.store.add(instance)
-        self.expected[instance_id] = instance
-        self.check(instance_id)
-        return instance_id
+    def clean_up(self) -> None:
+        """Leave nothing behind that the next history could see."""
+        for instance_id in self.expected:
+            self.store.complete(instance_id, None, FINISH, 0.0)
+        for owner in self.beats:
+            self.store.retire(owner)
+        if self.prunes:
+            while self.store.prune(float("inf"), 0, MANY):
+                pass
+
+    def unended(self) -> list[Instance]:
+        return [each for each in self.expected.values() if not each.status.is_terminal]
+
+    def current(self, hold: Hold) -> Instance | None:
+        """The run, if it has not ended and is under exactly this hold."""
+        found = self.expected.get(hold.instance_id)
+        fits = found is not None and not found.status.is_terminal and found.hold == hold
+        return found if fits else None
+
+    def begin(self, instance: Instance, text: str) -> None:
+        """Expect a run that was added."""
+        self.expected[instance.id] = instance
+        self.sources[instance.source] = text
+
+    @invariant()
+    def owners_are_known(self) -> None:
+        """The store knows who beat and who has runs, and which."""
+        holders = dict.fromkeys((each.owner for each in self.unended()), None)
+        assert self.store.owners() == {**holders, **self.beats}
+
+    @invariant()
+    def every_run_that_goes_on_has_its_source(self) -> None:
+        for each in self.unended():
+            assert self.store.source(each.source) == self.sources[each.source]
+
+    @rule(
+        target=ids,
+        key=st.sampled_from("xyz"),
+        payload=st.none() | TEXTS,
+        text=TEXTS,
+        owner=OWNERS,
+        now=TIMES,
+    )
+    def add(self, key: str, payload: str | None, text: str, owner: str, now: float) -> str:
+        instance = Instance(
+            f"run {next(self.numbers)}", f"{self.name} {key}", "v1", Status.INIT, now, payload,
+            source=f"digest of {text}", owner=owner,
+        )  # fmt: skip
+        self.store.add(instance, text)
+        self.begin(instance, text)
+        self.check(instance.id)
+        return instance.id
 
     @rule(instance_id=ids, payload=TEXTS)
     def add_again(self, instance_id: str, payload: str) -> None:
-        with pytest.raises(ValueError, match="exists"):
-            self.store.add(replace(self.expected[instance_id], payload=payload))
-        self.check(instance_id)
+        if known := self.expected.get(instance_id):
+            with pytest.raises(ValueError, match="exists"):
+                self.store.add(
+                    replace(known, status=Status.INIT, payload=payload), self.sources[known.source]
+                )
+            self.check(instance_id)
 
-    @rule(instance_id=ids, now=TIMES)
-    def claim(self, instance_id: str, now: float) -> None:
-        before = self.expected[instance_id]
-        answer = self.store.claim(instance_id, now)
-        if before.status is Status.INIT:
-            self.expected[instance_id] = replace(before, status=Status.RUNNING, started_at=now)
-            assert answer == self.expected[instance_id]
-        else:
+    @rule(target=holds, instance_id=ids)
+    def see(self, instance_id: str) -> Hold | MultipleResults[Hold]:
+        """Somebody looks at a run, to act on what it saw at some later time."""
+        known = self.expected.get(instance_id)
+        return known.hold if known else multiple()
+
+    @rule(target=holds, instance_id=ids, owner=OWNERS, now=TIMES)
+    def claim(self, instance_id: str, owner: str, now: float) -> Hold | MultipleResults[Hold]:
+        """A message is delivered, for the first time or again."""
+        before = self.expected.get(instance_id)
+        answer = self.store.claim(instance_id, owner, now)
+        if before is None or not before.queued:
             assert answer is None
+            self.check(instance_id)
+            return multiple()
+        self.expected[instance_id] = replace(
+            before,
+            status=Status.RUNNING,
+            owner=owner,
+            queued=False,
+            attempt=before.attempt + 1,
+            started_at=now if before.started_at is None else before.started_at,
+        )
+        assert answer == self.expected[instance_id]
         self.check(instance_id)
+        return answer.hold
+
+    @rule(hold=holds, record=RECORDS)
+    def record(self, hold: Hold, record: StepRecord) -> None:
+        before = self.current(hold)
+        fits = before is not None and before.status is Status.RUNNING
+        assert self.store.record(hold, record) is fits
+        if fits:
+            self.journals.setdefault(hold.instance_id, {})[record.path] = record
+        self.check(hold.instance_id)
+
+    def end(self, instance_id: str, outcome: Outcome, now: float) -> None:
+        """Expect that a run has ended."""
+        self.expected[instance_id] = replace(
+            self.expected[instance_id],
+            status=outcome.status,
+            owner="",
+            queued=False,
+            ended_at=now,
+            outcome=outcome,
+        )
+        steps = self.journals.get(instance_id, {})
+        self.journals[instance_id] = {
+            path: replace(step, value=None) for path, step in steps.items()
+        }
+
+    @rule(hold=holds, outcome=OUTCOMES, now=TIMES)
+    def complete(self, hold: Hold, outcome: Outcome, now: float) -> None:
+        fits = self.current(hold) is not None
+        assert self.store.complete(hold.instance_id, hold, outcome, now) is fits
+        if fits:
+            self.end(hold.instance_id, outcome, now)
+        self.check(hold.instance_id)
 
     @rule(instance_id=ids, outcome=OUTCOMES, now=TIMES)
-    def complete(self, instance_id: str, outcome: Outcome, now: float) -> None:
-        before = self.expected[instance_id]
-        assert self.store.complete(instance_id, outcome, now) is (before.status is Status.RUNNING)
-        if before.status is Status.RUNNING:
-            self.expected[instance_id] = replace(
-                before, status=outcome.status, payload=None, ended_at=now, outcome=outcome
-            )
+    def cancel(self, instance_id: str, outcome: Outcome, now: float) -> None:
+        known = self.expected.get(instance_id)
+        fits = known is not None and not known.status.is_terminal
+        assert self.store.complete(instance_id, None, outcome, now) is fits
+        if fits:
+            self.end(instance_id, outcome, now)
         self.check(instance_id)
+
+    @rule(target=ids, hold=holds, outcome=OUTCOMES, text=TEXTS, owner=OWNERS, now=TIMES)
+    def complete_then(
+        self, hold: Hold, outcome: Outcome, text: str, owner: str, now: float
+    ) -> str | MultipleResults[str]:
+        """A run ends and begets another, or neither."""
+        fits = self.current(hold) is not None
+        then = Instance(
+            f"run {next(self.numbers)}", f"{self.name} then", "v1", Status.INIT, now, text,
+            source=f"digest of {text}", owner=owner,
+        )  # fmt: skip
+        assert self.store.complete(hold.instance_id, hold, outcome, now, then, text) is fits
+        if fits:
+            self.end(hold.instance_id, outcome, now)
+            self.begin(then, text)
+        self.check(hold.instance_id)
+        self.check(then.id)
+        return then.id if fits else multiple()
+
+    @rule(hold=holds)
+    def release(self, hold: Hold) -> None:
+        before = self.current(hold)
+        assert self.store.release(hold) is (before is not None)
+        if before:
+            self.expected[before.id] = replace(before, owner="", queued=True)
+        self.check(hold.instance_id)
+
+    @rule(owner=OWNERS.filter(bool), count=st.integers(0, 2**60))
+    def beat(self, owner: str, count: int) -> None:
+        self.store.beat(owner, count)
+        self.beats[owner] = count
+
+    @rule(owner=OWNERS.filter(bool))
+    def retire(self, owner: str) -> None:
+        self.store.retire(owner)
+        self.beats.pop(owner, None)
+
+    @rule(target=holds, owners=st.sets(OWNERS), limit=st.integers(1, 4))
+    def held(self, owners: set[str], limit: int) -> MultipleResults[Hold]:
+        found = self.store.held(owners, limit)
+        times = [self.expected[hold.instance_id].created_at for hold in found]
+        assert times == sorted(e.created_at for e in self.unended() if e.owner in owners)[:limit]
+        assert all(self.current(hold) for hold in found)
+        assert len(set(found)) == len(found)
+        return multiple(*found)
+
+    @rule(seen=st.lists(holds, unique=True, max_size=5), owner=OWNERS)
+    def adopt(self, seen: list[Hold], owner: str) -> None:
+        expected = {hold.instance_id: hold for hold in seen if self.current(hold)}
+        # One hold for each run: adopting may bring a run from the one to the other.
+        stale = [hold for hold in seen if hold.instance_id not in expected]
+        assert sorted(self.store.adopt([*stale, *expected.values()], owner)) == sorted(expected)
+        for instance_id, hold in expected.items():
+            before = self.expected[instance_id]
+            crashes = before.crashes + (not hold.queued)
+            self.expected[instance_id] = replace(before, owner=owner, queued=True, crashes=crashes)
+        for hold in seen:
+            self.check(hold.instance_id)
+
+    @rule(
+        status=st.none() | st.sampled_from(Status),
+        key=st.sampled_from("xyz"),
+        limit=st.integers(0, 4),
+    )
+    def find(self, status: Status | None, key: str, limit: int) -> None:
+        found = self.store.find(status=status, flow_key=f"{self.name} {key}", limit=limit)
+        fitting = [
+            each
+            for each in self.expected.values()
+            if each.flow_key == f"{self.name} {key}" and status in (None, each.status)
+        ]
+        times = sorted((each.created_at for each in fitting), reverse=True)
+        assert [each.created_at for each in found] == times[:limit]
+        assert all(each == replace(self.expected[each.id], payload=None) for each in found)
+        assert len({each.id for each in found}) == len(found)
+
+    @rule(ended_before=TIMES, keep=st.integers(0, 4), limit=st.integers(0, 4))
+    def prune(self, ended_before: float, keep: int, limit: int) -> None:
+        if not self.prunes:
+            return
+        ended = {each.id: each.ended_at or 0.0 for each in self.expected.values() if each.outcome}
+        old = sum(at < ended_before for at in ended.values())
+        expected = min(max(old, len(ended) - keep), limit)
+        assert self.store.prune(ended_before, keep, limit) == max(expected, 0)
+        dropped = {each for each in ended if self.store.get(each) is None}
+        times = sorted(ended.values())
+        assert sorted(ended[each] for each in dropped) == times[:expected]
+        for instance_id in dropped:
+            del self.expected[instance_id]
+            self.journals.pop(instance_id, None)
+            self.check(instance_id)
