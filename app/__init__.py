@@ -50,8 +50,12 @@ LOG_DATE_FORMAT = "%Y-%m-%d %H:%M:%S %z"
 """As gunicorn's own lines look."""
 
 
-def create_app(settings: Settings | None = None) -> Flask:
+def create_app(
+    settings: Settings | None = None, *, around_store: Callable[[Store], Store] | None = None
+) -> Flask:
     """The Flask application, wired from the environment unless ``settings`` are given.
+
+    ``around_store`` may put something of its own around the store, such as one that fails.
 
     Raises:
         SettingsError: a setting is wrong.
@@ -74,7 +78,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     service = Service(
         catalog=catalog,
         interpreter=Interpreter(_tools(settings, transport, log)),
-        open_store=partial(_open_store, settings),
+        open_store=partial(_open_store, settings, around_store or _as_it_is),
         executor=lambda execute: ThreadsExecutor(
             execute, threads=settings.executor_threads, queue_size=settings.queue_size
         ),
@@ -148,7 +152,11 @@ def _new_owner() -> str:
     return new_owner(socket.gethostname(), os.getpid(), secrets.token_hex(4))
 
 
-def _open_store(settings: Settings) -> Store:
+def _open_store(settings: Settings, around: Callable[[Store], Store]) -> Store:
     if settings.store is None:
-        return MemoryStore()
-    return SqliteStore(settings.store, offload=native_offload(OFFLOAD_THREADS))
+        return around(MemoryStore())
+    return around(SqliteStore(settings.store, offload=native_offload(OFFLOAD_THREADS)))
+
+
+def _as_it_is(store: Store) -> Store:
+    return store
