@@ -90,6 +90,24 @@ class Catalog:
         program = self._programs.get((key, version))
         return program.flow.concurrency if program else None
 
+    def secret_inputs(
+        self, key: str, version: str, digest: str, source: Callable[[], str | None]
+    ) -> tuple[str, ...]:
+        """Names of the inputs of an accepted run that are masked, by its text or its file.
+
+        Arguments are as for :meth:`pinned`.
+
+        Raises:
+            FlowNotFound: neither is there any more.
+        """
+        try:
+            return self.pinned(key, version, digest, source).flow.secret_inputs
+        except FlowNotFound:
+            served = self._programs.get((key, version))
+            if served is None:
+                raise
+            return served.flow.secret_inputs
+
     def latest(self, key: str) -> str:
         """The highest version of a flow, ``v1`` if there is none."""
         numbers = (int(version[1:]) for known, version in self._programs if known == key)

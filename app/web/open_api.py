@@ -1,4 +1,4 @@
-"""The open API: trigger a flow, fetch an async result. Two prefixes, one meaning."""
+"""The open API: trigger a flow, fetch an async result, look at runs. Two prefixes, one meaning."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from app import envelope
 from app.errors import InstanceNotFound, TokenRejected
 from app.instance import Instance, Status
 from app.service import Service
-from app.web import errors
+from app.web import errors, instances
 from app.web.auth import Authenticate
 from app.web.errors import respond
 from app.web.inbound import Inbound
@@ -44,6 +44,7 @@ def create_blueprint(service: Service, authenticate: Authenticate) -> Blueprint:
         blueprint.add_url_rule(path, f"trigger_{number}", trigger, methods=["GET", "POST"])
         path = f"{prefix}/getAsyncFlowResult/<instance_id>"
         blueprint.add_url_rule(path, f"result_{number}", result, methods=["GET"])
+        instances.add_routes(blueprint, prefix, number, service, authenticate)
     blueprint.record_once(_unroute_head)
     return blueprint
 

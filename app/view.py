@@ -1,0 +1,123 @@
+"""A run as people see it: bounded in size, secrets masked. HTTP and the command line show the same.
+
+The keys are the contract of ``docs/open-api.md``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from app.engine.masking import mask_value, masker
+from app.errors import FlowNotFound, SiteswapError
+from app.execution import PAYLOAD_DEPTH, read_payload
+from app.instance import Instance, Status, StepRecord
+from app.json_text import loads
+from app.service import Service
+
+MAX_STEPS = 200
+"""The last ones are shown: how a run came to where it is."""
+MAX_DATA = 100_000
+"""Characters of outputs, as JSON. What is longer is for polling."""
+MAX_MESSAGE = 2_000
+
+UNKNOWN = "UNKNOWN"
+"""A step that has begun, whose end nobody wrote down, and that nobody has under way."""
+
+
+def view(service: Service, instance: Instance) -> dict[str, Any]:
+    """A run as a JSON object.
+
+    Raises:
+        Busy: the store cannot be read now.
+    """
+    records = service.records(instance.id)[-MAX_STEPS:]
+    return {
+        "flowInstanceId": instance.id,
+        "flowKey": instance.flow_key,
+        "flowVersion": instance.flow_version,
+        "status": instance.status,
+        "data": _data(service, instance),
+        "error": _error(instance),
+        "attempt": instance.attempt,
+        "createdAt": moment(instance.created_at),
+        "startedAt": moment(instance.started_at),
+        "finishedAt": moment(instance.ended_at),
+        "steps": [_step(instance, record) for record in records],
+    }
+
+
+def moment(seconds: float | None) -> str | None:
+    """Seconds since the epoch as ISO 8601 in UTC, to the millisecond."""
+    if seconds is None:
+        return None
+    text = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
+
+
+def milliseconds(begin: float | None, end: float | None) -> int | None:
+    """How long something took; never less than nothing, as wall clocks jump."""
+    return None if begin is None or end is None else max(round((end - begin) * 1_000), 0)
+
+
+def _data(service: Service, instance: Instance) -> Any:
+    """The outputs; ``None`` where they are too long, or nobody knows any more what is secret."""
+    text = instance.outcome.result if instance.outcome else None
+    if text is None or len(text) > MAX_DATA:
+        return None
+    try:
+        mask = _mask(service, instance)
+    except FlowNotFound:
+        return None
+    return mask_value(loads(text, PAYLOAD_DEPTH), mask)
+
+
+def _mask(service: Service, instance: Instance) -> Callable[[str], str]:
+    names = service.catalog.secret_inputs(
+        instance.flow_key,
+        instance.flow_version,
+        instance.source,
+        lambda: service.store.source(instance.source),
+    )
+    inputs = read_payload(instance)["inputs"] if names else {}
+    secrets = service.interpreter.tools.secrets
+    return masker([*map(inputs.get, names), *secrets.values()])
+
+
+def _error(instance: Instance) -> dict[str, Any] | None:
+    outcome = instance.outcome
+    if outcome is None or outcome.status is Status.FINISH:
+        return None
+    return {
+        "code": outcome.error_code,
+        # An older version kept runs without it.
+        "reason": outcome.reason or SiteswapError.reason,
+        "message": _text(outcome.error_message or ""),
+    }
+
+
+def _step(instance: Instance, record: StepRecord) -> dict[str, Any]:
+    # A step without a name of its own is called by its place: many may be called `http`.
+    name = record.path if record.name == record.verb else record.name
+    return {
+        "id": _text(name),
+        "verb": record.verb,
+        "status": _step_status(instance, record),
+        "startedAt": moment(record.started_at),
+        "durationMs": milliseconds(record.started_at, record.ended_at),
+        "detail": None if record.detail is None else _text(record.detail),
+    }
+
+
+def _step_status(instance: Instance, record: StepRecord) -> str:
+    if record.outcome is not None:
+        return Status.FINISH if record.outcome == "ok" else Status.ABORT
+    is_under_way = instance.status is Status.RUNNING and not instance.queued
+    return Status.RUNNING if is_under_way and record.attempt >= instance.attempt else UNKNOWN
+
+
+def _text(text: str) -> str:
+    """Text that fits, and that can be sent: what a message quotes may hold half a character."""
+    cut = text if len(text) <= MAX_MESSAGE else text[:MAX_MESSAGE] + "…"
+    return cut.encode("utf-8", "replace").decode()
