@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -37,16 +37,30 @@ GUNICORN = (sys.executable, "-m", "gunicorn", "--bind", "127.0.0.1:0")
 
 
 class Server:
-    """A running gunicorn. ``folder`` is its working directory, ``log`` all that it wrote."""
+    """A running gunicorn. ``folder`` is its working directory, ``log`` all that it wrote.
 
-    def __init__(self, folder: Path, settings: Mapping[str, str]) -> None:
+    It leads a process group of its own, which its workers belong to.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        settings: Mapping[str, str],
+        arguments: Sequence[str] = (),
+        log: str = "server.log",
+    ) -> None:
         self.folder = folder
         self.flows = folder / "flows"
         self.environment = environment(settings)
-        self._log = folder / "server.log"
-        with self._log.open("wb") as log:
+        self._log = folder / log
+        with self._log.open("wb") as output:
             self.process = subprocess.Popen(
-                GUNICORN, cwd=folder, env=self.environment, stdout=log, stderr=log
+                [*GUNICORN, *arguments],
+                cwd=folder,
+                env=self.environment,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
             )
 
     @property
