@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 HELP = """Look after the runs of async flows.
 
-Without a command it is what it always was: a local development server, which is what the options
-are for. (To serve for real: gunicorn.)
+Without a command: Flask's own development server, which the options are for. (To serve for real,
+run gunicorn.)
 """
 
 

@@ -44,10 +44,10 @@ class _Checker:
         yield from _secret_defaults(self.flow)
 
     def async_keys(self) -> None:
-        """What is only for async flows, and what a callback can read: no step has run then."""
+        """What is only for async flows, and what a callback can read."""
         flow = self.flow
         if flow.callback is not None:
-            self.reads(flow.callback, ("callback", "url"), Known())
+            self.callback(flow.callback)
         if flow.mode == "async":
             return
         hint = "write `mode: async`, or delete it"
@@ -57,6 +57,20 @@ class _Checker:
         if flow.concurrency != DEFAULT_CONCURRENCY:
             message = "`concurrency` bounds async runs, and this flow is sync"
             self.error(("concurrency",), problem("useless-key", message, hint))
+
+    def callback(self, address: Compiled) -> None:
+        """The address is made when a run is accepted: no step has run then."""
+        path = ("callback", "url")
+        late = [read for read in address.reads if read.path[0] in ("steps", "vars")]
+        early = [read for read in address.reads if read not in late]
+        self.reads(replace(address, reads=tuple(early)), path, Known())
+        for read in late:
+            message = "the address is made when a run is accepted, before its first step"
+            hint = "read it from `inputs`, `request`, `env` or `secrets`"
+            place = Problem(
+                "used-before-defined", message, read.offset, read.length, hint, read.where
+            )
+            self.error(path, place)
 
     def error(self, path: Path, found: Problem, severity: Severity = Severity.ERROR) -> None:
         self.reports.append((path, severity, found))
