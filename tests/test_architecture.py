@@ -49,6 +49,9 @@ LIBRARIES = {
     "gevent": {"offload", "transports", "web"},
     "geventhttpclient": {"transports"},
     "sqlite3": {"stores"},
+    "redis": {"stores"},
+    "celery": {"executors"},
+    "kombu": {"executors"},
     "marshmallow": {"spec", "step", "steps", "token_file"},
     "yaml": {"spec", "token_file"},
 }

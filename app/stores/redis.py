@@ -1,0 +1,390 @@
+"""The store in Redis (or Valkey), shared by all processes of all machines.
+
+It is as durable as Redis is configured: ``docs/scale-out.md`` says what each setting loses. Every
+method is one command or one script of :mod:`app.stores.redis_scripts`. Connections are opened by
+the first calls, and anew after a failure, so that everything heals without a restart; a process
+that was forked opens its own.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from redis import BlockingConnectionPool, Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import (
+    AuthenticationError,
+    NoPermissionError,
+    RedisError,
+    ResponseError,
+)
+from redis.exceptions import (
+    ConnectionError as NoConnection,
+)
+from redis.exceptions import (
+    TimeoutError as NoAnswer,
+)
+from redis.retry import Retry
+
+from app.errors import Busy, SettingsError
+from app.instance import Hold, Instance, Outcome, Status, StepRecord
+from app.stores import redis_scripts as scripts
+from app.stores.redis_scripts import FIELDS
+
+PREFIX = "{siteswap}:"
+"""Begins every key. The braces keep all of them together where Redis is a cluster."""
+
+TIMEOUT = 5.0
+CONNECTIONS = 32
+"""Connections of one process at most: calls take turns on them, and each is short."""
+
+_PASSING = re.compile(
+    r"\b(OOM|READONLY|LOADING|BUSY|MISCONF|NOREPLICAS|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MOVED|ASK"
+    r"|NOAUTH|WRONGPASS|NOPERM)\b|unauthenticated|max number of clients"
+)
+"""In an error that Redis answers: what an operator mends, or what passes. All else is a bug."""
+
+
+class RedisStore:
+    """Keeps instances in Redis. ``retention`` is for how many seconds an ended run is kept.
+
+    ``timeout`` bounds how many seconds a call waits for a connection, and how many for the answer.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        retention: float,
+        timeout: float = TIMEOUT,
+        connections: int = CONNECTIONS,
+        prefix: str = PREFIX,
+    ) -> None:
+        self._client = _client(url, timeout, connections)
+        self._prefix = prefix
+        self._retention = max(1, round(retention * 1000))
+        self._scripts = {text: self._client.register_script(text) for text in scripts.ALL}
+
+    def add(self, instance: Instance, source: str) -> None:
+        if not self._run(scripts.ADD, instance.id, source, *_fields_of(instance)):
+            raise ValueError(f"the instance {instance.id} exists already")
+
+    def claim(self, instance_id: str, owner: str, now: float) -> Instance | None:
+        values = self._run(scripts.CLAIM, instance_id, owner, repr(now), *FIELDS)
+        return None if values is None else _instance(instance_id, values)
+
+    def record(self, hold: Hold, record: StepRecord) -> bool:
+        value = [] if record.value is None else [record.value]
+        return bool(
+            self._run(scripts.RECORD, *_words(hold), record.path, _step_text(record), *value)
+        )
+
+    def complete(
+        self, instance_id: str, hold: Hold | None, outcome: Outcome, now: float,
+        then: Instance | None = None, then_source: str = "",
+    ) -> bool:  # fmt: skip
+        if hold is not None and hold.instance_id != instance_id:
+            return False
+        how = ["any", "", "", ""] if hold is None else ["hold", *_words(hold)[1:]]
+        ending = _ending(outcome, now)
+        following = [] if then is None else [then.id, then_source, *_fields_of(then)]
+        return bool(
+            self._run(
+                scripts.COMPLETE,
+                *(instance_id, *how, self._retention, len(ending), *ending, *following),
+            )
+        )
+
+    def release(self, hold: Hold) -> bool:
+        return bool(self._run(scripts.RELEASE, *_words(hold)))
+
+    def get(self, instance_id: str) -> Instance | None:
+        with _busy():
+            values = self._client.hmget(f"{self._prefix}run:{instance_id}", FIELDS)
+        return None if values[0] is None else _instance(instance_id, values)
+
+    def records(self, instance_id: str) -> Sequence[StepRecord]:
+        steps, values = map(_pairs, self._run(scripts.RECORDS, instance_id))
+        numbered = [(path, *text.split(" ", 1)) for path, text in steps.items()]
+        return [
+            _step(path, text, values.get(path))
+            for path, _, text in sorted(numbered, key=lambda each: int(each[1]))
+        ]
+
+    def find(
+        self, *, status: Status | None = None, flow_key: str | None = None, limit: int
+    ) -> Sequence[Instance]:
+        if limit < 1:
+            return []
+        found = self._run(scripts.FIND, _index(status, flow_key), limit, *FIELDS[:-1])
+        return [_instance(instance_id, [*values, None]) for instance_id, *values in found]
+
+    def source(self, digest: str) -> str | None:
+        with _busy():
+            text: Any = self._client.get(f"{self._prefix}source:{digest}")
+        return None if text is None else str(text)
+
+    def beat(self, owner: str, count: int) -> None:
+        self._run(scripts.BEAT, owner, count)
+
+    def retire(self, owner: str) -> None:
+        with _busy():
+            self._client.hdel(f"{self._prefix}beats", owner)
+
+    def owners(self) -> Mapping[str, int | None]:
+        holders, beats = self._run(scripts.OWNERS)
+        counts = {owner: int(count) for owner, count in _pairs(beats).items()}
+        return {**dict.fromkeys(holders), **counts}
+
+    def held(self, owners: Collection[str], limit: int) -> Sequence[Hold]:
+        if limit < 1:
+            return []
+        found = self._run(scripts.HELD, limit, *owners)
+        return [
+            Hold(key, owner, int(attempt), queued == "1") for key, owner, attempt, queued in found
+        ]
+
+    def adopt(self, holds: Sequence[Hold], owner: str) -> Sequence[str]:
+        words = [word for hold in holds for word in _words(hold)]
+        adopted: list[str] = self._run(scripts.ADOPT, owner, *words)
+        return adopted
+
+    def prune(self, ended_before: float, keep: int, limit: int) -> int:
+        if limit < 1:
+            return 0
+        return int(self._run(scripts.PRUNE, repr(ended_before), keep, limit))
+
+    def close(self) -> None:
+        self._client.connection_pool.disconnect()
+
+    def _run(self, script: str, *arguments: str | int) -> Any:
+        with _busy():
+            return self._scripts[script](keys=[self._prefix], args=arguments)
+
+
+def check_redis(url: str, timeout: float = TIMEOUT) -> list[str]:
+    """Try a store before anything depends on it; sentences about what weakens its promise.
+
+    Raises:
+        SettingsError: it cannot be reached, or cannot be used as a store.
+    """
+    try:
+        client = _client(url, timeout, 1)
+    except ValueError as error:
+        raise SettingsError(f"the Redis store: {error}") from error
+    try:
+        client.ping()
+        # A write that changes nothing: a replica refuses it, and a user who may not run scripts.
+        client.eval("return redis.call('DEL', KEYS[1])", 1, f"{PREFIX}probe")
+        return [*_missing_persistence(client), *_eviction(client)]
+    except RedisError as error:
+        raise SettingsError(f"the Redis store at {_where(client)} {_trouble(error)}") from error
+    finally:
+        client.connection_pool.disconnect()
+
+
+def _client(url: str, timeout: float, connections: int) -> Redis:
+    pool = BlockingConnectionPool.from_url(
+        url,
+        max_connections=connections,
+        timeout=timeout,
+        socket_timeout=timeout,
+        socket_connect_timeout=timeout,
+        socket_keepalive=True,
+        decode_responses=True,
+        protocol=2,
+        # Nothing is repeated behind our back: when an answer was lost, a second ADD would say that
+        # the run exists already. Whoever calls knows what may be repeated.
+        retry=Retry(NoBackoff(), 0),
+    )
+    return Redis(connection_pool=pool)
+
+
+@contextmanager
+def _busy() -> Iterator[None]:
+    """Turns what is wrong with Redis now, but need not stay so, into Busy."""
+    try:
+        yield
+    except RedisError as error:
+        if isinstance(error, ResponseError) and not _is_passing(error):
+            raise
+        # The cause is for the log: neither it nor the message shows the URL.
+        raise Busy("the store cannot be used now") from error
+
+
+def _is_passing(error: ResponseError) -> bool:
+    # redis-py takes the first word off what it knows and makes it the class; a script may have
+    # put it in the middle.
+    return type(error) is not ResponseError or bool(_PASSING.search(str(error)))
+
+
+def _trouble(error: RedisError) -> str:
+    """What is wrong with a server at the start, as the end of a sentence."""
+    if isinstance(error, AuthenticationError):
+        return "refuses the user or password of SITESWAP_STORE, or wants one"
+    if isinstance(error, NoPermissionError):
+        return f"does not permit its user what a store does ({error})"
+    if isinstance(error, NoAnswer):
+        return "does not answer in time"
+    if isinstance(error, ResponseError):
+        return f"cannot be used: {error}"
+    if isinstance(error, NoConnection):
+        return f"cannot be reached: {error}"
+    return f"is no Redis server ({type(error).__name__})"
+
+
+def _where(client: Redis) -> str:
+    known = client.connection_pool.connection_kwargs
+    return f"{known.get('host', 'localhost')}:{known.get('port', 6379)}"
+
+
+def _missing_persistence(client: Redis) -> Iterator[str]:
+    try:
+        is_on = client.config_get("appendonly").get("appendonly")
+        fsync = client.config_get("appendfsync").get("appendfsync")
+    except ResponseError:
+        # Hosted Redis often forbids CONFIG, and INFO tells about the file all the same.
+        is_on = _info(client, "persistence", "aof_enabled", {"1": "yes", "0": "no"})
+        fsync = "unknown"
+    if is_on is None:
+        yield "the Redis store does not say whether it keeps an append-only file"
+    elif is_on != "yes":
+        yield (
+            "the Redis store has appendonly no: accepted runs are lost when Redis restarts; "
+            "set appendonly yes"
+        )
+    elif fsync == "no":
+        yield (
+            "the Redis store has appendfsync no: a crash of its machine loses what was accepted "
+            "in the last half minute; set appendfsync always, or everysec"
+        )
+
+
+def _eviction(client: Redis) -> Iterator[str]:
+    try:
+        policy = client.config_get("maxmemory-policy").get("maxmemory-policy")
+    except ResponseError:
+        policy = _info(client, "memory", "maxmemory_policy", {})
+    if policy is None:
+        yield "the Redis store does not say its maxmemory-policy; it must be noeviction"
+    elif policy != "noeviction":
+        yield (
+            f"the Redis store has maxmemory-policy {policy}: a full memory would drop accepted "
+            "runs; set maxmemory-policy noeviction"
+        )
+
+
+def _info(client: Redis, section: str, name: str, words: Mapping[str, str]) -> str | None:
+    try:
+        found = client.info(section).get(name)
+    except ResponseError:
+        return None
+    return None if found is None else words.get(str(found), str(found))
+
+
+def _index(status: Status | None, flow_key: str | None) -> str:
+    names = [] if status is None else ["status", status]
+    names += [] if flow_key is None else ["flow", flow_key]
+    return ":".join(names) or "all"
+
+
+def _words(hold: Hold) -> tuple[str, str, int, int]:
+    return hold.instance_id, hold.owner, hold.attempt, int(hold.queued)
+
+
+def _present(fields: Mapping[str, str | int | float | None]) -> list[str]:
+    """Names and values, one after the other. ``repr`` writes a float so that it reads the same."""
+    return [
+        text
+        for name, value in fields.items()
+        if value is not None
+        for text in (name, repr(float(value)) if name.endswith("_at") else str(value))
+    ]
+
+
+def _fields_of(instance: Instance) -> list[str]:
+    return _present(
+        {
+            "flow_key": instance.flow_key,
+            "flow_version": instance.flow_version,
+            "status": instance.status,
+            "created_at": instance.created_at,
+            "source": instance.source,
+            "owner": instance.owner,
+            "queued": int(instance.queued),
+            "attempt": instance.attempt,
+            "crashes": instance.crashes,
+            "started_at": instance.started_at,
+            "payload": instance.payload,
+        }
+    )
+
+
+def _ending(outcome: Outcome, now: float) -> list[str]:
+    return _present(
+        {
+            "status": outcome.status,
+            "ended_at": now,
+            "result": outcome.result,
+            "error_code": outcome.error_code,
+            "error_message": outcome.error_message,
+            "reason": outcome.reason,
+        }
+    )
+
+
+def _instance(instance_id: str, values: Sequence[Any]) -> Instance:
+    field = dict(zip(FIELDS, values, strict=True))
+    status = Status(field["status"])
+    return Instance(
+        id=instance_id,
+        flow_key=field["flow_key"],
+        flow_version=field["flow_version"],
+        status=status,
+        created_at=float(field["created_at"]),
+        payload=field["payload"],
+        source=field["source"],
+        owner=field["owner"],
+        queued=field["queued"] == "1",
+        attempt=int(field["attempt"]),
+        crashes=int(field["crashes"]),
+        started_at=_time(field["started_at"]),
+        ended_at=_time(field["ended_at"]),
+        outcome=_outcome(status, field) if status.is_terminal else None,
+    )
+
+
+def _outcome(status: Status, field: Mapping[str, Any]) -> Outcome:
+    return Outcome(
+        status,
+        result=field["result"],
+        error_code=int(field["error_code"]),
+        error_message=field["error_message"],
+        reason=field["reason"],
+    )
+
+
+def _time(text: str | None) -> float | None:
+    return None if text is None else float(text)
+
+
+def _step_text(record: StepRecord) -> str:
+    return json.dumps(
+        [
+            *(record.name, record.verb, record.attempt),
+            *(record.started_at, record.ended_at, record.outcome, record.detail),
+        ]
+    )
+
+
+def _step(path: str, text: str, value: str | None) -> StepRecord:
+    name, verb, attempt, started_at, ended_at, outcome, detail = json.loads(text)
+    return StepRecord(path, name, verb, attempt, started_at, ended_at, outcome, value, detail)
+
+
+def _pairs(flat: Sequence[str]) -> dict[str, str]:
+    return dict(zip(flat[::2], flat[1::2], strict=True))
