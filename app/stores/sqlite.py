@@ -8,23 +8,21 @@ store may be made before a fork; one that was used before it is refused in the c
 from __future__ import annotations
 
 import os
-import sqlite3
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from app.instance import Instance, Outcome, Status
+from app.errors import SettingsError
+from app.instance import Hold, Instance, Outcome, Status, StepRecord
 from app.offload import Offload, direct
+from app.stores import sqlite_statements as statements
+from app.stores import sqlite_upkeep as upkeep
 from app.stores.batcher import Batcher
-from app.stores.sqlite_file import prepare
+from app.stores.sqlite_file import is_locked, prepare
 from app.stores.sqlite_session import READ, WRITE, Operation, SqliteSession
 
 T = TypeVar("T")
-
-_COLUMNS = (
-    "id, flow_key, flow_version, status, created_at, payload, started_at, ended_at, "
-    "result, error_code, error_message"
-)
 
 
 class SqliteStore:
@@ -38,25 +36,88 @@ class SqliteStore:
     """
 
     def __init__(self, path: Path, *, timeout: float = 5.0, offload: Offload = direct) -> None:
-        prepare(path, timeout)
+        try:
+            prepare(path, timeout, thorough=False)
+        except SettingsError as error:
+            # A file that is locked for long is busy, and no reason to go down: each call says so
+            # until it heals. It is still refused if it turns out to be of another version.
+            if not is_locked(error.__cause__):
+                raise
         # Half of the time for the lock: a call may wait for the batch before its own, then for it.
         session = partial(SqliteSession, path, lock_timeout=timeout / 2)
         self._reads = Batcher(partial(session, READ), timeout=timeout, offload=offload)
         self._writes = Batcher(partial(session, WRITE), timeout=timeout, offload=offload)
         self._process: int | None = None
 
-    def add(self, instance: Instance) -> None:
-        if not self._write(partial(_insert, instance=instance)):
+    def add(self, instance: Instance, source: str) -> None:
+        if not self._write(partial(statements.insert, instance=instance, source=source)):
             raise ValueError(f"the instance {instance.id} exists already")
 
-    def claim(self, instance_id: str, now: float) -> Instance | None:
-        return self._write(partial(_claim, instance_id=instance_id, now=now))
+    def claim(self, instance_id: str, owner: str, now: float) -> Instance | None:
+        return self._write(partial(statements.claim, instance_id=instance_id, owner=owner, now=now))
 
-    def complete(self, instance_id: str, outcome: Outcome, now: float) -> bool:
-        return self._write(partial(_complete, instance_id=instance_id, outcome=outcome, now=now))
+    def record(self, hold: Hold, record: StepRecord) -> bool:
+        return self._write(partial(statements.record, hold=hold, record=record))
+
+    def complete(
+        self, instance_id: str, hold: Hold | None, outcome: Outcome, now: float,
+        then: Instance | None = None, then_source: str = "",
+    ) -> bool:  # fmt: skip
+        return self._write(
+            partial(
+                statements.complete,
+                instance_id=instance_id,
+                hold=hold,
+                outcome=outcome,
+                now=now,
+                then=then,
+                then_source=then_source,
+            )
+        )
+
+    def release(self, hold: Hold) -> bool:
+        return self._write(partial(statements.release, hold=hold))
 
     def get(self, instance_id: str) -> Instance | None:
-        return self._read(partial(_select, instance_id=instance_id))
+        return self._read(partial(statements.select, instance_id=instance_id))
+
+    def records(self, instance_id: str) -> Sequence[StepRecord]:
+        return self._read(partial(statements.select_records, instance_id=instance_id))
+
+    def find(
+        self, *, status: Status | None = None, flow_key: str | None = None, limit: int
+    ) -> Sequence[Instance]:
+        return self._read(partial(statements.find, status=status, flow_key=flow_key, limit=limit))
+
+    def source(self, digest: str) -> str | None:
+        return self._read(partial(statements.select_source, digest=digest))
+
+    def beat(self, owner: str, count: int) -> None:
+        self._write(partial(statements.beat, owner=owner, count=count))
+
+    def retire(self, owner: str) -> None:
+        self._write(partial(statements.retire, owner=owner))
+
+    def owners(self) -> Mapping[str, int | None]:
+        return self._read(statements.select_owners)
+
+    def held(self, owners: Collection[str], limit: int) -> Sequence[Hold]:
+        return self._read(partial(statements.select_held, owners=owners, limit=limit))
+
+    def adopt(self, holds: Sequence[Hold], owner: str) -> Sequence[str]:
+        return self._write(partial(statements.adopt, holds=holds, owner=owner))
+
+    def prune(self, ended_before: float, keep: int, limit: int) -> int:
+        line = self._read(partial(upkeep.draw_line, ended_before=ended_before, keep=keep))
+        if line is None:
+            return 0
+        dropped = 0
+        while portion := self._write(partial(upkeep.drop, line=line, limit=limit - dropped)):
+            dropped += portion
+        self._write(upkeep.drop_sources)
+        while self._write(upkeep.give_back):
+            pass
+        return dropped
 
     def close(self) -> None:
         if self._belongs_here():
@@ -80,69 +141,3 @@ class SqliteStore:
         # A child inherits SQLite's record of its parent's locks, and would trust it even on a new
         # connection (https://www.sqlite.org/howtocorrupt.html, section 2.6).
         return self._process in (None, os.getpid())
-
-
-def _insert(connection: sqlite3.Connection, *, instance: Instance) -> bool:
-    cursor = connection.execute(
-        "INSERT INTO instance (id, flow_key, flow_version, status, created_at, payload) "
-        "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
-        (
-            instance.id,
-            instance.flow_key,
-            instance.flow_version,
-            instance.status,
-            instance.created_at,
-            instance.payload,
-        ),
-    )
-    return cursor.rowcount == 1
-
-
-def _claim(connection: sqlite3.Connection, *, instance_id: str, now: float) -> Instance | None:
-    cursor = connection.execute(
-        "UPDATE instance SET status = ?, started_at = ? WHERE id = ? AND status = ?",
-        (Status.RUNNING, now, instance_id, Status.INIT),
-    )
-    return _select(connection, instance_id=instance_id) if cursor.rowcount == 1 else None
-
-
-def _complete(
-    connection: sqlite3.Connection, *, instance_id: str, outcome: Outcome, now: float
-) -> bool:
-    cursor = connection.execute(
-        "UPDATE instance SET status = ?, ended_at = ?, result = ?, error_code = ?, "
-        "error_message = ?, payload = NULL WHERE id = ? AND status = ?",
-        (
-            outcome.status,
-            now,
-            outcome.result,
-            outcome.error_code,
-            outcome.error_message,
-            instance_id,
-            Status.RUNNING,
-        ),
-    )
-    return cursor.rowcount == 1
-
-
-def _select(connection: sqlite3.Connection, *, instance_id: str) -> Instance | None:
-    row = connection.execute(
-        f"SELECT {_COLUMNS} FROM instance WHERE id = ?", (instance_id,)
-    ).fetchone()
-    return None if row is None else _instance(row)
-
-
-def _instance(row: tuple[Any, ...]) -> Instance:
-    key, flow_key, flow_version, word, created_at, payload, started_at, ended_at, *ending = row
-    status = Status(word)
-    return Instance(
-        key,
-        flow_key,
-        flow_version,
-        status,
-        created_at,
-        payload,
-        started_at,
-        ended_at,
-        Outcome(status, *ending) if status.is_terminal else None,
-    )

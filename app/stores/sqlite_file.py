@@ -11,29 +11,11 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from app.errors import SettingsError
+from app.stores.sqlite_schema import SCHEMA_VERSION, check_readable, upgrade, version_and_size
 
-SCHEMA_VERSION = 1
-"""Kept in ``PRAGMA user_version``; a file of a newer one is left alone."""
-
-_SCHEMA = (
-    """
-    CREATE TABLE instance (
-        id            TEXT NOT NULL PRIMARY KEY,
-        flow_key      TEXT NOT NULL,
-        flow_version  TEXT NOT NULL,
-        status        TEXT NOT NULL,
-        created_at    REAL NOT NULL,
-        payload       TEXT,
-        started_at    REAL,
-        ended_at      REAL,
-        result        TEXT,
-        error_code    INTEGER,
-        error_message TEXT
-    )
-    """,
-    # The few runs that have not ended, oldest first, however long the table grows.
-    "CREATE INDEX instance_unended ON instance (status, created_at) WHERE ended_at IS NULL",
-)
+_SMALL = 500_000_000
+"""Bytes of a file that is looked through at a start: about half a second, from memory. Meanwhile
+nobody can commit, so a larger one is not."""
 
 
 def journal_mode(version: tuple[int, int, int]) -> str:
@@ -46,22 +28,35 @@ def journal_mode(version: tuple[int, int, int]) -> str:
     return "WAL" if version >= (3, 51, 3) or is_repaired_branch else "DELETE"
 
 
-def prepare(path: Path, timeout: float) -> None:
-    """Make the file if there is none, else check that it is ours; keeps no connection open.
+def prepare(path: Path, timeout: float, *, thorough: bool = True) -> None:
+    """Make the file if there is none, else check it and bring it to this version's schema.
 
-    ``timeout`` is how many seconds to wait for another process's lock.
+    ``timeout`` is how many seconds to wait for another process's lock. No connection stays open.
+    A file is refused if any run that has not ended cannot be read, with its journal; that takes
+    milliseconds. ``thorough`` also looks through the rest of a file that is not very large, so it
+    is for a service's start and not for each of its processes. What is not found here makes calls
+    ``Busy`` that meet it, polls of runs long ended, and harms nothing else.
 
     Raises:
-        SettingsError: the file cannot be made or opened, or holds something else.
+        SettingsError: the file cannot be made or opened, is damaged, or holds something else. Its
+            content is as it was; the cause is what SQLite said.
     """
     try:
         _make_private_file(path)
         with closing(connect(path, timeout)) as connection:
-            _check_or_create(path, connection)
+            _check_or_create(path, connection, thorough)
     except OSError as error:
         raise _refused(path, f"cannot be opened ({error.strerror})") from error
     except sqlite3.Error as error:
         raise _refused(path, f"cannot be used as a SQLite file ({error})") from error
+
+
+def is_locked(error: BaseException | None) -> bool:
+    """Tell whether SQLite had to wait too long for another process, which says nothing else."""
+    return (
+        isinstance(error, sqlite3.OperationalError)
+        and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+    )
 
 
 def connect(path: Path, timeout: float) -> sqlite3.Connection:
@@ -94,37 +89,37 @@ def _make_private_file(path: Path) -> None:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
-def _check_or_create(path: Path, connection: sqlite3.Connection) -> None:
-    if _version_and_size(connection) == (0, 0):
+def _check_or_create(path: Path, connection: sqlite3.Connection, thorough: bool) -> None:
+    if version_and_size(connection) == (0, 0):
         _create(connection)
-    version, _ = _version_and_size(connection)
+    version, _ = version_and_size(connection)
     if version == 0:
         raise _refused(path, "is another program's database")
-    if version != SCHEMA_VERSION:
+    if version > SCHEMA_VERSION:
         raise _refused(path, f"has schema version {version}, which this program does not know")
+    check_readable(connection, version)
+    if thorough and path.stat().st_size <= _SMALL:
+        _look_for_damage(path, connection)
     if journal_mode(sqlite3.sqlite_version_info) == "DELETE":
         connection.execute("PRAGMA journal_mode = DELETE")
+    if version < SCHEMA_VERSION:
+        upgrade(connection, version)
 
 
-def _version_and_size(connection: sqlite3.Connection) -> tuple[int, int]:
-    """The schema version and how many tables and indexes there are, of one moment."""
-    row: tuple[int, int] = connection.execute(
-        "SELECT user_version, (SELECT count(*) FROM sqlite_master) FROM pragma_user_version"
-    ).fetchone()
-    return row
+def _look_for_damage(path: Path, connection: sqlite3.Connection) -> None:
+    [finding] = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if finding != "ok":
+        raise _refused(path, f"is damaged ({' '.join(finding.split())})")
 
 
 def _create(connection: sqlite3.Connection) -> None:
-    # Only a new file may become WAL: a file in use must not change under a process that has an
-    # older SQLite. Another process that makes the file at this moment may hold the lock.
+    # Both must be said before the first table is made. Only a new file may become WAL: a file in
+    # use must not change under a process that has an older SQLite. Another process that makes the
+    # file at this moment may hold the lock.
     with suppress(sqlite3.OperationalError):
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         connection.execute(f"PRAGMA journal_mode = {journal_mode(sqlite3.sqlite_version_info)}")
-    connection.execute("BEGIN IMMEDIATE")
-    if _version_and_size(connection) == (0, 0):
-        for statement in _SCHEMA:
-            connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-    connection.execute("COMMIT")
+    upgrade(connection, 0)
 
 
 def _refused(path: Path, why: str) -> SettingsError:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from app.errors import Busy
-from app.stores.sqlite_file import connect
+from app.stores.sqlite_file import connect, is_locked
+from app.stores.sqlite_schema import SCHEMA_VERSION, version_and_size
 
 T = TypeVar("T")
 Operation = Callable[[sqlite3.Connection], T]
@@ -69,12 +70,15 @@ class SqliteSession:
     def _transact(self, operations: Sequence[Operation[Any]]) -> Sequence[Any]:
         if self._connection is None:
             self._connection = connect(self._path, self._lock_timeout)
-        self._take_lock(self._connection)
+            self._begin_batch(self._connection)
+            _check_version(self._connection)
+        else:
+            self._begin_batch(self._connection)
         answers = [_attempt(operation, self._connection) for operation in operations]
         self._connection.execute("COMMIT")
         return answers
 
-    def _take_lock(self, connection: sqlite3.Connection) -> None:
+    def _begin_batch(self, connection: sqlite3.Connection) -> None:
         # SQLite's own waiting pauses longer with every try, up to 100 ms, and so hardly ever meets
         # the short moment between two commits of a busy process. A constant millisecond treats
         # all alike. SQLite does the pausing, as time.sleep is gevent's in a patched process.
@@ -86,14 +90,20 @@ class SqliteSession:
         connection.execute(f"PRAGMA busy_timeout = {round(self._lock_timeout * 1000)}")
 
 
+def _check_version(connection: sqlite3.Connection) -> None:
+    # The file was there when the store was made. Whatever took its place since is not touched.
+    version, _ = version_and_size(connection)
+    if version != SCHEMA_VERSION:
+        raise sqlite3.DatabaseError(f"the file has schema version {version}")
+
+
 def _insist(connection: sqlite3.Connection, statement: str, deadline: float) -> None:
     while True:
         try:
             connection.execute(statement)
             return
         except sqlite3.OperationalError as error:
-            is_locked = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
-            if not is_locked or time.monotonic() >= deadline:
+            if not is_locked(error) or time.monotonic() >= deadline:
                 raise
 
 

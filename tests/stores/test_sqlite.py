@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import IO
 
 import pytest
 
 from app.errors import Busy
-from app.instance import Instance, Outcome, Status
+from app.instance import Hold, Instance, Status
+from app.store import Store
+from app.stores import sqlite_statements as statements
+from app.stores import sqlite_upkeep as upkeep
 from app.stores.sqlite import SqliteStore
-from app.stores.sqlite_file import journal_mode
-from tests.stores.suite import FINISH, StoreSuite, new
+from app.stores.sqlite_file import journal_mode, prepare
+from app.stores.sqlite_schema import SCHEMA_VERSION
+from app.stores.sqlite_session import Operation
+from tests.stores.calls import READS, RUNNING, WRITES, content, furnish
+from tests.stores.suite import FINISH, MANY, SOURCE, StoreSuite, end, new, step
 
 ROOT = Path(__file__).parents[2]
 WITHOUT_WAL = pytest.mark.skipif(
@@ -100,7 +108,7 @@ def test_processes_claim_a_run_once(path: Path, store: SqliteStore) -> None:
     """Processes that claim the same runs at once divide them without an overlap."""
     count = 40
     for number in range(count):
-        store.add(new(f"run {number}"))
+        store.add(new(f"run {number}"), SOURCE)
     with ExitStack() as stack:
         claimers = [stack.enter_context(program("claim_all", path, count)) for _ in range(3)]
         for claimer in claimers:
@@ -137,44 +145,82 @@ def test_greenlets_go_on_while_the_file_is_locked(path: Path) -> None:
     assert float(longest) < 0.5
 
 
-def test_a_full_disk_is_busy_and_heals(path: Path) -> None:
+def test_a_full_disk_is_busy_and_heals(tmp_path: Path) -> None:
     """What does not fit is refused and leaves no trace; when there is room again, it goes on."""
-    with program("full_disk", path) as process:
-        assert pipe(process.stdout).read() == "busy\n[True, False, True]\n"
+    with program("full_disk", tmp_path) as process:
+        assert pipe(process.stdout).read() == "".join(f"{name} busy\n" for name in WRITES)
         assert process.wait(30) == 0
 
 
-def test_a_lock_is_busy_and_heals(path: Path, store: SqliteStore) -> None:
+@pytest.fixture
+def hasty(path: Path) -> Iterator[SqliteStore]:
+    """A furnished store with hardly any patience."""
+    with closing(SqliteStore(path, timeout=30)) as store:
+        furnish(store)
+    with closing(SqliteStore(path, timeout=0.2)) as store:
+        yield store
+
+
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
+def test_a_lock_is_busy_and_heals(
+    path: Path, hasty: SqliteStore, write: Callable[[Store], object]
+) -> None:
     """While another process keeps the lock, a write is refused in time; it never happens later."""
-    store.add(new("before"))
+    before = content(hasty)
     with locked(path, "IMMEDIATE"):
         with pytest.raises(Busy):
-            store.add(new("refused"))
-        assert store.get("before") == new("before")
-    store.add(new("after"))
-    assert store.get("refused") is None
+            write(hasty)
+        assert content(hasty) == before
+    assert content(hasty) == before
+    write(hasty)
+    assert content(hasty) != before
 
 
 @WITHOUT_WAL
-def test_readers_hear_busy_when_nothing_can_be_read(path: Path, store: SqliteStore) -> None:
+@pytest.mark.parametrize("read", READS.values(), ids=READS)
+def test_readers_hear_busy_when_nothing_can_be_read(
+    path: Path, hasty: SqliteStore, read: Callable[[Store], object]
+) -> None:
     """While another process keeps even readers out, a read is refused in time, and then heals."""
-    store.add(new("a"))
     with locked(path, "EXCLUSIVE"), pytest.raises(Busy):
+        read(hasty)
+    assert read(hasty)
+
+
+@WITHOUT_WAL
+def test_a_store_is_opened_while_the_file_is_locked(path: Path, hasty: SqliteStore) -> None:
+    """A process that starts meanwhile says busy until the lock is gone, and does not go down."""
+    with locked(path, "EXCLUSIVE"):
+        late = SqliteStore(path, timeout=0.1)
+        with pytest.raises(Busy):
+            late.get("queued")
+    with closing(late):
+        assert content(late) == content(hasty)
+
+
+def test_a_newer_file_in_its_place_is_not_touched(path: Path, store: SqliteStore) -> None:
+    """A file that took the place of the one that was checked is checked before it is used."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    before = path.read_bytes()
+    with pytest.raises(Busy):
         store.get("a")
-    assert store.get("a") == new("a")
+    with pytest.raises(Busy):
+        store.add(new("a"), SOURCE)
+    assert path.read_bytes() == before
 
 
 @WITHOUT_WAL
 def test_a_commit_that_readers_hold_up_is_busy_and_heals(path: Path, store: SqliteStore) -> None:
     """While another process goes on reading, a write is refused in time and taken back."""
-    store.add(new("a"))
+    store.add(new("a"), SOURCE)
     with closing(sqlite3.connect(path, isolation_level=None)) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT * FROM instance").fetchall()
         with pytest.raises(Busy):
-            store.add(new("b"))
+            store.add(new("b"), SOURCE)
     assert store.get("b") is None
-    store.add(new("b"))
+    store.add(new("b"), SOURCE)
 
 
 def test_a_damaged_file_is_busy_and_heals(path: Path, store: SqliteStore) -> None:
@@ -182,11 +228,11 @@ def test_a_damaged_file_is_busy_and_heals(path: Path, store: SqliteStore) -> Non
     good = path.read_bytes()
     path.write_bytes(b"\xff" * len(good))
     with pytest.raises(Busy):
-        store.add(new("a"))
+        store.add(new("a"), SOURCE)
     with pytest.raises(Busy):
         store.get("a")
     path.write_bytes(good)
-    store.add(new("a"))
+    store.add(new("a"), SOURCE)
     assert store.get("a") == new("a")
 
 
@@ -214,9 +260,9 @@ def test_a_misfit_harms_only_itself(path: Path, store: SqliteStore, misfit: Inst
     others = [new(f"other {number}") for number in range(10)]
     with ThreadPoolExecutor(11) as pool:
         with locked(path, "IMMEDIATE"):
-            first = [pool.submit(store.add, other) for other in others[:5]]
-            failing = pool.submit(store.add, misfit)
-            then = [pool.submit(store.add, other) for other in others[5:]]
+            first = [pool.submit(store.add, other, SOURCE) for other in others[:5]]
+            failing = pool.submit(store.add, misfit, SOURCE)
+            then = [pool.submit(store.add, other, SOURCE) for other in others[5:]]
         for adding in first + then:
             adding.result()
         assert not isinstance(failing.exception(), Busy | None)
@@ -226,10 +272,10 @@ def test_a_misfit_harms_only_itself(path: Path, store: SqliteStore, misfit: Inst
 
 def test_stores_of_one_file_see_each_other(path: Path, store: SqliteStore) -> None:
     """What one process wrote, another reads, also after a restart."""
-    store.add(new("a"))
+    store.add(new("a"), SOURCE)
     with closing(SqliteStore(path)) as other:
-        assert other.claim("a", 2.0) == store.get("a")
-        assert other.complete("a", FINISH, 3.0)
+        assert other.claim("a", "one", 2.0) == store.get("a")
+        assert other.complete("a", None, FINISH, 3.0)
     ended = store.get("a")
     assert ended is not None
     assert ended.outcome == FINISH
@@ -237,26 +283,134 @@ def test_stores_of_one_file_see_each_other(path: Path, store: SqliteStore) -> No
 
 def test_the_file_is_private(path: Path, store: SqliteStore) -> None:
     """Inputs may be private: only the owner reads the folder and the file."""
-    store.add(new("a"))
+    store.add(new("a"), SOURCE)
     assert path.parent.stat().st_mode & 0o777 == 0o700
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-def test_unended_runs_are_found_by_their_index(path: Path, store: SqliteStore) -> None:
-    """The runs that have not ended are found without reading those that have."""
+@pytest.mark.parametrize("misfit", [new("\ud800"), new("then", "\udfff")])
+def test_an_end_with_a_misfit_did_not_happen(store: SqliteStore, misfit: Instance) -> None:
+    """A run ends with the one that follows, or not at all."""
+    furnish(store)
+    before = content(store)
+    with pytest.raises(ValueError, match="surrogates"):
+        store.complete("running", RUNNING, FINISH, 3.0, misfit, SOURCE)
+    assert content(store) == before
+    assert store.complete("running", RUNNING, FINISH, 3.0)
+
+
+def test_an_adoption_with_a_misfit_did_not_happen(store: SqliteStore) -> None:
+    """Runs are taken over together, or not at all."""
+    furnish(store)
+    before = content(store)
+    with pytest.raises(ValueError, match="surrogates"):
+        store.adopt([RUNNING, Hold("\ud800", "one", 1)], "two")
+    assert content(store) == before
+
+
+def test_pruning_drops_sources_and_gives_space_back(path: Path, store: SqliteStore) -> None:
+    """After the runs and the texts nobody needs, the file shrinks by what they took."""
+    store.add(new("a", source="needed"), SOURCE)
+    empty = pragma(path, "page_count")
     for number in range(5):
-        store.add(new(f"run {number}"))
-    store.claim("run 0", 2.0)
-    store.complete("run 0", Outcome(Status.ABORT), 3.0)
-    query = "SELECT id FROM instance WHERE status = 'INIT' AND ended_at IS NULL ORDER BY created_at"
+        end(store, f"run {number}", 3.0, payload="x" * 400_000, source=f"text {number}")
+    assert pragma(path, "page_count") > empty + 400
+    assert store.prune(4.0, 0, MANY) == 5
+    assert pragma(path, "freelist_count") == 0
+    assert pragma(path, "page_count") <= empty + 1
+    assert store.source("text 0") is None
+    assert store.source("needed") == SOURCE
+
+
+def test_a_file_that_cannot_shrink_is_pruned(path: Path) -> None:
+    """An old file without auto_vacuum keeps its size, and uses its pages again."""
+    with closing(sqlite3.connect(path_for_old_file(path))) as connection:
+        connection.execute("PRAGMA auto_vacuum = NONE")
+        connection.execute("VACUUM")
+    with closing(SqliteStore(path)) as store:
+        for number in range(5):
+            end(store, f"run {number}", 3.0, payload="x" * 400_000)
+        size = pragma(path, "page_count")
+        assert store.prune(4.0, 0, MANY) == 5
+        assert pragma(path, "freelist_count") > 400
+        end(store, "again", 3.0, payload="x" * 400_000)
+        assert pragma(path, "page_count") == size
+
+
+def path_for_old_file(path: Path) -> Path:
+    """The same path, with a store's file there."""
+    prepare(path, 1.0)
+    return path
+
+
+def pragma(path: Path, name: str) -> int:
+    """A number that SQLite keeps of the file."""
     with closing(sqlite3.connect(path)) as connection:
-        assert len(connection.execute(query).fetchall()) == 4
-        [plan] = connection.execute(f"EXPLAIN QUERY PLAN {query}").fetchall()
-    assert "USING INDEX instance_unended (status=?)" in plan[-1]
+        number: int = connection.execute(f"PRAGMA {name}").fetchone()[0]
+        return number
+
+
+def test_a_portion_is_small(path: Path, store: SqliteStore) -> None:
+    """One transaction drops a bounded number of runs, fewer if they are large."""
+    for number in range(4):
+        end(store, f"large {number}", float(number), payload="x" * 600_000)
+    for number in range(2 * upkeep.ROWS):
+        end(store, f"run {number}", 10.0)
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        line = upkeep.draw_line(connection, ended_before=20.0, keep=MANY)
+        assert line is not None
+        portions = [upkeep.drop(connection, line=line, limit=MANY) for _ in range(6)]
+    assert portions == [2, 2, upkeep.ROWS, upkeep.ROWS, 0, 0]
+
+
+QUERIES: Mapping[str, Operation[object]] = {
+    "claim": partial(statements.claim, instance_id="running", owner="one", now=2.0),
+    "get": partial(statements.select, instance_id="running"),
+    "records": partial(statements.select_records, instance_id="running"),
+    "record": partial(statements.record, hold=RUNNING, record=step("0")),
+    "release": partial(statements.release, hold=RUNNING),
+    "adopt": partial(statements.adopt, holds=[RUNNING], owner="two"),
+    "owners": statements.select_owners,
+    "held": partial(statements.select_held, owners=["one", "two"], limit=9),
+    "line": partial(upkeep.draw_line, ended_before=4.0, keep=0),
+    "drop": partial(upkeep.drop, line=upkeep.Line(4.0, 0), limit=9),
+    "sources": upkeep.drop_sources,
+    **{
+        f"find {status} {key}": partial(statements.find, status=status, flow_key=key, limit=9)
+        for status in (None, *Status)
+        for key in (None, "x")
+    },
+}
+"""What must not become slow as runs pile up that have ended."""
+
+
+@pytest.mark.parametrize("query", QUERIES.values(), ids=QUERIES)
+def test_nothing_walks_the_whole_table(
+    path: Path, store: SqliteStore, query: Operation[object]
+) -> None:
+    """Everything is found by an index; nothing but a list of those under way is sorted."""
+    furnish(store)
+    said: list[str] = []
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.set_trace_callback(said.append)
+        query(connection)
+        connection.set_trace_callback(None)
+        plans = [
+            row[-1]
+            for statement in said
+            if not statement.startswith(("PRAGMA", "SAVEPOINT", "RELEASE"))
+            for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}")
+        ]
+    assert plans
+    for plan in plans:
+        assert not re.fullmatch(r"SCAN (TABLE )?(instance|step)", plan), plan
+        assert "AUTOMATIC" not in plan
+    if any("USE TEMP B-TREE FOR ORDER BY" in plan for plan in plans):
+        assert any("instance_unended" in plan or "step" in plan for plan in plans)
 
 
 def test_a_closed_store_is_busy(store: SqliteStore) -> None:
     """Who comes after close is refused, and nothing is started again."""
     store.close()
     with pytest.raises(Busy, match="closed"):
-        store.add(new("a"))
+        store.add(new("a"), SOURCE)

@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 from app.stores.sqlite import SqliteStore
-from tests.stores.suite import new
+from tests.stores.suite import SOURCE, new
 
 if __name__ == "__main__":
     store = SqliteStore(Path(sys.argv[1]))
     for number in itertools.count():
-        store.add(new(f"run {number}"))
+        store.add(new(f"run {number}"), SOURCE)
         print(f"run {number}", flush=True)

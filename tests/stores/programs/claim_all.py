@@ -12,6 +12,6 @@ if __name__ == "__main__":
     print("ready", flush=True)
     sys.stdin.readline()
     ids = [f"run {number}" for number in range(int(sys.argv[2]))]
-    claimed = [instance_id for instance_id in ids if store.claim(instance_id, 2.0)]
+    claimed = [instance_id for instance_id in ids if store.claim(instance_id, "one", 2.0)]
     store.close()
     print(*claimed, sep=",", flush=True)

@@ -7,13 +7,13 @@ import sys
 from pathlib import Path
 
 from app.stores.sqlite import SqliteStore
-from tests.stores.suite import new
+from tests.stores.suite import SOURCE, new
 
 
 def use(store: SqliteStore, who: str) -> None:
     """Add some runs."""
     for number in range(20):
-        store.add(new(f"{who} {number}"))
+        store.add(new(f"{who} {number}"), SOURCE)
 
 
 def try_to_use(store: SqliteStore) -> None:

@@ -1,14 +1,15 @@
-"""Lets no file grow beyond 200 kB for a while, as a full disk would, and prints what it saw."""
+"""Lets no file grow for a while, as a full disk would, and prints what each write came to."""
 
 from __future__ import annotations
 
 import resource
 import sys
+from contextlib import closing
 from pathlib import Path
 
 from app.errors import Busy
 from app.stores.sqlite import SqliteStore
-from tests.stores.suite import new
+from tests.stores.calls import WRITES, content, furnish
 
 
 def limit_files(size: int) -> None:
@@ -17,15 +18,26 @@ def limit_files(size: int) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
 
 
-if __name__ == "__main__":
-    store = SqliteStore(Path(sys.argv[1]))
-    store.add(new("before"))
-    limit_files(200_000)
+def try_on_full_disk(store: SqliteStore, name: str) -> str:
+    """What the call came to: ``busy`` without a disk, without a trace, and then it works."""
+    furnish(store)
+    before = content(store)
+    limit_files(0)
     try:
-        store.add(new("too large", "x" * 1_000_000))
+        WRITES[name](store)
+        return "done on a full disk"
     except Busy:
-        print("busy")
-    limit_files(resource.RLIM_INFINITY)
-    store.add(new("after"))
-    print([store.get(name) is not None for name in ("before", "too large", "after")])
-    store.close()
+        pass
+    finally:
+        limit_files(resource.RLIM_INFINITY)
+    if content(store) != before:
+        return "half done"
+    WRITES[name](store)
+    return "busy" if content(store) != before else "not done later"
+
+
+if __name__ == "__main__":
+    for name in WRITES:
+        with closing(SqliteStore(Path(sys.argv[1]) / f"{name}.db")) as store:
+            answer = try_on_full_disk(store, name)
+        print(name, answer, flush=True)

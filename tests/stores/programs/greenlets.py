@@ -17,7 +17,7 @@ from gevent.pool import Pool
 from app.instance import Outcome, Status
 from app.offload import native_offload
 from app.stores.sqlite import SqliteStore
-from tests.stores.suite import new
+from tests.stores.suite import SOURCE, new
 
 GREENLETS = 200
 
@@ -25,16 +25,17 @@ GREENLETS = 200
 def live(store: SqliteStore, number: int) -> bool:
     """One whole life of one run; tells whether every answer was right."""
     instance_id = f"run {number}"
-    store.add(new(instance_id, instance_id))
-    claimed = store.claim(instance_id, 2.0)
-    happened = store.complete(instance_id, Outcome(Status.FINISH, instance_id), 3.0)
+    store.add(new(instance_id, instance_id), SOURCE)
+    claimed = store.claim(instance_id, "one", 2.0)
+    outcome = Outcome(Status.FINISH, instance_id)
+    happened = store.complete(instance_id, claimed and claimed.hold, outcome, 3.0)
     ended = store.get(instance_id)
     return (
         happened
         and claimed is not None
         and claimed.payload == instance_id
         and ended is not None
-        and ended.outcome == Outcome(Status.FINISH, instance_id)
+        and ended.outcome == outcome
     )
 
 
