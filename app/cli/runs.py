@@ -56,10 +56,10 @@ def run_group(context: click.Context, /, **options: Any) -> None:
 
 
 @run_group.command("list", help="Runs, the newest first; times are UTC.")
-@click.option("--status", type=click.Choice([*Status], case_sensitive=False))
+@click.option("--status", type=click.Choice([each.value for each in Status], case_sensitive=False))
 @click.option("--flow", metavar="KEY", help="Only runs of this flow.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True)
-def _list(status: Status | None, flow: str | None, limit: int) -> None:
+def _list(status: str | None, flow: str | None, limit: int) -> None:
     with _siteswap() as siteswap:
         found = siteswap.service.store.find(
             status=Status(status) if status else None, flow_key=flow, limit=limit
