@@ -1,9 +1,9 @@
 """The Instance record: one run of a flow, its states, and the moves that are legal.
 
 ``INIT`` (accepted) → ``RUNNING`` (claimed, by one owner) → ``FINISH`` or ``ABORT``. Nothing leaves
-a terminal state. Beside its status a run that has not ended is either *queued*, waiting for a claim,
-or in the hands of its ``owner``. An owner that dies is noticed by the others, who queue its runs
-again; the status stays what it was, so nobody ever sees a run go back to ``INIT``.
+a terminal state. Beside its status a run that has not ended is either *queued*, waiting for a
+claim, or in the hands of its ``owner``. An owner that dies is noticed by the others, who queue its
+runs again; the status stays what it was, so nobody ever sees a run go back to ``INIT``.
 
 Every move is one compare-and-set in the store. What is compared is a :class:`Hold`.
 """

@@ -47,7 +47,7 @@ def engine() -> Callable[[], object]:
     path = ROOT / "flows/sync_example/v1.yaml"
     flow = load_flow(path, path.read_bytes(), Surroundings()).flow
     assert flow is not None
-    program, interpreter = compile_flow(flow), Interpreter(_tools())
+    program, interpreter = compile_flow(flow, ""), Interpreter(_tools())
     return lambda: interpreter.run(program, coerce(flow.inputs, GIVEN), {}, "sync_0123456789abcdef")
 
 

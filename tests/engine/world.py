@@ -31,7 +31,7 @@ def program(text: str) -> Program:
     """The program of a flow given as text; it must have no errors."""
     loaded = load_flow(PurePath("test/v1.yaml"), textwrap.dedent(text), Surroundings())
     assert loaded.flow is not None, loaded.findings
-    return compile_flow(loaded.flow)
+    return compile_flow(loaded.flow, textwrap.dedent(text))
 
 
 class World:

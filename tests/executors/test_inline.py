@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from app.executors.inline import InlineExecutor
-from tests.executors.suite import PATIENCE, ExecutorSuite, Make
+from tests.executors.suite import LANE, PATIENCE, ExecutorSuite, Make
 
 
 class TestInlineExecutor(ExecutorSuite):
@@ -23,7 +23,7 @@ def test_submit_returns_when_the_run_has_ended() -> None:
     threads: list[threading.Thread] = []
     executor = InlineExecutor(lambda _: threads.append(threading.current_thread()))
     executor.reserve()
-    executor.submit("a")
+    executor.submit("a", LANE)
     assert threads == [threading.current_thread()]
     executor.close(PATIENCE)
 
@@ -37,4 +37,4 @@ def test_a_bug_reaches_the_caller() -> None:
     executor = InlineExecutor(execute)
     executor.reserve()
     with pytest.raises(ZeroDivisionError):
-        executor.submit("a")
+        executor.submit("a", LANE)

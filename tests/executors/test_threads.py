@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from app.errors import Busy
+from app.executor import Lane
 from app.executors.threads import ThreadsExecutor
-from tests.executors.suite import PATIENCE, ExecutorSuite, Make
+from tests.executors.suite import LANE, PATIENCE, Executed, ExecutorSuite, Make
 
 
 class TestThreadsExecutor(ExecutorSuite):
@@ -38,11 +39,11 @@ class Gate:
         self.executed.append(instance_id)
 
 
-def submit(executor: ThreadsExecutor, *instance_ids: str) -> None:
+def submit(executor: ThreadsExecutor, *instance_ids: str, lane: Lane = LANE) -> None:
     """Reserve and hand over, as the service does."""
     for instance_id in instance_ids:
         executor.reserve()
-        executor.submit(instance_id)
+        executor.submit(instance_id, lane)
 
 
 def test_no_more_is_taken_than_there_are_places() -> None:
@@ -53,14 +54,17 @@ def test_no_more_is_taken_than_there_are_places() -> None:
     executor.reserve()
     with pytest.raises(Busy, match="3 runs"):
         executor.reserve()
-    executor.submit("c")
+    executor.submit("c", LANE)
     assert gate.begun.acquire(timeout=PATIENCE)
     gate.go.release()
     assert gate.begun.acquire(timeout=PATIENCE)
     submit(executor, "d")
     with pytest.raises(Busy):
         executor.reserve()
-    gate.go.release(3)
+    for _ in range(2):
+        gate.go.release()
+        assert gate.begun.acquire(timeout=PATIENCE)
+    gate.go.release()
     executor.close(PATIENCE)
     assert gate.executed == ["a", "b", "c", "d"]
 
@@ -68,29 +72,32 @@ def test_no_more_is_taken_than_there_are_places() -> None:
 def test_as_many_run_at_once_as_there_are_threads() -> None:
     """Runs wait for each other only when all threads are taken."""
     meeting = threading.Barrier(3)
+    executed = Executed()
 
     def execute(instance_id: str) -> None:
         meeting.wait(PATIENCE)
+        executed(instance_id)
 
     executor = ThreadsExecutor(execute, threads=3, queue_size=3)
     submit(executor, "a", "b", "c", "d", "e", "f")
+    executed.wait_for(6)
     executor.close(PATIENCE)
     assert not meeting.broken
 
 
 def test_a_bug_is_logged_once_and_stops_nothing(caplog: pytest.LogCaptureFixture) -> None:
     """A bug in one run is logged with its traceback; its thread and its place serve the next."""
-    executed: list[str] = []
+    executed = Executed()
 
     def execute(instance_id: str) -> None:
         if instance_id == "broken":
             raise ZeroDivisionError
-        executed.append(instance_id)
+        executed(instance_id)
 
     executor = ThreadsExecutor(execute, threads=1, queue_size=1)
     submit(executor, "broken", "a")
+    assert executed.wait_for(1) == ["a"]
     executor.close(PATIENCE)
-    assert executed == ["a"]
     [record] = caplog.records
     assert "broken" in record.getMessage()
     assert record.exc_info is not None
@@ -103,49 +110,100 @@ def test_no_thread_runs_before_the_first_submission() -> None:
     executor = ThreadsExecutor(lambda _: None, threads=5, queue_size=5)
     executor.reserve()
     assert threading.active_count() == before
-    executor.submit("a")
+    executor.submit("a", LANE)
     executor.close(PATIENCE)
     assert threading.active_count() == before
 
 
-def test_closing_waits_for_what_was_accepted() -> None:
-    """Close lets runs under way and queued ones end, and a reservation become a run."""
+def test_closing_waits_for_what_is_under_way() -> None:
+    """Close lets runs under way end; what is queued, or comes later, is not begun any more."""
     gate = Gate()
     executor = ThreadsExecutor(gate.execute, threads=1, queue_size=2)
     submit(executor, "a", "b")
     executor.reserve()
+    assert gate.begun.acquire(timeout=PATIENCE)
     with ThreadPoolExecutor(1) as pool:
         closing = pool.submit(executor.close, PATIENCE)
         assert not wait([closing], timeout=0.05).done
-        executor.submit("c")
+        executor.submit("c", LANE)
         gate.go.release(3)
-        closing.result()
-    assert gate.executed == ["a", "b", "c"]
+        assert closing.result()
+    assert gate.executed == ["a"]
 
 
-def test_closing_gives_up_in_time(caplog: pytest.LogCaptureFixture) -> None:
-    """When the time is over close returns: the run under way goes on, queued ones are dropped."""
+def test_closing_gives_up_in_time() -> None:
+    """When the time is over close returns and says so; closing again waits for the rest."""
     gate = Gate()
     executor = ThreadsExecutor(gate.execute, threads=1, queue_size=2)
     submit(executor, "a", "b")
     assert gate.begun.acquire(timeout=PATIENCE)
-    executor.close(0.01)
+    assert not executor.close(0.01)
     gate.go.release(2)
-    for thread in threading.enumerate():
-        if thread.name == "executor":
-            thread.join(PATIENCE)
+    assert executor.close(PATIENCE)
     assert gate.executed == ["a"]
-    assert "2 runs" in caplog.text
+
+
+def test_a_lane_has_no_more_under_way_than_its_limit() -> None:
+    """A flow whose runs are slow leaves the other threads to other flows, and then goes on."""
+    gate, executed = Gate(), Executed()
+
+    def execute(instance_id: str) -> None:
+        gate.execute(instance_id) if instance_id.startswith("slow") else executed(instance_id)
+
+    executor = ThreadsExecutor(execute, threads=3, queue_size=20)
+    submit(executor, *(f"slow {number}" for number in range(4)), lane=Lane("slow", 2))
+    submit(executor, "a", "b", "c", lane=Lane("quick", 5))
+    assert executed.wait_for(3) == ["a", "b", "c"]
+    for _ in range(2):
+        assert gate.begun.acquire(timeout=PATIENCE)
+    assert not gate.begun.acquire(timeout=0.05)
+    gate.go.release(4)
+    for _ in range(2):
+        assert gate.begun.acquire(timeout=PATIENCE)
+    assert executor.close(PATIENCE)
+    assert sorted(gate.executed) == ["slow 0", "slow 1", "slow 2", "slow 3"]
+
+
+def test_lanes_take_turns() -> None:
+    """A flow that queued many runs first does not keep another waiting behind all of them."""
+    gate = Gate()
+    executor = ThreadsExecutor(gate.execute, threads=1, queue_size=20)
+    submit(executor, "a1", "a2", "a3", lane=Lane("a", 5))
+    submit(executor, "b1", lane=Lane("b", 5))
+    for _ in range(4):
+        assert gate.begun.acquire(timeout=PATIENCE)
+        gate.go.release()
+    executor.close(PATIENCE)
+    assert gate.executed == ["a1", "b1", "a2", "a3"]
+
+
+def test_what_it_does_not_have_is_lost() -> None:
+    """It knows what is queued here or under way; the same id is not queued twice."""
+    gate = Gate()
+    executor = ThreadsExecutor(gate.execute, threads=1, queue_size=3)
+    submit(executor, "a", "b", "b")
+    assert executor.lost(["a", "b", "c"]) == ["c"]
+    gate.go.release(3)
+    for _ in range(2):
+        assert gate.begun.acquire(timeout=PATIENCE)
+    assert executor.close(PATIENCE)
+    assert executor.lost(["a", "b", "c"]) == ["a", "b", "c"]
+    assert gate.executed == ["a", "b"]
 
 
 PATCHED = """
 import threading, time
+from app.executor import Lane
 from app.executors.threads import ThreadsExecutor
-meeting = threading.Barrier(200)
-executor = ThreadsExecutor(lambda _: meeting.wait(20) and None, threads=200, queue_size=0)
+meeting, done = threading.Barrier(200), threading.Semaphore(0)
+executor = ThreadsExecutor(
+    lambda _: [meeting.wait(20), done.release()] and None, threads=200, queue_size=0
+)
 for number in range(200):
     executor.reserve()
-    executor.submit(str(number))
+    executor.submit(str(number), Lane("a", 200))
+for number in range(200):
+    done.acquire(timeout=20)
 executor.close(20)
 print(meeting.broken, len(threading.enumerate()))
 """

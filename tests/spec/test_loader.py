@@ -44,7 +44,7 @@ def check(text: str | bytes) -> Loaded:
     assert (loaded.flow is None) == bool(errors)
     assert list(loaded.findings) == sorted(loaded.findings)
     if loaded.flow is not None:
-        compile_flow(loaded.flow)
+        compile_flow(loaded.flow, decoded)
         assert describe_flow(loaded.flow)
     return loaded
 
