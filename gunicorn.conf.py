@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -48,12 +49,12 @@ control_socket_disable = True
 def on_starting(server: Any) -> None:
     """Refuse to start with wrong settings, before the port is taken."""
     boot.raise_file_limit(_OPEN_FILES)
-    _check(server)
+    _check(server, server.log.warning)
 
 
 def when_ready(server: Any) -> None:
     """Hand out the first token once requests can come in, if there is no token yet."""
-    tokens = _check(server)
+    tokens = _check(server, lambda _: None)
     try:
         token = ensure_first_token(tokens)
     except SiteswapError as error:
@@ -77,8 +78,8 @@ def worker_exit(_server: Any, worker: Any) -> None:
         worker.wsgi.extensions["siteswap"].close(worker.seconds_left())
 
 
-def _check(server: Any) -> TokenRegistry:
+def _check(server: Any, warn: Callable[[str], None]) -> TokenRegistry:
     try:
-        return boot.check(os.environ, root=Path.cwd(), workers=server.cfg.workers)
+        return boot.check(os.environ, root=Path.cwd(), workers=server.cfg.workers, warn=warn)
     except SiteswapError as error:
         sys.exit(str(error))

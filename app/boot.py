@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import resource
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from app.settings import Settings, check_serving
+from app.settings import Settings, StoreAddress, check_serving
 from app.stores.sqlite_file import prepare
 from app.tokens import TokenRegistry
 
@@ -19,8 +19,16 @@ _STORE_SECONDS = 5.0
 _EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
-def check(environ: Mapping[str, str], *, root: Path, workers: int) -> TokenRegistry:
+def check(
+    environ: Mapping[str, str],
+    *,
+    root: Path,
+    workers: int,
+    warn: Callable[[str], None] = lambda _: None,
+) -> TokenRegistry:
     """Refuse to start with wrong settings, a broken tokens file or store; the tokens, read.
+
+    ``warn`` is told what weakens the store's promise, in sentences.
 
     Raises:
         SettingsError, TokenError: what is wrong, a line for each mistake.
@@ -29,9 +37,20 @@ def check(environ: Mapping[str, str], *, root: Path, workers: int) -> TokenRegis
     check_serving(settings, workers=workers)
     registry = TokenRegistry(settings.tokens_file, settings.tokens)
     registry.load()
-    if settings.store is not None:
-        prepare(settings.store, _STORE_SECONDS)
+    for sentence in _try_store(settings.store_address):
+        warn(sentence)
     return registry
+
+
+def _try_store(address: StoreAddress) -> list[str]:
+    if address.path is not None:
+        prepare(address.path, _STORE_SECONDS)
+    if address.url is not None:
+        # Only now: the library need not be there.
+        from app.stores.redis import check_redis
+
+        return check_redis(address.url)
+    return []
 
 
 def example_call(token: str, address: Any) -> str:

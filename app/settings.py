@@ -8,11 +8,13 @@ is what ``NAME=${NAME:-}`` in a compose file or a unit file means.
 from __future__ import annotations
 
 import difflib
+import importlib.util
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from app.errors import SettingsError
 from app.token_file import NAME
@@ -32,6 +34,31 @@ _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
 @dataclass(frozen=True, slots=True)
+class StoreAddress:
+    """Where the runs are kept: ``kind`` is ``memory``, ``file`` or ``redis``."""
+
+    kind: str
+    path: Path | None = None
+    """The SQLite file."""
+    url: str | None = field(default=None, repr=False)
+    """Of Redis; it may hold a password."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutorChoice:
+    """Who runs async flows: ``kind`` is ``threads`` or ``celery``."""
+
+    kind: str
+    threads: int = 0
+    """How many at once in each worker; celery's own workers decide for themselves."""
+
+
+def _is_installed(library: str) -> bool:
+    """Whether a library can be imported."""
+    return importlib.util.find_spec(library) is not None
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What the operator decided. Sizes are bytes, paths are absolute.
 
@@ -39,10 +66,10 @@ class Settings:
     """
 
     flows_dir: Path
-    store: Path | None
-    """The SQLite file that keeps the runs; ``None`` keeps them in the memory of one process."""
-    executor_threads: int
-    """How many async flows run at once in each worker."""
+    store_address: StoreAddress
+    executor: ExecutorChoice
+    broker: str | None = field(repr=False)
+    """The URL of Celery's broker; it may hold a password."""
     queue_size: int
     """How many accepted runs may wait for their turn."""
     lease: float
@@ -66,15 +93,34 @@ class Settings:
     warnings: tuple[str, ...] = ()
     """Sentences for the operator; nothing in them stops the start."""
 
+    @property
+    def store(self) -> Path | None:
+        """The SQLite file, where there is one."""
+        return self.store_address.path
+
+    @property
+    def executor_threads(self) -> int:
+        """How many async flows run at once in each worker."""
+        return self.executor.threads
+
     @classmethod
-    def from_env(cls, environ: Mapping[str, str], *, root: Path) -> Settings:
+    def from_env(
+        cls,
+        environ: Mapping[str, str],
+        *,
+        root: Path,
+        is_installed: Callable[[str], bool] = _is_installed,
+    ) -> Settings:
         """Read the settings; a relative path in them starts at the project folder ``root``.
+
+        ``is_installed`` says whether a library that is not always there can be imported.
 
         Raises:
             SettingsError: some values are wrong. The message has a line for each of them, which
                 names the setting, what was given (never a token or a secret) and what is allowed.
         """
         values, problems = _read_all(environ, root)
+        problems.extend(_misfits(values, is_installed))
         if problems:
             raise SettingsError("\n".join(problems))
         env, missing = _pick(environ, values.pop("env"))
@@ -82,7 +128,7 @@ class Settings:
             **values,
             env=env,
             secrets=_secrets(environ),
-            warnings=(*_unknown(environ), *missing),
+            warnings=(*_unknown(environ), *missing, *_unused(values)),
         )
 
 
@@ -98,7 +144,7 @@ def check_serving(settings: Settings, *, workers: int) -> None:
             f"{PREFIX}FLOWS_DIR: {settings.flows_dir} is not a folder; "
             "make it, or name the folder of your flows"
         )
-    if settings.store is None and workers > 1:
+    if settings.store_address.kind == "memory" and workers > 1:
         raise SettingsError(
             f"{PREFIX}STORE: memory: keeps runs inside one process, but {workers} workers would "
             "start; set WEB_CONCURRENCY=1, or keep the runs in a file with "
@@ -110,28 +156,60 @@ def _folder(text: str, root: Path) -> Path:
     return root / Path(text).expanduser()
 
 
-def _store(text: str, root: Path) -> Path | None:
+def _store(text: str, root: Path) -> StoreAddress:
     scheme, colon, path = text.partition(":")
     if text == "memory:":
-        return None
+        return StoreAddress("memory")
     if scheme == "file" and path:
-        return _folder(path, root)
+        return StoreAddress("file", path=_folder(path, root))
     if scheme in ("redis", "rediss") and colon:
-        raise ValueError("a Redis store is not in this version; write file:PATH or memory:")
+        return StoreAddress("redis", url=_url(text, "redis://HOST:6379/0"))
     # Only the part before the colon: what follows may hold a password.
-    raise ValueError(f"{scheme + colon!r} is not a store; write file:PATH or memory:")
+    raise ValueError(
+        f"{scheme + colon!r} is not a store; write file:PATH, redis://HOST:6379/0 or memory:"
+    )
 
 
-def _executor(text: str, _root: Path) -> int:
+def _executor(text: str, _root: Path) -> ExecutorChoice:
     kind, _, count = text.partition(":")
-    if kind == "celery":
-        raise ValueError("the celery executor is not in this version; write threads or threads:N")
+    if text == "celery":
+        return ExecutorChoice("celery")
     if kind != "threads" or not re.fullmatch(r"[0-9]{0,6}", count) or text.endswith(":"):
-        raise ValueError(f"{text!r} is not an executor; write threads or threads:N")
+        raise ValueError(f"{text!r} is not an executor; write threads, threads:N or celery")
     threads = int(count or 32)
     if not 1 <= threads <= _MOST_THREADS:
         raise ValueError(f"{threads} threads are outside of 1 to {_MOST_THREADS}")
-    return threads
+    return ExecutorChoice("threads", threads)
+
+
+def _broker(text: str, _root: Path) -> str | None:
+    scheme, colon, _ = text.partition(":")
+    if not text:
+        return None
+    if scheme not in ("redis", "rediss", "amqp", "amqps"):
+        raise ValueError(
+            f"{scheme + colon!r} is not a broker; write redis://HOST:6379/1 or amqp://HOST:5672//"
+        )
+    return _url(text, f"{scheme}://HOST:PORT/…")
+
+
+def _url(text: str, example: str) -> str:
+    """A URL with a host. Its problems are told without showing any of it: it may hold a password.
+
+    Raises:
+        ValueError: it is not one.
+    """
+    try:
+        parts = urlsplit(text)
+        is_good = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_good = False
+    if not is_good or re.search(r"\s", text):
+        raise ValueError(
+            f"this is not an address like {example}; "
+            "percent-encode what stands in a user or a password"
+        )
+    return text
 
 
 def _tokens(text: str, _root: Path) -> dict[str, str]:
@@ -220,8 +298,9 @@ class Variable:
 
 VARIABLES: Mapping[str, Variable] = {
     "flows_dir": Variable("FLOWS_DIR", "flows", _folder),
-    "store": Variable("STORE", "file:instance/runs.db", _store),
-    "executor_threads": Variable("EXECUTOR", "threads", _executor),
+    "store_address": Variable("STORE", "file:instance/runs.db", _store),
+    "executor": Variable("EXECUTOR", "threads", _executor),
+    "broker": Variable("BROKER", "", _broker),
     "queue_size": Variable("QUEUE_SIZE", "1000", _count),
     "lease": Variable("LEASE", "15s", _duration("1s", "10m")),
     "retention": Variable("RETENTION", "30d", _duration("1m", "3650d")),
@@ -248,6 +327,32 @@ def _read_all(environ: Mapping[str, str], root: Path) -> tuple[dict[str, Any], l
             problems.append(f"{PREFIX}{variable.name}: {error}")
     problems.extend(_misnamed_secrets(environ))
     return values, problems
+
+
+def _misfits(values: Mapping[str, Any], is_installed: Callable[[str], bool]) -> Iterator[str]:
+    """What is wrong with good values that do not go together; one that was bad is not there."""
+    store, executor = values.get("store_address"), values.get("executor")
+    if store is not None and store.kind == "redis" and not is_installed("redis"):
+        yield f"{PREFIX}STORE: a Redis store needs a library; write pip install 'siteswap[redis]'"
+    if executor is None or executor.kind != "celery":
+        return
+    if not is_installed("celery"):
+        yield f"{PREFIX}EXECUTOR: celery is not installed; write pip install 'siteswap[celery]'"
+    if "broker" in values and values["broker"] is None:
+        yield (
+            f"{PREFIX}EXECUTOR: celery needs a broker; "
+            f"set {PREFIX}BROKER=redis://HOST:6379/1 or amqp://HOST:5672//"
+        )
+    if store is not None and store.kind == "memory":
+        yield (
+            f"{PREFIX}STORE: memory: keeps runs inside one process, where celery's workers "
+            f"cannot see them; set {PREFIX}STORE=redis://HOST:6379/0"
+        )
+
+
+def _unused(values: Mapping[str, Any]) -> Iterator[str]:
+    if values["broker"] is not None and values["executor"].kind != "celery":
+        yield f"{PREFIX}BROKER is not used without {PREFIX}EXECUTOR=celery"
 
 
 def _secrets(environ: Mapping[str, str]) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -17,6 +18,7 @@ from app.boot import EXAMPLE, example_call
 from app.tokens import TokenRegistry
 from tests.blackbox.client import exchange, request
 from tests.blackbox.server import GUNICORN, PROJECT, Server, environment
+from tests.redis_server import redis_server
 
 CURL = re.compile(r"^curl -H 'Juggle-Token: (sws_[\w-]+)' '(http://127\.0\.0\.1:\d+)(/.*)'$", re.M)
 
@@ -77,6 +79,24 @@ def test_memory_with_one_worker_starts(folder: Path) -> None:
     """What is refused above is the combination."""
     with serving(folder, {"SITESWAP_STORE": "memory:", "WEB_CONCURRENCY": "1"}) as server:
         assert exchange(server.port, request("GET", "/x")).status == 200
+
+
+def test_a_redis_that_is_not_there_is_refused(folder: Path) -> None:
+    """With where it was looked for, and without the password."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    text = refusal(folder, {"SITESWAP_STORE": f"redis://:hunter2@127.0.0.1:{port}"})
+    assert f"Configuration error: the Redis store at 127.0.0.1:{port} cannot be reached" in text
+    assert "hunter2" not in text
+
+
+def test_a_redis_that_forgets_is_warned_of_once(folder: Path) -> None:
+    """The server starts all the same."""
+    with (
+        redis_server(folder / "redis", appendonly="no") as redis,
+        serving(folder, {"SITESWAP_STORE": redis.url}) as server,
+    ):
+        assert server.log.count("the Redis store has appendonly no") == 1
 
 
 def test_a_broken_tokens_file_is_refused(folder: Path) -> None:

@@ -8,10 +8,18 @@ from pathlib import Path
 import pytest
 
 from app.errors import SettingsError
-from app.settings import PREFIX, VARIABLES, Settings, check_serving
+from app.settings import (
+    PREFIX,
+    VARIABLES,
+    ExecutorChoice,
+    Settings,
+    StoreAddress,
+    check_serving,
+)
 from app.tokens import digest_of
 
 ROOT = Path("/srv/siteswap")
+REDIS = "rediss://me:p%40ss@cache.example:6380/3"
 PAGE = Path(__file__).parent.parent / "docs" / "configuration.md"
 
 
@@ -32,8 +40,13 @@ def test_the_defaults() -> None:
     settings = read()
     assert settings == Settings(
         flows_dir=ROOT / "flows",
-        store=ROOT / "instance/runs.db",
-        executor_threads=32,
+        store_address=StoreAddress("file", path=ROOT / "instance/runs.db"),
+        executor=ExecutorChoice("threads", 32),
+        broker=None,
+        queue_size=1000,
+        lease=15.0,
+        retention=30 * 86_400.0,
+        retention_runs=100_000,
         tokens_file=ROOT / "instance/tokens.yaml",
         tokens={},
         http_status="real",
@@ -55,10 +68,14 @@ def test_an_empty_value_is_unset() -> None:
     [
         ("FLOWS_DIR", "/etc/flows", "flows_dir", Path("/etc/flows")),
         ("FLOWS_DIR", "other/flows", "flows_dir", ROOT / "other/flows"),
-        ("STORE", "memory:", "store", None),
-        ("STORE", "file:a.db", "store", ROOT / "a.db"),
-        ("STORE", "file:/var/a.db", "store", Path("/var/a.db")),
-        ("EXECUTOR", "threads:7", "executor_threads", 7),
+        ("STORE", "memory:", "store_address", StoreAddress("memory")),
+        ("STORE", "file:a.db", "store_address", StoreAddress("file", path=ROOT / "a.db")),
+        ("STORE", "file:/a.db", "store_address", StoreAddress("file", path=Path("/a.db"))),
+        ("STORE", "redis://h", "store_address", StoreAddress("redis", url="redis://h")),
+        ("STORE", REDIS, "store_address", StoreAddress("redis", url=REDIS)),
+        ("EXECUTOR", "threads:7", "executor", ExecutorChoice("threads", 7)),
+        ("BROKER", REDIS, "broker", REDIS),
+        ("BROKER", "amqps://a:b@h:5671//", "broker", "amqps://a:b@h:5671//"),
         ("TOKENS_FILE", "t.yaml", "tokens_file", ROOT / "t.yaml"),
         ("HTTP_STATUS", "always-200", "http_status", "always-200"),
         ("MAX_BODY_BYTES", "1000000", "max_body_bytes", 1_000_000),
@@ -75,12 +92,19 @@ def test_a_value_is_read(name: str, text: str, field: str, value: object) -> Non
 @pytest.mark.parametrize(
     ("name", "text", "hint"),
     [
-        ("STORE", "memory", "'memory' is not a store; write file:PATH or memory:"),
+        ("STORE", "memory", "'memory' is not a store; write file:PATH, redis://"),
         ("STORE", "file:", "'file:' is not a store"),
         ("STORE", "postgres://me:hunter2@db", "'postgres:' is not a store"),
-        ("STORE", "redis://:hunter2@cache", "not in this version"),
-        ("EXECUTOR", "celery", "not in this version"),
-        ("EXECUTOR", "threads:", "write threads or threads:N"),
+        ("STORE", "redis:", "not an address like redis://HOST:6379/0"),
+        ("STORE", "redis://:hunter2@", "not an address like redis://HOST:6379/0"),
+        ("STORE", "redis://:hunter/2@cache", "percent-encode what stands in"),
+        ("STORE", "redis://cache:hunter2", "percent-encode what stands in"),
+        ("STORE", "redis://:hunter 2@cache", "percent-encode what stands in"),
+        ("EXECUTOR", "celery:4", "'celery:4' is not an executor"),
+        ("EXECUTOR", "threads:", "write threads, threads:N or celery"),
+        ("BROKER", "localhost", "'localhost' is not a broker"),
+        ("BROKER", "sqs://:hunter2@h", "'sqs:' is not a broker; write redis://"),
+        ("BROKER", "amqp://:hunter2@", "not an address like amqp://HOST"),
         ("EXECUTOR", "threads:many", "'threads:many' is not an executor"),
         ("EXECUTOR", "threads:0", "outside of 1 to 1000"),
         ("HTTP_STATUS", "reel", "'reel' is neither real nor always-200"),
@@ -106,6 +130,43 @@ def test_a_wrong_value_is_named(name: str, text: str, hint: str) -> None:
     assert line.startswith(f"{PREFIX}{name}: ")
     assert hint in line
     assert "hunter" not in line
+
+
+def test_celery_is_a_whole_configuration_with_its_broker_and_a_shared_store() -> None:
+    """Both addresses may hold a password, which ``repr`` does not show."""
+    url = "redis://:hunter2@cache"
+    settings = read(EXECUTOR="celery", BROKER=url, STORE=url)
+    assert settings.executor == ExecutorChoice("celery")
+    assert (settings.broker, settings.store_address.url) == (url, url)
+    assert settings.warnings == ()
+    assert "hunter2" not in repr(settings)
+
+
+def test_values_that_do_not_go_together_are_refused() -> None:
+    """Each with the setting to change, all at once."""
+    lines = problems(EXECUTOR="celery", STORE="memory:")
+    assert "SITESWAP_EXECUTOR: celery needs a broker; set SITESWAP_BROKER=redis://" in lines[0]
+    assert "SITESWAP_STORE: memory: keeps runs inside one process" in lines[1]
+    assert len(problems(EXECUTOR="celery", BROKER="nothing", STORE="x")) == 2
+
+
+def test_a_broker_without_celery_is_a_warning() -> None:
+    """It is not used, and its address is not shown."""
+    [warning] = read(BROKER="amqp://:hunter2@h").warnings
+    assert warning == "SITESWAP_BROKER is not used without SITESWAP_EXECUTOR=celery"
+
+
+def test_a_library_that_is_not_installed_is_named() -> None:
+    """With the command that installs it."""
+    environ = {"SITESWAP_STORE": REDIS, "SITESWAP_EXECUTOR": "celery", "SITESWAP_BROKER": REDIS}
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_env(environ, root=ROOT, is_installed=lambda _: False)
+    lines = caught.value.message.splitlines()
+    assert [line.partition("pip ")[2] for line in lines] == [
+        "install 'siteswap[redis]'",
+        "install 'siteswap[celery]'",
+    ]
+    assert Settings.from_env({}, root=ROOT, is_installed=lambda _: False) == read()
 
 
 def test_all_wrong_values_are_told_at_once() -> None:
