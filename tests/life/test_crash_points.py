@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from app.errors import Busy
+from app.executor import Lane
 from app.instance import Status
+from app.service import SUSPECT
 from app.stores.memory import MemoryStore
 from tests.life.world import FLOW, LEASE, Crash, Process, Unreliable, World
 
@@ -123,9 +125,13 @@ def test_a_run_that_kills_its_process_is_given_up(tmp_path: Path) -> None:
     world.during = kill
     first = world.process()
     killer, innocent = first.trigger("kills"), first.trigger("abc")
+    lanes = []
     for _ in range(5):
-        world.process()
+        process = world.process()
         world.settle()
+        lanes.append(process.hands.lanes.get(killer))
+    assert first.hands.lanes[killer] == Lane("kills/v1", 16)
+    assert SUSPECT in lanes
     given_up = world.store.get(killer)
     assert (given_up.outcome.reason, given_up.crashes) == ("crashed", 3)
     assert given_up.outcome.error_code == 2000061009
