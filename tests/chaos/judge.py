@@ -111,7 +111,7 @@ def judge(
         verdict.lost.append(f"{instance_id}, whose answer was lost")
     verdict.wrong += _changed(client, ends)
     verdict.doubled += _doubled(book, effects)
-    verdict.ghosts += sorted(book.refused & {e.body.get("tag", "") for e in sink.effects})
+    verdict.ghosts += sorted({e.body.get("tag", "") for e in sink.effects} & set(book.refused))
     return verdict
 
 

@@ -25,12 +25,13 @@ _BROKEN = (OSError, http.client.HTTPException)
 class Book:
     """What callers were told. A run is known by its ``tag``, which its caller made up.
 
-    ``accepted`` maps tag → (flow, id); ``refused`` are answers that said 503, ``broken`` those
-    that never came whole, with what went wrong; ``strange`` is whatever must not be.
+    ``accepted`` maps tag → (flow, id); ``refused`` are answers that said 503, with their message,
+    ``broken`` those that never came whole, with what went wrong; ``strange`` is whatever must not
+    be.
     """
 
     accepted: dict[str, tuple[str, str]] = field(default_factory=dict)
-    refused: set[str] = field(default_factory=set)
+    refused: dict[str, str] = field(default_factory=dict)
     broken: dict[str, str] = field(default_factory=dict)
     strange: list[str] = field(default_factory=list)
 
@@ -114,7 +115,7 @@ class Load:
         if answer.outcome == (200, 0):
             self.book.accepted[tag] = flow, answer.instance_id
         elif answer.outcome == BUSY and "retry-after" in answer.headers:
-            self.book.refused.add(tag)
+            self.book.refused[tag] = answer.message
             if answer.envelope["result"] is not None:
                 self.book.strange.append(f"a refusal has a result: {answer}")
         else:
