@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -304,7 +305,7 @@ def test_retry_takes_the_flow_as_it_is_now(project: Project) -> None:
 
 
 def test_a_run_whose_flow_is_gone_is_still_shown(project: Project) -> None:
-    """Nobody knows any more which of its inputs are secret: its outputs are not shown."""
+    """Once nobody knows any more which of its inputs are secret, its outputs are not shown."""
     instance = project.execute(project.accept(pin="hunter2"))
     project.flow("order", f"enabled: false\n{ORDER}")
     assert '"pin":"***"' in answer(project.run("show", instance))
@@ -312,6 +313,12 @@ def test_a_run_whose_flow_is_gone_is_still_shown(project: Project) -> None:
     shown = answer(project.run("show", instance))
     assert f"{instance} FINISH\n" in shown
     assert "hunter2" not in shown
+    run, outcome = ended(1, time.time())
+    project.service.store.add(replace(run, source="0"), "")
+    project.service.store.complete(run.id, None, outcome, time.time())
+    shown = answer(project.run("show", run.id))
+    assert f"{run.id} FINISH\n" in shown
+    assert "data" not in shown
 
 
 def ended(number: int, at: float) -> tuple[Instance, Outcome]:
