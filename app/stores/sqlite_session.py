@@ -68,14 +68,14 @@ class SqliteSession:
             self._connection = None
 
     def _transact(self, operations: Sequence[Operation[Any]]) -> Sequence[Any]:
-        if self._connection is None:
-            self._connection = connect(self._path, self._lock_timeout)
-            self._begin_batch(self._connection)
-            _check_version(self._connection)
-        else:
-            self._begin_batch(self._connection)
-        answers = [_attempt(operation, self._connection) for operation in operations]
-        self._connection.execute("COMMIT")
+        is_new = self._connection is None
+        connection = self._connection or connect(self._path, self._lock_timeout)
+        self._connection = connection
+        self._begin_batch(connection)
+        if is_new:
+            _check_version(connection)
+        answers = [_attempt(operation, connection) for operation in operations]
+        connection.execute("COMMIT")
         return answers
 
     def _begin_batch(self, connection: sqlite3.Connection) -> None:

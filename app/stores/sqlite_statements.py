@@ -180,7 +180,7 @@ def _narrowed(status: Status | None, flow_key: str | None) -> str:
     # Which index is the smallest is known here, but not to SQLite, which keeps no statistics.
     if status in (Status.INIT, Status.RUNNING):
         return "INDEXED BY instance_unended WHERE ended_at IS NULL"
-    if status is Status.ABORT:
+    if status == Status.ABORT:
         return "INDEXED BY instance_aborted WHERE status = 'ABORT'"
     if flow_key is not None:
         return "INDEXED BY instance_flow WHERE flow_key = ?2"

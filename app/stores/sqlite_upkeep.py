@@ -10,7 +10,7 @@ import math
 import sqlite3
 from dataclasses import dataclass
 
-ROWS = 100
+ROWS = 50
 """Runs in a portion, a few milliseconds of work."""
 
 PAGES = 256

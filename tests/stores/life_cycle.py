@@ -69,7 +69,7 @@ def check_life_cycle(store: Store, *, prunes: bool) -> None:
 
     run_state_machine_as_test(
         Histories,
-        settings=settings(deadline=None, max_examples=30, stateful_step_count=40),
+        settings=settings(deadline=None, max_examples=50, stateful_step_count=40),
     )
 
 
@@ -217,6 +217,14 @@ class LifeCycle(RuleBasedStateMachine):
         if fits:
             self.journals.setdefault(hold.instance_id, {})[record.path] = record
         self.check(hold.instance_id)
+
+    @rule(instance_id=ids, owner=OWNERS, now=TIMES, records=st.lists(RECORDS, max_size=3))
+    def proceed(self, instance_id: str, owner: str, now: float, records: list[StepRecord]) -> None:
+        """A run is begun if it waits, and makes some steps."""
+        self.claim(instance_id, owner, now)
+        if known := self.expected.get(instance_id):
+            for record in records:
+                self.record(known.hold, record)
 
     def end(self, instance_id: str, outcome: Outcome, now: float) -> None:
         """Expect that a run has ended."""

@@ -16,7 +16,7 @@ from app.instance import Instance, Outcome, Status
 from app.stores.sqlite import SqliteStore
 from app.stores.sqlite_file import connect, is_locked, journal_mode, prepare
 from app.stores.sqlite_schema import SCHEMA_VERSION
-from tests.stores.suite import FINISH, MANY, SOURCE, new
+from tests.stores.suite import FINISH, MANY, SOURCE, end, new
 
 
 def pragma(path: Path, name: str) -> object:
@@ -209,6 +209,24 @@ def test_a_process_checks_what_cannot_be_done_without(tmp_path: Path) -> None:
     assert path.read_bytes() == before
 
 
+def test_the_thorough_look_finds_damage_to_what_has_ended(tmp_path: Path) -> None:
+    """A service does not start on it; a process of one that runs leaves it to whoever asks."""
+    path = tmp_path / "runs.db"
+    with closing(SqliteStore(path)) as store:
+        for number in range(100):
+            end(store, f"run {number}", 3.0, payload="x" * 3000)
+    content = path.read_bytes()
+    page = content.index(b"x" * 3000) // 4096 * 4096
+    damaged = content[:page] + b"\xa5" * 4096 + content[page + 4096 :]
+    path.write_bytes(damaged)
+    with pytest.raises(SettingsError, match="is damaged"):
+        prepare(path, 1.0)
+    assert path.read_bytes() == damaged
+    with closing(SqliteStore(path)) as store:
+        store.add(new("a"), SOURCE)
+        assert store.get("a") == new("a")
+
+
 def test_a_lock_is_told_from_damage(tmp_path: Path) -> None:
     """Only a file that another process holds is worth another try."""
     path = tmp_path / "runs.db"
@@ -275,8 +293,8 @@ def overwrite(path: Path, start: float, stop: float, byte: bytes) -> None:
     """Write over a stretch of a full file, given as parts of its length."""
     full(path)
     content = path.read_bytes()
-    begin, end = int(len(content) * start), int(len(content) * stop)
-    path.write_bytes(content[:begin] + byte * (end - begin) + content[end:])
+    first, last = int(len(content) * start), int(len(content) * stop)
+    path.write_bytes(content[:first] + byte * (last - first) + content[last:])
 
 
 def zeroed_header(path: Path) -> None:
