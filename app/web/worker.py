@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import signal
 import socket
 import ssl
@@ -69,6 +70,14 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn is not typed
         # A second less than the master waits, which counts from before the signal.
         self._end = time.monotonic() + self.cfg.graceful_timeout - 1
         super().handle_exit(sig, frame)
+
+    def notify(self) -> None:
+        """Tell the master that the event loop turns; without a master, go down gracefully."""
+        # gunicorn's own would end the process here, in the middle of the requests under way.
+        super(GeventWorker, self).notify()
+        if self.alive and self.ppid != os.getppid():
+            self.log.info("The master is gone: shutting down")
+            self.handle_exit(signal.SIGTERM, None)
 
     def handle_quit(self, sig: int, frame: FrameType | None) -> None:
         """Go down at once (SIGINT, SIGQUIT)."""
