@@ -105,6 +105,13 @@ class Fleet:
                 kill_group(server)
 
 
+def left_alone(server: Server) -> None:
+    """Return once a server without a master has no worker left either."""
+    eventually(
+        lambda: [pid for pid in server.workers if is_alive(pid, server)], lambda left: not left, 40
+    )
+
+
 def is_alive(pid: int, server: Server) -> bool:
     """Whether this is still a process of this server, and no zombie."""
     with suppress(OSError):

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from tests.blackbox.client import Answer, Client, eventually
-from tests.chaos.load import BUSY, Book
+from tests.chaos.load import BROKEN, BUSY, Book
 from tests.chaos.points import POISON
 from tests.chaos.sink import Effect, Sink
 
@@ -116,15 +116,26 @@ def judge(
 
 
 def ended(client: Client, instance_id: str, seconds: float) -> Answer:
-    """The answer to a poll of a run, once it has ended; a store that is busy is asked again."""
+    """The answer to a poll of a run, once it has ended.
 
-    def is_final(answer: Answer) -> bool:
-        if answer.outcome == BUSY:
+    A store that is busy, and a server that died before it answered, is asked again.
+    """
+
+    def look() -> Answer | None:
+        try:
+            return client.poll(instance_id)
+        except BROKEN:
+            return None
+
+    def is_final(answer: Answer | None) -> bool:
+        if answer is None or answer.outcome == BUSY:
             return False
         assert answer.outcome != (404, 2000061005), "it is not known"
         return answer.headers["juggle-flow-status"] in ("FINISH", "ABORT")
 
-    return eventually(lambda: client.poll(instance_id), is_final, seconds)
+    answer = eventually(look, is_final, seconds)
+    assert answer
+    return answer
 
 
 def word(answer: Answer) -> str:

@@ -18,7 +18,8 @@ BUSY = (503, 2000061006)
 MOST_RUNS = 5_000
 """Of one load, however long it lasts."""
 ORDER = {"INIT": 0, "RUNNING": 1, "FINISH": 2, "ABORT": 2}
-_BROKEN = (OSError, http.client.HTTPException)
+BROKEN = (OSError, http.client.HTTPException)
+"""A server that is not there, or went away."""
 
 
 @dataclass(slots=True)
@@ -104,7 +105,7 @@ class Load:
     def _trigger(self, flow: str, tag: str) -> None:
         try:
             answer = self._client.trigger(flow, sink=self._sink, tag=tag)
-        except _BROKEN as error:
+        except BROKEN as error:
             with self._lock:
                 self.book.broken[tag] = repr(error)
             return
@@ -124,7 +125,7 @@ class Load:
     def _poll(self, instance_id: str) -> None:
         try:
             answer = self._client.poll(instance_id)
-        except _BROKEN:
+        except BROKEN:
             return
         if answer.outcome == BUSY:
             return
