@@ -11,3 +11,6 @@ except SettingsError as error:
     print(error, file=sys.stderr)
     # What gunicorn's master takes for a worker that can never start, and does not start again.
     sys.exit(3)
+
+# For `celery -A wsgi.celery worker`; nothing where the executor is another.
+celery = app.extensions.get("celery")

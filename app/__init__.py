@@ -24,6 +24,7 @@ from app import cli
 from app.catalog import Catalog
 from app.engine.interpreter import Interpreter
 from app.engine.scope import Tools
+from app.executor import Executor
 from app.executors.threads import ThreadsExecutor
 from app.instance import new_id
 from app.offload import native_offload
@@ -45,6 +46,8 @@ from app.web.auth import authenticator
 from app.web.sessions import NoSessions
 
 OFFLOAD_THREADS = 2
+CELERY_STOP_SECONDS = 5.0
+"""A worker of Celery that goes down has waited for its runs already."""
 LOG_FORMAT = "[%(asctime)s] [%(process)d] [%(levelname)s] %(message)s"
 LOG_DATE_FORMAT = "%Y-%m-%d %H:%M:%S %z"
 """As gunicorn's own lines look."""
@@ -79,9 +82,7 @@ def create_app(
         catalog=catalog,
         interpreter=Interpreter(_tools(settings, transport, log)),
         open_store=partial(_open_store, settings, around_store or _as_it_is),
-        executor=lambda execute: ThreadsExecutor(
-            execute, threads=settings.executor_threads, queue_size=settings.queue_size
-        ),
+        executor=partial(_make_executor, settings, app),
         clock=time.time,
         sleep=time.sleep,
         new_id=partial(new_id, token_bytes=secrets.token_bytes),
@@ -152,10 +153,30 @@ def _new_owner() -> str:
     return new_owner(socket.gethostname(), os.getpid(), secrets.token_hex(4))
 
 
+def _make_executor(settings: Settings, app: Flask, execute: Callable[[str], None]) -> Executor:
+    if settings.executor.kind == "threads":
+        threads = settings.executor.threads
+        return ThreadsExecutor(execute, threads=threads, queue_size=settings.queue_size)
+    from app.executors.celery import CeleryExecutor, make_celery  # an extra
+
+    app.extensions["celery"] = celery = make_celery(
+        settings.broker or "",
+        execute,
+        on_worker_start=lambda: app.extensions["siteswap"].start(),
+        on_worker_stop=lambda: app.extensions["siteswap"].close(CELERY_STOP_SECONDS),
+    )
+    return CeleryExecutor(celery, queue_size=settings.queue_size)
+
+
 def _open_store(settings: Settings, around: Callable[[Store], Store]) -> Store:
-    if settings.store is None:
+    address = settings.store_address
+    if address.path is not None:
+        return around(SqliteStore(address.path, offload=native_offload(OFFLOAD_THREADS)))
+    if address.url is None:
         return around(MemoryStore())
-    return around(SqliteStore(settings.store, offload=native_offload(OFFLOAD_THREADS)))
+    from app.stores.redis import RedisStore  # an extra
+
+    return around(RedisStore(address.url, retention=settings.retention))
 
 
 def _as_it_is(store: Store) -> Store:
