@@ -47,7 +47,7 @@ def _try_store(address: StoreAddress) -> list[str]:
         prepare(address.path, _STORE_SECONDS)
     if address.url is not None:
         # Only now: the library need not be there.
-        from app.stores.redis import check_redis
+        from app.stores.redis_check import check_redis
 
         return check_redis(address.url)
     return []

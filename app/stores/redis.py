@@ -16,21 +16,10 @@ from typing import Any
 
 from redis import BlockingConnectionPool, Redis
 from redis.backoff import NoBackoff
-from redis.exceptions import (
-    AuthenticationError,
-    NoPermissionError,
-    RedisError,
-    ResponseError,
-)
-from redis.exceptions import (
-    ConnectionError as NoConnection,
-)
-from redis.exceptions import (
-    TimeoutError as NoAnswer,
-)
+from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 
-from app.errors import Busy, SettingsError
+from app.errors import Busy
 from app.instance import Hold, Instance, Outcome, Status, StepRecord
 from app.stores import redis_scripts as scripts
 from app.stores.redis_scripts import FIELDS
@@ -64,7 +53,7 @@ class RedisStore:
         connections: int = CONNECTIONS,
         prefix: str = PREFIX,
     ) -> None:
-        self._client = _client(url, timeout, connections)
+        self._client = open_client(url, timeout, connections)
         self._prefix = prefix
         self._retention = max(1, round(retention * 1000))
         self._scripts = {text: self._client.register_script(text) for text in scripts.ALL}
@@ -166,28 +155,12 @@ class RedisStore:
             return self._scripts[script](keys=[self._prefix], args=arguments)
 
 
-def check_redis(url: str, timeout: float = TIMEOUT) -> list[str]:
-    """Try a store before anything depends on it; sentences about what weakens its promise.
+def open_client(url: str, timeout: float, connections: int) -> Redis:
+    """A client that opens connections when they are needed, as the store wants them.
 
     Raises:
-        SettingsError: it cannot be reached, or cannot be used as a store.
+        ValueError: this is not the URL of a Redis.
     """
-    try:
-        client = _client(url, timeout, 1)
-    except ValueError as error:
-        raise SettingsError(f"the Redis store: {error}") from error
-    try:
-        client.ping()
-        # A write that changes nothing: a replica refuses it, and a user who may not run scripts.
-        client.eval("return redis.call('DEL', KEYS[1])", 1, f"{PREFIX}probe")
-        return [*_missing_persistence(client), *_eviction(client)]
-    except RedisError as error:
-        raise SettingsError(f"the Redis store at {_where(client)} {_trouble(error)}") from error
-    finally:
-        client.connection_pool.disconnect()
-
-
-def _client(url: str, timeout: float, connections: int) -> Redis:
     pool = BlockingConnectionPool.from_url(
         url,
         max_connections=connections,
@@ -220,70 +193,6 @@ def _is_passing(error: ResponseError) -> bool:
     # redis-py takes the first word off what it knows and makes it the class; a script may have
     # put it in the middle.
     return type(error) is not ResponseError or bool(_PASSING.search(str(error)))
-
-
-def _trouble(error: RedisError) -> str:
-    """What is wrong with a server at the start, as the end of a sentence."""
-    if isinstance(error, AuthenticationError):
-        return "refuses the user or password of SITESWAP_STORE, or wants one"
-    if isinstance(error, NoPermissionError):
-        return f"does not permit its user what a store does ({error})"
-    if isinstance(error, NoAnswer):
-        return "does not answer in time"
-    if isinstance(error, ResponseError):
-        return f"cannot be used: {error}"
-    if isinstance(error, NoConnection):
-        return f"cannot be reached: {error}"
-    return f"is no Redis server ({type(error).__name__})"
-
-
-def _where(client: Redis) -> str:
-    known = client.connection_pool.connection_kwargs
-    return f"{known.get('host', 'localhost')}:{known.get('port', 6379)}"
-
-
-def _missing_persistence(client: Redis) -> Iterator[str]:
-    try:
-        is_on = client.config_get("appendonly").get("appendonly")
-        fsync = client.config_get("appendfsync").get("appendfsync")
-    except ResponseError:
-        # Hosted Redis often forbids CONFIG, and INFO tells about the file all the same.
-        is_on = _info(client, "persistence", "aof_enabled", {"1": "yes", "0": "no"})
-        fsync = "unknown"
-    if is_on is None:
-        yield "the Redis store does not say whether it keeps an append-only file"
-    elif is_on != "yes":
-        yield (
-            "the Redis store has appendonly no: accepted runs are lost when Redis restarts; "
-            "set appendonly yes"
-        )
-    elif fsync == "no":
-        yield (
-            "the Redis store has appendfsync no: a crash of its machine loses what was accepted "
-            "in the last half minute; set appendfsync always, or everysec"
-        )
-
-
-def _eviction(client: Redis) -> Iterator[str]:
-    try:
-        policy = client.config_get("maxmemory-policy").get("maxmemory-policy")
-    except ResponseError:
-        policy = _info(client, "memory", "maxmemory_policy", {})
-    if policy is None:
-        yield "the Redis store does not say its maxmemory-policy; it must be noeviction"
-    elif policy != "noeviction":
-        yield (
-            f"the Redis store has maxmemory-policy {policy}: a full memory would drop accepted "
-            "runs; set maxmemory-policy noeviction"
-        )
-
-
-def _info(client: Redis, section: str, name: str, words: Mapping[str, str]) -> str | None:
-    try:
-        found = client.info(section).get(name)
-    except ResponseError:
-        return None
-    return None if found is None else words.get(str(found), str(found))
 
 
 def _index(status: Status | None, flow_key: str | None) -> str:

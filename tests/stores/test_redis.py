@@ -18,7 +18,8 @@ from redis.exceptions import RedisError
 
 from app.errors import Busy, SettingsError
 from app.instance import Status
-from app.stores.redis import PREFIX, RedisStore, check_redis
+from app.stores.redis import PREFIX, RedisStore
+from app.stores.redis_check import check_redis
 from tests.blackbox.client import eventually
 from tests.redis_server import RedisServer, redis_server
 from tests.stores.suite import FINISH, SOURCE, StoreSuite, begin, end, ended, new, step
