@@ -1,13 +1,16 @@
 # make run    serve on 127.0.0.1:9127        make test   the gate: tests, types, lint
 # make bench  measure, as ratios             make fmt    format the code
+# make chaos  kill everything, ROUNDS=20 times, from SEED=1 on
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 RUFF := $(BIN)/ruff
 RUFF_CONFIG := --config .ci/ruff.toml --no-cache
+ROUNDS ?= 20
+SEED ?= 1
 SOURCES := app tests wsgi.py gunicorn.conf.py
 
-.PHONY: run test bench fmt clean
+.PHONY: run test bench chaos fmt clean
 
 run: $(VENV)/.installed
 	$(BIN)/gunicorn
@@ -20,6 +23,9 @@ test: $(VENV)/.installed-test
 
 bench: $(VENV)/.installed-test
 	$(BIN)/python -m tests.bench
+
+chaos: $(VENV)/.installed-test
+	$(BIN)/python -m tests.chaos --rounds $(ROUNDS) --seed $(SEED)
 
 fmt: $(VENV)/.installed-test
 	$(RUFF) check $(RUFF_CONFIG) --fix $(SOURCES)
