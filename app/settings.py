@@ -93,16 +93,6 @@ class Settings:
     warnings: tuple[str, ...] = ()
     """Sentences for the operator; nothing in them stops the start."""
 
-    @property
-    def store(self) -> Path | None:
-        """The SQLite file, where there is one."""
-        return self.store_address.path
-
-    @property
-    def executor_threads(self) -> int:
-        """How many async flows run at once in each worker."""
-        return self.executor.threads
-
     @classmethod
     def from_env(
         cls,

@@ -1,0 +1,205 @@
+"""Many machines: two servers and Celery's workers, with nothing between them but Redis."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.blackbox.client import Answer, Client, eventually
+from tests.blackbox.gate import Gate
+from tests.blackbox.server import Server, environment, prepare_folder, serving
+from tests.redis_server import RedisServer, redis_server
+
+START_SECONDS = 30
+TAKEOVER_SECONDS = 20
+
+
+class Workers:
+    """``celery -A wsgi.celery worker``, in a folder of its own."""
+
+    def __init__(self, folder: Path, settings: dict[str, str]) -> None:
+        prepare_folder(folder)
+        self._log = folder / "worker.log"
+        with self._log.open("wb") as log:
+            # As a shell finds it, beside this interpreter.
+            self.process = subprocess.Popen(
+                [Path(sys.executable).with_name("celery"), "-A", "wsgi.celery", "worker",
+                 "--loglevel", "info", "--concurrency", "2"],
+                cwd=folder, env=environment(settings), stdout=log, stderr=log,
+                start_new_session=True,
+            )  # fmt: skip
+        eventually(self._is_ready, bool, START_SECONDS)
+
+    @property
+    def log(self) -> str:
+        """All that it wrote."""
+        return self._log.read_text()
+
+    def _is_ready(self) -> bool:
+        assert self.process.poll() is None, self.log
+        return " ready." in self.log
+
+    def kill(self) -> None:
+        """What a power cut is to all its processes."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> int:
+        """Ask it to go down; its exit status."""
+        if self.process.poll() is None:
+            self.process.terminate()
+        try:
+            return self.process.wait(START_SECONDS)
+        finally:
+            if self.process.poll() is None:
+                self.kill()
+
+
+@contextmanager
+def working(folder: Path, settings: dict[str, str]) -> Iterator[Workers]:
+    """Workers, ended by the test or here."""
+    folder.mkdir()
+    workers = Workers(folder, settings)
+    try:
+        yield workers
+    finally:
+        workers.stop()
+
+
+class Cluster:
+    """Two servers on two "machines", which share no file, and the Redis between them."""
+
+    def __init__(self, store: RedisServer, broker: RedisServer) -> None:
+        self.broker = broker
+        self.settings = {
+            "STORE": store.url,
+            "BROKER": broker.url,
+            "EXECUTOR": "celery",
+            "LEASE": "2s",
+        }
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The settings as environment variables."""
+        return {f"SITESWAP_{name}": value for name, value in self.settings.items()}
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A store that keeps everything and a broker that keeps nothing."""
+    folder = tmp_path_factory.mktemp("redis")
+    with (
+        redis_server(folder / "store", appendonly="yes") as store,
+        redis_server(folder / "broker") as broker,
+    ):
+        yield Cluster(store, broker)
+
+
+@pytest.fixture(scope="module")
+def servers(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Server]]:
+    """Both servers."""
+    with ExitStack() as stack:
+        yield [
+            stack.enter_context(serving(tmp_path_factory.mktemp(name), **cluster.settings))
+            for name in ("one", "two")
+        ]
+
+
+@pytest.fixture
+def clients(servers: list[Server]) -> list[Client]:
+    """A caller of each server."""
+    return [server.client for server in servers]
+
+
+@pytest.fixture
+def gate() -> Iterator[Gate]:
+    """A downstream that holds its callers until the test lets them go."""
+    with Gate() as gate:
+        yield gate
+
+
+def ended(client: Client, instance_id: str) -> Answer:
+    """The result of a run, after a takeover if need be."""
+    return client.ended(instance_id, TAKEOVER_SECONDS)
+
+
+def test_what_one_server_accepts_a_worker_executes_and_the_other_answers(
+    cluster: Cluster, clients: list[Client], tmp_path: Path
+) -> None:
+    """No machine needs another's files; the worker goes down in good order."""
+    with working(tmp_path / "worker", cluster.variables) as workers:
+        ids = [clients[0].trigger("async_example").instance_id for _ in range(20)]
+        for instance_id in ids:
+            answer = ended(clients[1], instance_id)
+            assert answer.envelope["result"] == {"userAge": 18}
+        assert workers.stop() == 0
+        assert "Traceback" not in workers.log
+
+
+def test_what_is_accepted_without_a_worker_waits_for_one(
+    cluster: Cluster, clients: list[Client], tmp_path: Path
+) -> None:
+    """The id is answered at once; whoever comes later executes it."""
+    instance_id = clients[0].trigger("async_example").instance_id
+    with working(tmp_path / "worker", cluster.variables):
+        assert ended(clients[0], instance_id).envelope["result"] == {"userAge": 18}
+
+
+def test_what_the_broker_forgot_is_sent_again(
+    cluster: Cluster, clients: list[Client], tmp_path: Path
+) -> None:
+    """All messages are gone, the runs are not."""
+    ids = [clients[0].trigger("async_example").instance_id for _ in range(5)]
+    with cluster.broker.client() as client:
+        client.flushall()
+    with working(tmp_path / "worker", cluster.variables):
+        for instance_id in ids:
+            assert ended(clients[1], instance_id).envelope["result"] == {"userAge": 18}
+
+
+def test_runs_are_accepted_while_the_broker_is_down(
+    cluster: Cluster, clients: list[Client], tmp_path: Path
+) -> None:
+    """Nobody waits for it for long; when it is back, they are executed."""
+    with working(tmp_path / "worker", cluster.variables):
+        cluster.broker.kill()
+        answers = [client.trigger("async_example") for client in clients for _ in range(5)]
+        assert max(answer.seconds for answer in answers) < 3
+        cluster.broker.start()
+        for answer in answers:
+            assert ended(clients[0], answer.instance_id).envelope["result"] == {"userAge": 18}
+
+
+def test_a_worker_that_is_killed_loses_no_run(
+    cluster: Cluster, clients: list[Client], gate: Gate, tmp_path: Path
+) -> None:
+    """What was in the middle of a step is interrupted, what waited is executed by the next one."""
+    ids = [clients[0].trigger("fetch_async", url=f"{gate.url}/").instance_id for _ in range(4)]
+    with working(tmp_path / "worker", cluster.variables) as workers:
+        gate.wait_for(2)
+        workers.kill()
+    gate.opened.set()
+    with working(tmp_path / "next", cluster.variables):
+        statuses = [
+            ended(clients[1], instance_id).headers["juggle-flow-status"] for instance_id in ids
+        ]
+    assert sorted(statuses) == ["ABORT", "ABORT", "FINISH", "FINISH"]
+
+
+def test_a_worker_with_wrong_settings_says_why(cluster: Cluster, tmp_path: Path) -> None:
+    """One sentence, as the server says it."""
+    prepare_folder(tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-m", "celery", "-A", "wsgi.celery", "worker"],
+        cwd=tmp_path, env=environment({**cluster.variables, "SITESWAP_BROKER": ""}),
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 3
+    assert done.stderr.startswith("Configuration error: SITESWAP_EXECUTOR: celery needs a broker")
