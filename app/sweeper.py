@@ -84,8 +84,8 @@ class Sweeper:
         try:
             self.beat()
             self._take_over()
-            self._find_own()
             self._forget_unanswered()
+            self._find_own()
             self._prune()
             self._is_late = False
         except Busy as error:
