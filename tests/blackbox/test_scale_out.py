@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -14,11 +16,19 @@ import pytest
 
 from tests.blackbox.client import Answer, Client, eventually
 from tests.blackbox.gate import Gate
-from tests.blackbox.server import Server, environment, prepare_folder, serving
+from tests.blackbox.server import PROJECT, Server, environment, prepare_folder, serving
 from tests.redis_server import RedisServer, redis_server
 
+PAGE = PROJECT / "docs" / "scale-out.md"
 START_SECONDS = 30
 TAKEOVER_SECONDS = 20
+
+
+def shown_command() -> list[str]:
+    """The arguments of ``celery``, as the page says they are typed."""
+    commands = re.findall(r"^\.venv/bin/celery (.*)$", PAGE.read_text(), re.MULTILINE)
+    assert len(commands) == 1
+    return shlex.split(commands[0])
 
 
 class Workers:
@@ -28,10 +38,8 @@ class Workers:
         prepare_folder(folder)
         self._log = folder / "worker.log"
         with self._log.open("wb") as log:
-            # As a shell finds it, beside this interpreter.
             self.process = subprocess.Popen(
-                [Path(sys.executable).with_name("celery"), "-A", "wsgi.celery", "worker",
-                 "--loglevel", "info", "--concurrency", "2"],
+                [Path(sys.executable).with_name("celery"), *shown_command(), "--concurrency", "2"],
                 cwd=folder, env=environment(settings), stdout=log, stderr=log,
                 start_new_session=True,
             )  # fmt: skip
@@ -197,7 +205,7 @@ def test_a_worker_with_wrong_settings_says_why(cluster: Cluster, tmp_path: Path)
     """One sentence, as the server says it."""
     prepare_folder(tmp_path)
     done = subprocess.run(
-        [sys.executable, "-m", "celery", "-A", "wsgi.celery", "worker"],
+        [Path(sys.executable).with_name("celery"), *shown_command()],
         cwd=tmp_path, env=environment({**cluster.variables, "SITESWAP_BROKER": ""}),
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
