@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import resource
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from app.errors import SettingsError
 from app.settings import Settings, StoreAddress, check_serving
 from app.stores.sqlite_file import prepare
 from app.tokens import TokenRegistry
@@ -46,11 +49,24 @@ def _try_store(address: StoreAddress) -> list[str]:
     if address.path is not None:
         prepare(address.path, _STORE_SECONDS)
     if address.url is not None:
-        # Only now: the library need not be there.
-        from app.stores.redis_check import check_redis
-
-        return check_redis(address.url)
+        return _try_redis(address.url)
     return []
+
+
+def _try_redis(url: str) -> list[str]:
+    """Try it in a process of its own: the library imports ``ssl``, and whoever has imported that
+    cannot be patched by gevent any more, in the workers forked from here.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", "app.stores.redis_check"],
+        input=url,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise SettingsError(done.stderr.strip().rpartition("\n")[2])
+    return done.stdout.splitlines()
 
 
 def example_call(token: str, address: Any) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from app import callback
 from app.catalog import Catalog
 from app.engine.compiler import Program
 from app.engine.interpreter import Interpreter
@@ -267,10 +268,15 @@ class Service:
             InstanceNotFound, FlowNotFound, FlowDisabled, InputsInvalid, Busy: as :meth:`trigger`.
         """
         instance = self.result(instance_id)
-        program = self.catalog.get(instance.flow_key, instance.flow_version)
+        program = self._program_now(instance)
         payload = read_payload(instance)
         inputs = coerce(program.flow.inputs, payload["inputs"])
         return self.submit(program, inputs, payload["request"])
+
+    def _program_now(self, instance: Instance) -> Program:
+        if instance.source == callback.DIGEST:
+            return self.catalog.pinned(callback.KEY, "v1", callback.DIGEST, lambda: callback.SOURCE)
+        return self.catalog.get(instance.flow_key, instance.flow_version)
 
     def close(self, timeout: float) -> None:
         """Finish what is under way for up to ``timeout`` seconds, hand back what is not finished.

@@ -97,6 +97,7 @@ def test_a_redis_that_forgets_is_warned_of_once(folder: Path) -> None:
         serving(folder, {"SITESWAP_STORE": redis.url}) as server,
     ):
         assert server.log.count("the Redis store has appendonly no") == 1
+        assert "MonkeyPatchWarning" not in server.log
 
 
 def test_a_broken_tokens_file_is_refused(folder: Path) -> None:

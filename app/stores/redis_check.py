@@ -1,7 +1,11 @@
-"""What the Redis store is told about its server at the start: refusals and warnings."""
+"""What the Redis store is told about its server at the start: refusals and warnings.
+
+As a program it reads the address on its input, and writes a line for each warning.
+"""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 
 from redis import Redis
@@ -96,3 +100,10 @@ def _info(client: Redis, section: str, name: str, words: Mapping[str, str]) -> s
     except ResponseError:
         return None
     return None if found is None else words.get(str(found), str(found))
+
+
+if __name__ == "__main__":
+    try:
+        print(*check_redis(sys.stdin.read()), sep="\n")
+    except SettingsError as error:
+        sys.exit(error.message)

@@ -45,9 +45,9 @@ def refusal(folder: Path, **variables: str) -> list[str]:
     ("name", "value", "words"),
     [
         ("STORE", "mongodb://secret@host", "'mongodb:' is not a store"),
-        ("STORE", "redis://:secret@host", "not in this version"),
+        ("STORE", "ftp://:secret@host", "is not a store"),
         ("EXECUTOR", "threads:0", "0 threads"),
-        ("EXECUTOR", "celery", "not in this version"),
+        ("EXECUTOR", "celery", "needs a broker"),
         ("FLOWS_DIR", "nowhere", "nowhere is not a folder"),
         ("FLOWS_DIR", "wsgi.py", "is not a folder"),
         ("TOKENS", "main", "entry 1 is not name=token"),
