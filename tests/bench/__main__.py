@@ -7,10 +7,10 @@ import os
 import shutil
 import sys
 
-from tests.bench import engine, mocked, real, waiting
+from tests.bench import accepting, engine, mocked, real, waiting
 from tests.bench.workplace import workplace
 
-NAMES = ("engine", "mocked", "real", "waiting")
+NAMES = ("engine", "mocked", "real", "waiting", "accepting")
 ENGINE_ROUNDS = 60
 USAGE_ERROR = 2
 
@@ -34,6 +34,8 @@ def main() -> int:
             print(real.report(place, options.rounds, options.seconds), flush=True)
         if "waiting" in wanted:
             print(waiting.report(place), flush=True)
+        if "accepting" in wanted:
+            print(accepting.report(place, options.rounds, options.seconds), flush=True)
     return 0
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 
 from tests.bench.load import Load, wrk
 from tests.bench.processes import ROOT, Server, free_port, running
@@ -15,6 +16,7 @@ from tests.bench.processes import ROOT, Server, free_port, running
 TOKEN = "sws_only_for_the_benchmarks_0123456789"
 HEADERS = {"Juggle-Token": TOKEN}
 TARGET = "/v1/open/flow/trigger/v1/{key}?userName=juggle&password=123456&deposit=1000.00"
+ASYNC_TARGET = "/v1/open/flow/trigger/v1/{key}"
 
 SHIPPED = ("-c", str(ROOT / "gunicorn.conf.py"))
 """gunicorn as Siteswap ships it."""
@@ -39,6 +41,18 @@ steps:
   - return: {done: "${steps.slow.body.done}"}
 """
 
+NOOP_FLOW = """\
+name: an async flow that does next to nothing
+mode: async
+outputs: {done: boolean}
+steps:
+  - return: {done: true}
+"""
+
+PARKED_FLOW = SLOW_FLOW.replace("timeout: 60s", "mode: async\nconcurrency: 1")
+
+_NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
+
 
 @dataclass(frozen=True, slots=True)
 class Workplace:
@@ -48,12 +62,19 @@ class Workplace:
     downstream: Server
 
     @contextmanager
-    def gunicorn(self, app: str, options: Sequence[str]) -> Iterator[Server]:
+    def gunicorn(
+        self, app: str, options: Sequence[str], settings: Mapping[str, str] = _NO_SETTINGS
+    ) -> Iterator[Server]:
         """Serve an application; the first answer has come when the block begins."""
         port = free_port()
         arguments = ["-m", "gunicorn", *options, "-b", f"127.0.0.1:{port}", app]
-        with running(arguments, port, self.folder, self._environ(port)) as server:
+        environ = {**self._environ(port), **settings}
+        with running(arguments, port, self.folder, environ) as server:
             yield server
+
+    def store_of(self, server: Server) -> Path:
+        """The file with the runs of a server."""
+        return self.folder / f"{server.port}.db"
 
     def _environ(self, port: int) -> dict[str, str]:
         return {
@@ -79,7 +100,7 @@ def workplace() -> Iterator[Workplace]:
 
 
 def write_flows(folder: Path, port: int) -> None:
-    """``sync_example`` as it is shipped, ``real_example`` that calls a port, and ``slow``."""
+    """``sync_example`` as it is shipped, ``real_example`` that calls a port, and small ones."""
     example = (ROOT / "flows/sync_example/v1.yaml").read_text()
     origin = f"http://127.0.0.1:{port}"
     real = example.replace("POST /", f"POST {origin}/").replace("GET /", f"GET {origin}/")
@@ -87,6 +108,8 @@ def write_flows(folder: Path, port: int) -> None:
         "sync_example": example,
         "real_example": real,
         "slow": SLOW_FLOW.replace("PORT", str(port)),
+        "noop": NOOP_FLOW,
+        "parked": PARKED_FLOW.replace("PORT", str(port)),
     }
     for key, text in texts.items():
         (folder / key).mkdir(parents=True)
