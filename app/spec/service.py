@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any
 
 from marshmallow import ValidationError, fields, post_load, validates_schema
 
-from app.expression import Compiled, Problem, Read
+from app.expression import Compiled
 from app.spec.auth import Auth, AuthSchema, Path
 from app.spec.fields import (
     Duration,
@@ -170,18 +170,3 @@ class ServiceSchema(StrictSchema):
     @post_load
     def _make(self, data: dict[str, Any], **_: Any) -> Service:
         return Service(**data)
-
-
-def misplaced_reads(templates: Iterable[tuple[Path, Compiled]]) -> Iterator[tuple[Path, Problem]]:
-    """Reads of what belongs to one run: a service is the same for all of them."""
-    hint = "read `env` or `secrets`, or write it at the step"
-    for path, template in templates:
-        for read in template.reads:
-            if read.path[0] not in ("env", "secrets"):
-                message = f"`{read.path[0]}` cannot be read here: a service is the same for all"
-                yield path, at_read(read, "unknown-name", message, hint)
-
-
-def at_read(read: Read, code: str, message: str, hint: str | None) -> Problem:
-    """A problem with what a template reads, at its place."""
-    return Problem(code, message, read.offset, read.length, hint, read.where)

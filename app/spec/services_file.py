@@ -12,14 +12,15 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields
 
-from app.expression import Problem, find_braces
+from app.expression import Compiled, Problem, Read, Scope, find_braces
 from app.spec.checks import Report, secret_literals
+from app.spec.database import Database, DatabaseSchema
 from app.spec.diagnostics import Finding, Path, Severity
 from app.spec.fields import StrictSchema, describe, mistake, problem
 from app.spec.json_schema import JsonSchema, about, object_schema
 from app.spec.loader import finding_at, once, problems
 from app.spec.names import Surroundings, outside
-from app.spec.service import NAME, RESERVED, Service, ServiceSchema, at_read, misplaced_reads
+from app.spec.service import NAME, RESERVED, Service, ServiceSchema
 from app.spec.yaml import Document, YamlError, load
 from app.tls import Tls, digest_of, misfits
 
@@ -29,10 +30,10 @@ FILE_NAME = "services.yaml"
 
 @dataclass(frozen=True, slots=True)
 class ServicesFile:
-    """What the file names. The databases are those of :mod:`app.spec.database`."""
+    """What the file names."""
 
     services: Mapping[str, Service] = field(default_factory=dict)
-    databases: Mapping[str, Any] = field(default_factory=dict)
+    databases: Mapping[str, Database] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +98,21 @@ class ServicesFileSchema(StrictSchema):
         load_default=dict,
         metadata=about("HTTP services by name: `http: GET name:/path`."),
     )
-    databases = fields.Dict(load_default=dict, metadata=about("Databases by name."))
+    databases = Named(
+        "database",
+        DatabaseSchema,
+        load_default=dict,
+        metadata=about("Databases by name: `sql: …` with `database: name`."),
+    )
 
 
-def load_services(folder: FilePath, text: str | bytes, surroundings: Surroundings) -> Loaded:
-    """Read the file's text. Paths in it start at ``folder``. Never raises, whatever it is."""
+def load_services(
+    folder: FilePath, text: str | bytes, surroundings: Surroundings, scope: Scope | None = None
+) -> Loaded:
+    """Read the file's text. Paths in it start at ``folder``. Never raises, whatever it is.
+
+    ``scope`` has the values of ``env`` and ``secrets``, where they are known.
+    """
     try:
         document = load(text)
     except YamlError as error:
@@ -109,7 +120,7 @@ def load_services(folder: FilePath, text: str | bytes, surroundings: Surrounding
     content, mistakes = _content(document)
     findings = [finding_at(document, path, Severity.ERROR, found) for path, found in mistakes]
     content = replace(content, services=_with_files(folder, content.services))
-    for path, severity, found in _checks(document, content, surroundings):
+    for path, severity, found in _checks(document, content, surroundings, scope):
         findings.append(finding_at(document, path, severity, found))
     findings = once(document, findings)
     is_broken = any(finding.severity is Severity.ERROR for finding in findings)
@@ -170,12 +181,15 @@ def _digested(content: ServicesFile) -> ServicesFile | None:
 
 
 def _checks(
-    document: Document, content: ServicesFile, surroundings: Surroundings
+    document: Document, content: ServicesFile, surroundings: Surroundings, scope: Scope | None
 ) -> Iterable[Report]:
     """What the schema cannot see: names of the surroundings, files, secrets in the file."""
     for name, service in content.services.items():
         for path, severity, found in _of_service(service, surroundings):
             yield ("services", name, *path), severity, found
+    for name, database in content.databases.items():
+        for path, severity, found in _of_database(database, surroundings, scope):
+            yield ("databases", name, *path), severity, found
     hint = "write `${secrets.NAME}` and set SITESWAP_SECRET_NAME"
     for path in secret_literals(document.data, "services"):
         message = f"`{path[-1]}` looks like a secret written in the file"
@@ -185,20 +199,43 @@ def _checks(
 
 
 def _of_service(service: Service, surroundings: Surroundings) -> Iterator[Report]:
-    for path, found in misplaced_reads(service.templates()):
-        yield path, Severity.ERROR, found
-    for path, template in service.templates():
-        for read in template.reads:
-            if read.path[0] in ("env", "secrets") and len(read.path) > 1:
-                if unknown := outside(surroundings, read):
-                    code, message, hint, severity = unknown
-                    yield path, severity, at_read(read, code, message, hint)
+    yield from _reads(service.templates(), surroundings)
     for path in service.open_credentials():
         message = f"the credential `{path[-1]}` is written in the file"
         hint = "write `${secrets.NAME}` and set SITESWAP_SECRET_NAME"
         yield path, Severity.WARNING, problem("secret-in-file", message, hint)
     if service.tls is not None:
         yield from _of_tls(service.tls)
+
+
+def _of_database(
+    database: Database, surroundings: Surroundings, scope: Scope | None
+) -> Iterator[Report]:
+    wrong = list(_reads(database.templates(), surroundings))
+    yield from wrong
+    if not wrong and scope is not None:
+        for path, found in database.check(scope):
+            yield path, Severity.ERROR, found
+
+
+def _reads(
+    templates: Iterable[tuple[Path, Compiled]], surroundings: Surroundings
+) -> Iterator[Report]:
+    """Reads of what belongs to one run, and of what is not there."""
+    for path, template in templates:
+        for read in template.reads:
+            root = read.path[0]
+            if root not in ("env", "secrets"):
+                message = f"`{root}` cannot be read here: this file is the same for every run"
+                hint = "read `env` or `secrets`, or write it at the step"
+                yield path, Severity.ERROR, _at(read, "unknown-name", message, hint)
+            elif len(read.path) > 1 and (unknown := outside(surroundings, read)):
+                code, message, hint_or_none, severity = unknown
+                yield path, severity, _at(read, code, message, hint_or_none)
+
+
+def _at(read: Read, code: str, message: str, hint: str | None) -> Problem:
+    return Problem(code, message, read.offset, read.length, hint, read.where)
 
 
 def _of_tls(tls: Tls) -> Iterator[Report]:

@@ -16,6 +16,7 @@ from app.engine.scope import Tools
 from app.errors import Busy
 from app.executor import Lane
 from app.presence import Watch
+from app.secret_files import Secrets
 from app.service import Service
 from app.spec.names import Surroundings
 from app.store import Store
@@ -208,7 +209,7 @@ class Process:
             now=lambda: datetime.fromtimestamp(world.wall, UTC),
             uuid=lambda: f"uuid {next(world.numbers)}",
             env={},
-            secrets={},
+            secrets=Secrets(),
             max_response_bytes=1_000_000,
             log=log,
         )
