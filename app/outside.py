@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import logging
 import os
+import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from app.secret_files import Secrets
 from app.spec.diagnostics import Finding, Severity, render
@@ -31,6 +34,24 @@ class _State:
     loaded: Loaded
 
 
+class _Scope:
+    """What the texts of ``services.yaml`` can read."""
+
+    inputs: Mapping[str, Any] = {}
+    steps = vars = request = flow = inputs
+    item = index = error = None
+
+    def __init__(self, env: Mapping[str, str], secrets: Mapping[str, str]) -> None:
+        self.env = env
+        self.secrets = secrets
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def uuid(self) -> str:
+        return str(uuid.uuid4())
+
+
 class Outside:
     """The services, databases and secrets of one process.
 
@@ -43,7 +64,7 @@ class Outside:
     ) -> None:
         """``folder`` is that of the flows; ``env`` holds what flows may read as ``env.NAME``."""
         self._folder = folder
-        self._env = frozenset(env)
+        self._env = env
         self._log = log
         self._state: _State | None = None
         self.path = folder / FILE_NAME
@@ -83,12 +104,13 @@ class Outside:
         # Taken before the content: a change in between is seen as a change next time.
         before, secrets = _signatures([self.path]), frozenset(self.secrets.values)
         data = self._read()
-        names = Surroundings(env=self._env, secrets=secrets)
+        names = Surroundings(env=frozenset(self._env), secrets=secrets)
         loaded = Loaded(ServicesFile(), ())
         if isinstance(data, Finding):
             loaded = Loaded(None, (data,), None, None)
         elif data is not None:
-            loaded = load_services(self._folder, data, names)
+            scope = _Scope(self._env, self.secrets.values)
+            loaded = load_services(self._folder, data, names, scope)
         self._state = _State({**_signatures(loaded.read), **before}, secrets, loaded)
         if loaded.content is not None:
             self.content = loaded.content
@@ -118,7 +140,7 @@ class Outside:
         loaded = self._state.loaded if self._state else Loaded(None, (), None, None)
         content = self.content
         return Surroundings(
-            env=self._env,
+            env=frozenset(self._env),
             secrets=frozenset(self.secrets.values),
             services=_together(loaded.services, content.services),
             databases=_together(loaded.databases, content.databases),

@@ -183,7 +183,7 @@ class RetrySchema(StrictSchema):
     }
     EXAMPLE = "write `retry: 3`"
 
-    times = Whole(1, 10, load_default=3)
+    times = Whole(0, 10, load_default=3)
     on = fields.List(RetryOn, load_default=sorted(RETRY_DEFAULT_ON, key=str))
     delay = Duration(load_default=0.2)
     backoff = Whole(1, 10, load_default=2)

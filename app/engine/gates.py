@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 
 class Gate:
@@ -24,44 +22,37 @@ class Gate:
         self._limit = 0
         self._waiting: deque[threading.Event] = deque()
 
-    @contextmanager
-    def entered(self, limit: int, seconds: float) -> Iterator[None]:
-        """Be inside, after a wait of up to ``seconds``.
-
-        Raises:
-            TimeoutError: there was no room in that time.
-        """
+    def enter(self, limit: int, seconds: float) -> bool:
+        """Go in, after a wait of up to ``seconds``; whether there was room in that time."""
         turn = self._ask(limit)
-        if turn is not None:
-            self._wait(turn, seconds)
         try:
-            yield
-        finally:
-            with self._lock:
-                self._inside -= 1
-                self._admit()
+            turn.wait(seconds)
+        except BaseException:
+            # Whoever is stopped while waiting must not keep a place that just became free.
+            if self._withdraw(turn):
+                self.leave()
+            raise
+        return self._withdraw(turn)
 
-    def _ask(self, limit: int) -> threading.Event | None:
-        """``None`` when inside at once; else what is set when it is the caller's turn."""
+    def leave(self) -> None:
+        """Go out, and let the next one in."""
+        with self._lock:
+            self._inside -= 1
+            self._admit()
+
+    def _ask(self, limit: int) -> threading.Event:
+        """Stand in line; what is set once it is the caller's turn, perhaps at once."""
         turn = threading.Event()
         with self._lock:
             self._limit = limit
             self._waiting.append(turn)
             self._admit()
-        return None if turn.is_set() else turn
+        return turn
 
     def _admit(self) -> None:
         while self._waiting and self._inside < self._limit:
             self._inside += 1
             self._waiting.popleft().set()
-
-    def _wait(self, turn: threading.Event, seconds: float) -> None:
-        try:
-            turn.wait(seconds)
-        finally:
-            came = self._withdraw(turn)
-        if not came:
-            raise TimeoutError
 
     def _withdraw(self, turn: threading.Event) -> bool:
         """Leave the line; whether the turn had come."""

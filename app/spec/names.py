@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from app.expression import Read
+from app.expression import Compiled, Read
 from app.spec.diagnostics import Severity, did_you_mean
 from app.spec.inputs import article
 from app.spec.model import Flow
@@ -72,6 +72,23 @@ def every_step(steps: Sequence[Step]) -> Iterator[Step]:
         for arm in step.arms():
             yield from every_step(arm.steps)
         yield from every_step(step.on_error or ())
+
+
+def uses_surroundings(flow: Flow) -> bool:
+    """Whether a flow names anything that :class:`Surroundings` may have or not."""
+    return any(_uses_surroundings(step) for step in every_step(flow.steps)) or (
+        flow.callback is not None and _reads_surroundings(flow.callback)
+    )
+
+
+def _uses_surroundings(step: Step) -> bool:
+    compiled = [template for _, template in step.templates()]
+    conditions = [step.when] if step.when else []
+    return any(step.uses()) or any(map(_reads_surroundings, [*compiled, *conditions]))
+
+
+def _reads_surroundings(compiled: Compiled) -> bool:
+    return any(read.path[0] in ("env", "secrets") for read in compiled.reads)
 
 
 def definitions(step: Step) -> Iterator[Name]:

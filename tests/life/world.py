@@ -199,7 +199,7 @@ class Process:
     def __init__(self, world: World, name: str, store: Store) -> None:
         self.world = world
         log = logging.getLogger("app")
-        catalog = Catalog(world.flows, Surroundings(), log)
+        catalog = Catalog(world.flows, Surroundings, log)
         catalog.refresh()
         tools = Tools(
             transport=world,
