@@ -9,7 +9,7 @@ import logging
 import os
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -63,10 +63,10 @@ class Outside:
         self, folder: Path, env: Mapping[str, str], secrets: Secrets, log: logging.Logger
     ) -> None:
         """``folder`` is that of the flows; ``env`` holds what flows may read as ``env.NAME``."""
-        self._folder = folder
         self._env = env
         self._log = log
         self._state: _State | None = None
+        self.folder = folder
         self.path = folder / FILE_NAME
         self.secrets = secrets
         self.content = ServicesFile()
@@ -94,6 +94,15 @@ class Outside:
         self.surroundings = self._surroundings()
         return self.surroundings
 
+    @property
+    def readable(self) -> Surroundings:
+        """The names that ``services.yaml`` may read, and flows as well."""
+        return Surroundings(env=frozenset(self._env), secrets=frozenset(self.secrets.values))
+
+    def check(self, folder: Path, data: bytes) -> Loaded:
+        """What becomes of a services file with this content in a folder."""
+        return load_services(folder, data, self.readable, _Scope(self._env, self.secrets.values))
+
     def _has_changed(self) -> bool:
         state = self._state
         if state is None or state.secrets != frozenset(self.secrets.values):
@@ -104,13 +113,11 @@ class Outside:
         # Taken before the content: a change in between is seen as a change next time.
         before, secrets = _signatures([self.path]), frozenset(self.secrets.values)
         data = self._read()
-        names = Surroundings(env=frozenset(self._env), secrets=secrets)
         loaded = Loaded(ServicesFile(), ())
         if isinstance(data, Finding):
             loaded = Loaded(None, (data,), None, None)
         elif data is not None:
-            scope = _Scope(self._env, self.secrets.values)
-            loaded = load_services(self._folder, data, names, scope)
+            loaded = self.check(self.folder, data)
         self._state = _State({**_signatures(loaded.read), **before}, secrets, loaded)
         if loaded.content is not None:
             self.content = loaded.content
@@ -128,7 +135,7 @@ class Outside:
             return Finding(1, 1, Severity.ERROR, "unreadable", message)
 
     def _report(self, data: bytes, findings: Iterable[Finding]) -> None:
-        shown, text = f"{self._folder.name}/{FILE_NAME}", data.decode("utf-8", "replace")
+        shown, text = f"{self.folder.name}/{FILE_NAME}", data.decode("utf-8", "replace")
         found = "\n".join(render(shown, text, finding) for finding in findings)
         self._log.error("%s has errors; what it said before is still used\n%s", shown, found)
 
@@ -139,9 +146,8 @@ class Outside:
         """
         loaded = self._state.loaded if self._state else Loaded(None, (), None, None)
         content = self.content
-        return Surroundings(
-            env=frozenset(self._env),
-            secrets=frozenset(self.secrets.values),
+        return replace(
+            self.readable,
             services=_together(loaded.services, content.services),
             databases=_together(loaded.databases, content.databases),
         )

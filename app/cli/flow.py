@@ -69,7 +69,7 @@ def _lint_command(siteswap: Siteswap) -> click.Command:
     @click.option("--format", "style", type=click.Choice(["text", "json"]), default="text")
     def command(paths: tuple[Path, ...], style: str) -> None:
         named = paths or (_shown(siteswap.settings.flows_dir),)
-        reports = lint(named, siteswap.catalog.surroundings)
+        reports = lint(named, siteswap.outside)
         click.echo(as_json(reports) if style == "json" else as_text(reports))
         if any(report.errors for report in reports):
             raise SystemExit(1)
