@@ -6,6 +6,7 @@ body as text, an empty one ``null``. A url that begins with ``/`` is served by t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -31,6 +32,8 @@ IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
 _DEFAULT_HEADERS = {"Accept": "application/json, */*;q=0.5", "User-Agent": "siteswap"}
 _GROUPS = ("1xx", "2xx", "3xx", "4xx", "5xx")
 _SUCCESS = frozenset(range(200, 300))
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+"""What no header value may hold (RFC 9110 section 5.5); a tab is no harm."""
 
 
 class Expect(fields.Field[frozenset[int]]):
@@ -147,13 +150,13 @@ class Http(Step):
         return call
 
     def _prepare(self, *, sends_key: bool) -> Callable[[Run], Request]:
-        method, url = self.target.method, self.target.url.build()
+        method, url = self.target.method, self.target.url
         query = self.query.evaluate if self.query else None
         headers, body = self._headers(), self._body()
 
         def prepare(run: Run) -> Request:
             scope = run.scope
-            address = url(scope)
+            address = url.make(scope)
             if query is not None and (pairs := _pairs(query(scope))):
                 address += ("&" if "?" in address else "?") + form_text.encode(pairs)
             return Request(
@@ -163,6 +166,8 @@ class Http(Step):
                 body(scope),
                 run.deadline - run.tools.monotonic(),
                 run.tools.max_response_bytes,
+                is_guarded=url.depends_on_data and not run.allows_private,
+                allows_private=run.allows_private,
             )
 
         return prepare
@@ -182,7 +187,11 @@ class Http(Step):
         given = self.headers.evaluate
 
         def headers(scope: Scope) -> dict[str, str]:
-            own = {name: text(value) for name, value in given(scope).items() if value is not None}
+            own = {
+                name: _header(name, value)
+                for name, value in given(scope).items()
+                if value is not None
+            }
             replaced = {name.lower() for name in own}
             return {n: v for n, v in fixed.items() if n.lower() not in replaced} | own
 
@@ -199,6 +208,13 @@ class Http(Step):
             body = self.body.evaluate
             return lambda scope: text(body(scope)).encode()
         return lambda _: b""
+
+
+def _header(name: str, value: Any) -> str:
+    written = text(value)
+    if _CONTROL.search(written):
+        raise StepError("request", f"the header {name[:80]!r} holds a control character")
+    return written
 
 
 def _with_key(headers: dict[str, str], run: Run) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What stands after ``http:``, a method and a url, and the mistakes people make there."""
+"""Urls where people write them, alone or after a method, and the mistakes they make there."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from app.steps.http_url import UrlTemplate, parse_url
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _BEGINNINGS = ("http://", "https://", "/", "${")
 _EXAMPLE = "write it like `http: GET https://host/path`"
+_URL_EXAMPLE = "write it like `https://host/path`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +45,33 @@ class TargetField(fields.Field[Target]):
         if not url:
             raise mistake("bad-url", f"the url after `{method}` is missing", _EXAMPLE)
         offset = value.index(url, len(method))
-        if not url.startswith(_BEGINNINGS):
-            raise ValidationError([_bad_url(method, url, offset)])
-        return Target(method, parse_url(url, offset))
+        return Target(method, _url(url, offset, f"{method} "))
+
+
+class UrlField(fields.Field[UrlTemplate]):
+    """``https://host/path/${value}``."""
+
+    stand_in = parse_url("")
+
+    def json_schema(self) -> JsonSchema:
+        return {"type": "string"}
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> UrlTemplate:
+        if not isinstance(value, str):
+            raise mistake("wrong-type", f"expected a url, got {describe(value)}", _URL_EXAMPLE)
+        if not value:
+            raise mistake("bad-url", "the url is missing", _URL_EXAMPLE)
+        return _url(value)
+
+
+def _url(url: str, offset: int = 0, before: str = "") -> UrlTemplate:
+    """The template of a url that follows on the text ``before``."""
+    if url.startswith(_BEGINNINGS):
+        return parse_url(url, offset)
+    message = "a url begins with https://, http://, or / for this very application"
+    example = _EXAMPLE if before else _URL_EXAMPLE
+    hint = example if "://" in url else f"write `{before}https://{url}`"
+    raise ValidationError([Problem("bad-url", message, offset, len(url), hint)])
 
 
 def _target_hint(value: Any) -> str:
@@ -63,8 +88,3 @@ def _bad_method(method: str, value: str) -> Problem:
     message = f"unknown method `{method}`"
     return Problem("bad-method", message, 0, len(method), hint or f"one of {', '.join(METHODS)}")
 
-
-def _bad_url(method: str, url: str, offset: int) -> Problem:
-    message = "a url begins with https://, http://, or / for this very application"
-    hint = _EXAMPLE if "://" in url else f"write `{method} https://{url}`"
-    return Problem("bad-url", message, offset, len(url), hint)
