@@ -80,10 +80,20 @@ class Scope:
 class Run:
     """One run in progress. ``deadline`` is on ``tools.monotonic`` and is only ever narrowed.
 
-    ``idempotency_key`` is of the step under way, if that may be repeated.
+    ``idempotency_key`` is of the step under way, if that may be repeated. With ``allows_private``
+    its urls may lead anywhere: the operator chose them, although they came as inputs.
     """
 
-    __slots__ = ("deadline", "idempotency_key", "journal", "mask", "scope", "tools", "trace")
+    __slots__ = (
+        "allows_private",
+        "deadline",
+        "idempotency_key",
+        "journal",
+        "mask",
+        "scope",
+        "tools",
+        "trace",
+    )
 
     def __init__(
         self,
@@ -93,6 +103,8 @@ class Run:
         mask: Callable[[str], str],
         trace: Trace | None = None,
         journal: Journal | None = None,
+        *,
+        allows_private: bool = False,
     ) -> None:
         self.scope = scope
         self.tools = tools
@@ -100,4 +112,5 @@ class Run:
         self.mask = mask
         self.trace = trace
         self.journal = journal
+        self.allows_private = allows_private
         self.idempotency_key = ""

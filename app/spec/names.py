@@ -77,7 +77,7 @@ def every_step(steps: Sequence[Step]) -> Iterator[Step]:
 def uses_surroundings(flow: Flow) -> bool:
     """Whether a flow names anything that :class:`Surroundings` may have or not."""
     return any(_uses_surroundings(step) for step in every_step(flow.steps)) or (
-        flow.callback is not None and _reads_surroundings(flow.callback)
+        flow.callback is not None and _reads_surroundings(flow.callback.parts)
     )
 
 

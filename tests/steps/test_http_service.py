@@ -129,15 +129,21 @@ def test_credentials_stay_with_their_origin() -> None:
     ]  # fmt: skip
     world = called(services, "http: GET crm:/a\nfollow_redirects: true", answers)
     signatures = [request.headers.get("X-Signature") for request in world.requests]
-    assert signatures[0] and signatures[1] and signatures[0] != signatures[1]
+    assert None not in signatures[:2]
+    assert signatures[0] != signatures[1]
     assert signatures[2:] == [None, None]
-    assert ["X-Tenant" in request.headers for request in world.requests] == [
-        True,
-        True,
-        False,
-        False,
-    ]
-    assert [request.tls is not None for request in world.requests] == [True, True, False, False]
+    at_home = [True, True, False, False]
+    assert ["X-Tenant" in request.headers for request in world.requests] == at_home
+    assert [request.tls is not None for request in world.requests] == at_home
+    assert [request.is_guarded for request in world.requests] == [False, False, True, True]
+
+
+def test_a_service_may_let_its_redirects_lead_anywhere() -> None:
+    """``allow_private`` is the operator's word for them."""
+    answers: list[Answer] = [redirect("http://10.0.0.7/b"), OK]
+    step = "http: GET crm:/a\nfollow_redirects: true"
+    world = called(crm("allow_private: true"), step, answers)
+    assert [request.is_guarded for request in world.requests] == [False, False]
 
 
 def test_its_own_certificates_go_to_nobody_else() -> None:
