@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from app.secret_files import Secrets
-from app.spec.diagnostics import Finding, Severity, render
+from app.spec.diagnostics import Finding, Severity, visible
 from app.spec.names import Surroundings
 from app.spec.service import Service
 from app.spec.services_file import FILE_NAME, Loaded, ServicesFile, load_services
@@ -122,7 +122,7 @@ class Outside:
         if loaded.content is not None:
             self.content = loaded.content
         else:
-            self._report(data if isinstance(data, bytes) else b"", loaded.findings)
+            self._report(loaded.findings)
 
     def _read(self) -> bytes | Finding | None:
         """The content; ``None`` where there is no such file: nothing is named then."""
@@ -134,9 +134,10 @@ class Outside:
             message = f"the file cannot be read: {error.strerror}"
             return Finding(1, 1, Severity.ERROR, "unreadable", message)
 
-    def _report(self, data: bytes, findings: Iterable[Finding]) -> None:
-        shown, text = f"{self.folder.name}/{FILE_NAME}", data.decode("utf-8", "replace")
-        found = "\n".join(render(shown, text, finding) for finding in findings)
+    def _report(self, findings: Iterable[Finding]) -> None:
+        """Say it once, without the lines of the file: a secret may be written there."""
+        shown = f"{self.folder.name}/{FILE_NAME}"
+        found = "\n".join(_headline(shown, finding) for finding in findings)
         self._log.error("%s has errors; what it said before is still used\n%s", shown, found)
 
     def _surroundings(self) -> Surroundings:
@@ -151,6 +152,11 @@ class Outside:
             services=_together(loaded.services, content.services),
             databases=_together(loaded.databases, content.databases),
         )
+
+
+def _headline(path: str, finding: Finding) -> str:
+    place = f"{path}:{finding.line}:{finding.column}"
+    return visible(f"{place}: {finding.severity} {finding.code} {finding.message}")
 
 
 def _together(names: frozenset[str] | None, more: Iterable[str]) -> frozenset[str] | None:

@@ -140,7 +140,7 @@ class ServiceSchema(StrictSchema):
     MISPLACED = {  # noqa: RUF012
         "base_url": "write `url` instead",
         "baseUrl": "write `url` instead",
-        "token": "write `auth: {bearer: ${secrets.NAME}}`",
+        "token": 'write `auth: {bearer: "${secrets.NAME}"}`',
         "params": "write `query` instead",
         "retries": "write `retry` instead",
         "verify": "write `tls: {verify: false}`",

@@ -257,9 +257,10 @@ def _at(read: Read, code: str, message: str, hint: str | None) -> Problem:
 
 
 def _of_tls(tls: Tls) -> Iterator[Report]:
-    for key, sentence in misfits(tls):
-        hint = "the path starts at the flows folder"
-        yield ("tls", key), Severity.ERROR, problem("unreadable", sentence, hint)
+    for key, is_readable, sentence in misfits(tls):
+        code = "bad-certificate" if is_readable else "unreadable"
+        hint = None if is_readable else "the path starts at the flows folder"
+        yield ("tls", key), Severity.ERROR, problem(code, sentence, hint)
     if not tls.verify:
         message = "the server's certificate is not checked: anybody in between reads and changes"
         found = problem("tls-not-verified", message, "name its authority: `ca: FILE`")
