@@ -87,4 +87,3 @@ def _bad_method(method: str, value: str) -> Problem:
     hint = f"write `{method.upper()}`" if method.upper() in METHODS else ""
     message = f"unknown method `{method}`"
     return Problem("bad-method", message, 0, len(method), hint or f"one of {', '.join(METHODS)}")
-
