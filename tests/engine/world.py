@@ -9,13 +9,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import PurePath
 from typing import Any
 
-from app.engine.compiler import Program, compile_flow
+from app.engine.compiler import compile_flow
+from app.engine.crew import Crew
 from app.engine.interpreter import Interpreter
+from app.engine.program import Program
 from app.engine.scope import Tools
 from app.engine.trace import Trace
 from app.spec.inputs import coerce
 from app.spec.loader import load_flow
-from app.spec.names import Surroundings
+from app.spec.surroundings import Surroundings
 from app.transport import Request, Response, TransportError
 
 Answer = Response | TransportError | Callable[[Request], Response]
@@ -60,6 +62,7 @@ class World:
             env=env or {},
             secrets=secrets or {},
             max_response_bytes=1_000_000,
+            crew=Crew(0),
             log=logging.getLogger("app.flow"),
         )
 
