@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from statistics import median
 
 from app.engine.compiler import compile_flow
+from app.engine.crew import Crew
 from app.engine.interpreter import Interpreter
 from app.engine.scope import Tools
 from app.spec.inputs import coerce
