@@ -203,7 +203,7 @@ def test_a_callback_that_data_chose(guarding: Server, inside: Recorder) -> None:
 
 
 def test_a_callback_that_the_flow_chose(guarding: Server) -> None:
-    """A literal host is told wherever it is; also when the delivery is run again."""
+    """A literal host is told wherever it is."""
     with Recorder() as near:
         found = written(guarding, "telling_near", TELLING.format(near.url + "/told/${inputs.url}"))
         guarding.client.ended(found.instance_id)
