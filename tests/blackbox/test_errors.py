@@ -62,7 +62,7 @@ def test_a_step_that_failed(client: Client) -> None:
     """The answer names the step and the instance."""
     answer = client.trigger("missing")
     assert answer.outcome == (500, 1)
-    assert answer.message.startswith("系统错误: step `call`: GET /example/nowhere answered 404 Not Found")
+    assert answer.message.startswith("系统错误: step `call`: GET /nowhere answered 404 Not Found")
     result = answer.envelope["result"]
     assert list(result) == ["flowInstanceId", "status", "data"]
     assert result["flowInstanceId"].startswith("sync_")

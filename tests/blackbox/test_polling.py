@@ -86,7 +86,7 @@ def test_a_run_whose_step_failed(client: Client) -> None:
     instance = client.trigger("broken_async", path="nowhere").instance_id
     answer = client.ended(instance)
     assert answer.outcome == (200, 1)
-    assert answer.message.startswith("系统错误: step `call`: GET /example/nowhere answered 404")
+    assert answer.message.startswith("系统错误: step `call`: GET /nowhere answered 404")
 
 
 def test_a_run_that_is_late(client: Client, gate: Gate) -> None:
