@@ -23,7 +23,6 @@ PRUNED_AT_ONCE = 200
 """Runs in one call to the store: few enough that nobody waits long behind it."""
 CALLS_PER_SWEEP = 10
 MOST_HELD = 10_000
-TOOK_OVER = "took over %d runs of processes that are gone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +109,12 @@ class Sweeper:
             now = self._clock()
             over = {owner for owner, until in waits.items() if until is not None and until <= now}
             if over:
-                self._adopt_from(over, "woke %d runs whose wait is over")
+                self._adopt_from(over, logging.DEBUG)
 
-    def _adopt_from(self, owners: Collection[str], sentence: str) -> None:
+    def _adopt_from(self, owners: Collection[str], level: int) -> None:
         for _ in range(CALLS_PER_SWEEP):
             holds = self._store.held(owners, ADOPTED_AT_ONCE)
-            if self._adopt(holds, sentence) < ADOPTED_AT_ONCE:
+            if self._adopt(holds, level) < ADOPTED_AT_ONCE:
                 break
 
     def _take_over(self) -> None:
@@ -124,14 +123,14 @@ class Sweeper:
         live = {owner: count for owner, count in owners.items() if parked_until(owner) is None}
         gone = self._watch.gone(live, present)
         if gone:
-            self._adopt_from(gone, TOOK_OVER)
+            self._adopt_from(gone, logging.INFO)
         for owner in gone & self._emptied(gone):
             self._store.retire(owner)
 
     def _emptied(self, owners: Collection[str]) -> set[str]:
         return {owner for owner in owners if not self._store.held([owner], 1)}
 
-    def _adopt(self, holds: Sequence[Hold], sentence: str = TOOK_OVER) -> int:
+    def _adopt(self, holds: Sequence[Hold], level: int = logging.INFO) -> int:
         """Queue these for us, as far as there is room; how many were tried."""
         places = self._reserve(len(holds))
         adopted = self._store.adopt(holds[:places], self._service.queue_owner) if places else ()
@@ -140,7 +139,7 @@ class Sweeper:
         for _ in range(places - len(adopted)):
             self._service.executor.cancel()
         if adopted:
-            self._log.info(sentence, len(adopted))
+            self._log.log(level, "took over %d runs that nobody had in hand", len(adopted))
         return places
 
     def _reserve(self, wanted: int) -> int:
