@@ -77,11 +77,16 @@ class Step:
     verb: ClassVar[str]
     schema: ClassVar[type[StepSchema]]
     result_fields: ClassVar[tuple[str, ...]] = ()
-    """Fields of ``steps.<id>``; empty for a verb that has no result."""
+    """Fields of ``steps.<id>``; empty for a verb that has no result, or one of no fixed fields."""
     ends_flow: ClassVar[bool] = False
     """Nothing after this step in its block can run."""
     has_effect: ClassVar[bool] = False
     """It reaches outside of this process: it can fail for a while, and must not happen twice."""
+
+    @property
+    def has_result(self) -> bool:
+        """Whether it leaves something at ``steps.<id>``."""
+        return bool(self.result_fields)
 
     @property
     def label(self) -> str:

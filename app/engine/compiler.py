@@ -119,7 +119,7 @@ class Compiler:
         if step.has_effect:
             action = self._once(action, step)
         action = with_trace(action, step.label, step.verb)
-        if step.id is not None and step.result_fields:
+        if step.id is not None and step.has_result:
             action = stored(action, step.id)
         if step.on_error is not None:
             action = with_on_error(action, self.block(step.on_error, ("on_error",)))

@@ -76,7 +76,7 @@ def definitions(step: Step) -> Iterator[Name]:
     """The names that a step defines when it ran well, its blocks not counted."""
     if isinstance(step, Broken):
         yield from (("steps", step_id) for step_id in step.ids)
-    if step.id is not None and step.result_fields:
+    if step.id is not None and step.has_result:
         yield "steps", step.id
     yield from (("vars", name) for name in step.defines())
 

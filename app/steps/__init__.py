@@ -14,6 +14,7 @@ from app.spec.diagnostics import did_you_mean
 from app.spec.fields import describe, mistake
 from app.spec.model import Flow
 from app.step import Arm, Path, Step, StepSchema, is_name
+from app.steps.check import Check
 from app.steps.fail import Fail
 from app.steps.http import Http
 from app.steps.if_ import If
@@ -30,16 +31,17 @@ VERBS: Mapping[str, type[Step]] = {
     "return": Return,
     "fail": Fail,
     "log": Log,
+    "check": Check,
 }
 
-LATER = ("for_each", "parallel", "call", "repeat", "wait", "sql", "python", "check")
+LATER = ("for_each", "parallel", "call", "repeat", "wait", "sql", "python")
 """Verbs that are planned; named so that the message can say so."""
 
 _ELSEWHERE: Mapping[str, str] = {
     "request": "http", "fetch": "http", "url": "http", "assign": "set", "vars": "set",
     "print": "log", "echo": "log", "choose": "switch", "case": "switch", "condition": "if",
     "throw": "fail", "raise": "fail", "error": "fail", "stop": "return", "end": "return",
-    "output": "return", "uses": "http",
+    "output": "return", "uses": "http", "validate": "check", "assert": "check",
 }  # fmt: skip
 """What other tools call our verbs."""
 
