@@ -29,6 +29,7 @@ from app.executors.threads import ThreadsExecutor
 from app.instance import new_id
 from app.offload import native_offload
 from app.presence import Watch, new_owner
+from app.pythons.pool import PythonPool
 from app.runtime import Siteswap
 from app.service import Service
 from app.settings import Settings
@@ -131,12 +132,22 @@ def _logger() -> logging.Logger:
 
 
 def _surroundings(settings: Settings) -> Surroundings:
-    return Surroundings(env=frozenset(settings.env), secrets=frozenset(settings.secrets))
+    return Surroundings(
+        env=frozenset(settings.env),
+        secrets=frozenset(settings.secrets),
+        off=frozenset() if settings.python_steps else frozenset({"python"}),
+    )
 
 
 def _tools(settings: Settings, transport: RoutingTransport, log: logging.Logger) -> Tools:
     return Tools(
         transport=transport,
+        python=PythonPool(
+            size=max(2, os.cpu_count() or 1),
+            memory=settings.python_memory,
+            environ=os.environ,
+            monotonic=time.monotonic,
+        ),
         monotonic=time.monotonic,
         sleep=time.sleep,
         random=random.random,

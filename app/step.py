@@ -49,6 +49,9 @@ class Builder(Protocol):
     def may_repeat(self, step: Step) -> bool:
         """Whether the step, or its flow, says ``retryable: true``."""
 
+    def line_in_file(self, path: Path, text: str) -> Callable[[int], int]:
+        """A function from a line of a text, which stands at ``path`` in the step, to the file's."""
+
     def reads_fields_of_body(self, step_id: str | None) -> bool:
         """Whether the flow reads ``steps.<id>.body.<field>`` anywhere without ``default``."""
 
@@ -132,25 +135,28 @@ class Step:
         raise NotImplementedError
 
 
-RETRY_DEFAULT_ON: frozenset[int | str] = frozenset({"connection", "timeout", 429, 502, 503, 504})
+RETRY_KINDS = ("connection", "timeout", "python")
+RETRY_DEFAULT_ON: frozenset[int | str] = frozenset(
+    {"connection", "timeout", "python", 429, 502, 503, 504}
+)
 
 
 class RetryOn(fields.Field[int | str]):
-    """A status (100–599) or ``connection`` or ``timeout``."""
+    """A status (100–599), or a kind of failure that may pass."""
 
     def json_schema(self) -> JsonSchema:
         statuses = {"type": "integer", "minimum": 100, "maximum": 599}
-        return {"anyOf": [{"enum": ["connection", "timeout"]}, statuses]}
+        return {"anyOf": [{"enum": list(RETRY_KINDS)}, statuses]}
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> int | str:
-        if value in ("connection", "timeout"):
+        if value in RETRY_KINDS:
             return str(value)
         if isinstance(value, int) and not isinstance(value, bool) and 100 <= value <= 599:
             return value
-        near = did_you_mean(value, ("connection", "timeout")) if isinstance(value, str) else None
+        near = did_you_mean(value, RETRY_KINDS) if isinstance(value, str) else None
         raise mistake(
             "bad-choice",
-            f"expected connection, timeout or a status, got {describe(value)}",
+            f"expected {', '.join(RETRY_KINDS)} or a status, got {describe(value)}",
             f"write `{near}` instead" if near else None,
         )
 

@@ -20,6 +20,7 @@ from app.engine.trace import with_trace
 from app.expression import Compiled, ExpressionError
 from app.spec.inputs import check_output
 from app.spec.model import Flow
+from app.spec.yaml import load
 from app.step import Action, Path, Step
 
 
@@ -58,7 +59,9 @@ def compile_flow(flow: Flow, source: str) -> Program:
     """Compile every step of a flow that passed its checks; ``source`` is its text."""
     reads = {read for compiled in templates(flow.steps) for read in _reads(compiled)}
     compiler = Compiler(
-        flow, {path[1] for path in reads if len(path) > 3 and path[::2][:2] == ("steps", "body")}
+        flow,
+        source,
+        {path[1] for path in reads if len(path) > 3 and path[::2][:2] == ("steps", "body")},
     )
     if flow.callback is not None:
         reads |= set(_reads(flow.callback))
@@ -88,13 +91,24 @@ def templates(steps: Sequence[Step]) -> Iterator[Compiled]:
 class Compiler:
     """Builds the functions; see :class:`app.step.Builder` for what it offers a verb."""
 
-    def __init__(self, flow: Flow, json_steps: set[str]) -> None:
+    def __init__(self, flow: Flow, source: str, json_steps: set[str]) -> None:
         self._flow = flow
+        self._source = source
         self._json_steps = json_steps
         self._path: Path = ()
 
     def reads_fields_of_body(self, step_id: str | None) -> bool:
         return step_id in self._json_steps
+
+    def line_in_file(self, path: Path, text: str) -> Callable[[int], int]:
+        source, place = self._source, ("steps", *self._path, *path)
+
+        def line_in_file(line: int) -> int:
+            # The file is read again: that is for failures only, and each flow would pay for places.
+            offset = sum(len(each) + 1 for each in text.split("\n")[: line - 1])
+            return load(source).locate(place, offset)[0]
+
+        return line_in_file
 
     def may_repeat(self, step: Step) -> bool:
         return self._flow.retryable if step.retryable is None else step.retryable

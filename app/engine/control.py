@@ -57,7 +57,7 @@ class StepError(Exception):
     """A step failed: what ``retry`` looks at and ``on_error`` may handle.
 
     ``kind`` is one of ``connection timeout status response redirect too_large request expression
-    output check``. ``step`` names the innermost step that failed; it is filled in by the
+    output check python``. ``step`` names the innermost step that failed; it is filled in by the
     interpreter.
     """
 

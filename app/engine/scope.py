@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from app.python import Python
 from app.transport import Transport
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ class Tools:
     """The outside world, as arguments. One per process; safe to share between runs."""
 
     transport: Transport
+    python: Python
     monotonic: Callable[[], float]
     """Seconds of a clock that never goes back; deadlines are measured on it."""
     sleep: Callable[[float], None]

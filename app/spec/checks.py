@@ -34,6 +34,7 @@ class _Checker:
     def __init__(self, flow: Flow, surroundings: Surroundings) -> None:
         self.flow = flow
         self.names = Names(flow, surroundings)
+        self.off = set(surroundings.off)
         self.reports: list[Report] = []
 
     def run(self) -> Iterator[Report]:
@@ -98,6 +99,7 @@ class _Checker:
         seen.add(step.id)
 
     def step(self, step: Step, path: Path, before: Known) -> Known:
+        self.switched_off(step, path)
         if step.when is not None:
             self.reads(step.when, (*path, "when"), before)
         own = frozenset(definitions(step))
@@ -111,6 +113,13 @@ class _Checker:
             after = replace(after, ended=True)
         after = self.handler(step, path, before, after)
         return merge([after, before]) if step.when is not None else after
+
+    def switched_off(self, step: Step, path: Path) -> None:
+        if step.verb in self.off:
+            self.off.remove(step.verb)  # Once for a flow: it is one mistake.
+            message = f"`{step.verb}` steps are switched off here"
+            hint = f"to trust the authors of flows, set SITESWAP_{step.verb.upper()}_STEPS=on"
+            self.error((*path, step.verb), problem("switched-off", message, hint))
 
     def useless_keys(self, step: Step, path: Path) -> None:
         if step.has_effect or isinstance(step, Broken):

@@ -19,6 +19,7 @@ from app.steps.fail import Fail
 from app.steps.http import Http
 from app.steps.if_ import If
 from app.steps.log import Log
+from app.steps.python import Python
 from app.steps.return_ import Return
 from app.steps.set_ import Set
 from app.steps.switch import Switch
@@ -32,9 +33,10 @@ VERBS: Mapping[str, type[Step]] = {
     "fail": Fail,
     "log": Log,
     "check": Check,
+    "python": Python,
 }
 
-LATER = ("for_each", "parallel", "call", "repeat", "wait", "sql", "python")
+LATER = ("for_each", "parallel", "call", "repeat", "wait", "sql")
 """Verbs that are planned; named so that the message can say so."""
 
 _ELSEWHERE: Mapping[str, str] = {
@@ -42,6 +44,7 @@ _ELSEWHERE: Mapping[str, str] = {
     "print": "log", "echo": "log", "choose": "switch", "case": "switch", "condition": "if",
     "throw": "fail", "raise": "fail", "error": "fail", "stop": "return", "end": "return",
     "output": "return", "uses": "http", "validate": "check", "assert": "check",
+    "code": "python", "script": "python", "eval": "python", "exec": "python",
 }  # fmt: skip
 """What other tools call our verbs."""
 
