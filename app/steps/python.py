@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 from app.engine.control import DeadlinePassed, StepError
@@ -17,7 +18,8 @@ from app.expression import Compiled, Problem
 from app.python import Call, Failure
 from app.spec.fields import problem
 from app.spec.model import Flow
-from app.step import Action, Builder, Path, Step, StepSchema
+from app.spec.surroundings import Surroundings
+from app.step import Action, Builder, Path, Step, StepSchema, every_step
 from app.steps.log import write
 from app.steps.python_code import Code, PythonCode
 
@@ -55,7 +57,11 @@ class Python(Step):
     def templates(self) -> Iterable[tuple[Path, Compiled]]:
         return [(("python",), self.code.data)]
 
-    def check(self, flow: Flow) -> Iterable[tuple[Path, Problem]]:
+    def check(self, flow: Flow, around: Surroundings) -> Iterable[tuple[Path, Problem]]:
+        if around.runs_python is False and self is _first(flow):
+            message = "`python` steps are switched off here"
+            hint = "to trust whoever writes flows with code, set SITESWAP_PYTHON_STEPS=on"
+            yield ("python",), problem("switched-off", message, hint)
         may_repeat = flow.retryable if self.retryable is None else self.retryable
         if self.retry and not may_repeat and not self.retry.idempotent:
             message = "code that is repeated may do twice what it does"
@@ -65,7 +71,7 @@ class Python(Step):
 
     def build(self, builder: Builder) -> Action:
         text, data = self.code.text, self.code.data.evaluate
-        line_in_file = builder.line_in_file(("python",), text)
+        line_in_file = partial(builder.line_in_file, self, "python")
 
         def execute(run: Run) -> Any:
             tools = run.tools
@@ -78,6 +84,11 @@ class Python(Step):
             return done.value
 
         return execute
+
+
+def _first(flow: Flow) -> Step | None:
+    """The step that is told when there should be none: once is enough."""
+    return next((step for step in every_step(flow.steps) if isinstance(step, Python)), None)
 
 
 def _log(run: Run, output: bytes) -> None:

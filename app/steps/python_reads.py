@@ -153,7 +153,7 @@ class Reader(ast.NodeVisitor):
     def visit_For(self, node: ast.For | ast.AsyncFor) -> None:
         self._each([node.iter, node.target, *node.body, *node.orelse])
 
-    visit_AsyncFor = visit_For
+    visit_AsyncFor = visit_For  # noqa: N815
 
     def visit_comprehension(self, node: ast.comprehension) -> None:
         self._each([node.iter, node.target, *node.ifs])
@@ -162,7 +162,7 @@ class Reader(ast.NodeVisitor):
         with self._scope():
             self._each([*node.generators, node.elt])
 
-    visit_SetComp = visit_GeneratorExp = visit_ListComp
+    visit_SetComp = visit_GeneratorExp = visit_ListComp  # noqa: N815
 
     def visit_DictComp(self, node: ast.DictComp) -> None:
         with self._scope():
@@ -184,7 +184,7 @@ class Reader(ast.NodeVisitor):
         self._own.add(node.name)
         self.visit_Lambda(node)
 
-    visit_AsyncFunctionDef = visit_FunctionDef
+    visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815
 
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
         self._own.add(node.name)

@@ -10,6 +10,7 @@ from app.engine.scope import Run
 from app.expression import Compiled, Problem
 from app.spec.fields import Assignments, AssignmentsTemplate, problem
 from app.spec.model import Flow
+from app.spec.surroundings import Surroundings
 from app.step import Action, Builder, Path, Step, StepSchema, is_name, name_hint
 
 
@@ -34,7 +35,7 @@ class Set(Step):
     def defines(self) -> Iterable[str]:
         return self.assignments.names
 
-    def check(self, flow: Flow) -> Iterable[tuple[Path, Problem]]:
+    def check(self, flow: Flow, around: Surroundings) -> Iterable[tuple[Path, Problem]]:
         return [
             (("set", name), problem("bad-name", f"`{name}` is not a name", name_hint(name)))
             for name in self.assignments.names

@@ -11,16 +11,18 @@ from datetime import UTC, datetime
 from statistics import median
 
 from app.engine.compiler import compile_flow
+from app.engine.crew import Crew
 from app.engine.interpreter import Interpreter
 from app.engine.scope import Tools
 from app.spec.inputs import coerce
 from app.spec.loader import load_flow
-from app.spec.names import Surroundings
+from app.spec.surroundings import Surroundings
 from app.transport import Request, Response
 from tests.bench import plain
 from tests.bench.processes import ROOT
 from tests.bench.rounds import interleave
 from tests.bench.table import table
+from tests.engine.world import NoPython
 
 GIVEN = {"userName": "juggle", "password": "123456", "deposit": "1000.00"}
 TARGET = 60.0
@@ -54,6 +56,7 @@ def engine() -> Callable[[], object]:
 def _tools() -> Tools:
     return Tools(
         transport=StubTransport(plain.ANSWERS),
+        python=NoPython(),
         monotonic=time.monotonic,
         sleep=time.sleep,
         random=random.random,
@@ -62,6 +65,7 @@ def _tools() -> Tools:
         env={},
         secrets={},
         max_response_bytes=10_000_000,
+        crew=Crew(0),
         log=logging.getLogger("siteswap.bench"),
     )
 

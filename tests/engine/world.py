@@ -9,13 +9,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import PurePath
 from typing import Any
 
-from app.engine.compiler import Program, compile_flow
+from app.engine.compiler import compile_flow
+from app.engine.crew import Crew
 from app.engine.interpreter import Interpreter
+from app.engine.program import Program
 from app.engine.scope import Tools
 from app.engine.trace import Trace
+from app.python import Call, Done, Python
 from app.spec.inputs import coerce
 from app.spec.loader import load_flow
-from app.spec.names import Surroundings
+from app.spec.surroundings import Surroundings
 from app.transport import Request, Response, TransportError
 
 Answer = Response | TransportError | Callable[[Request], Response]
@@ -34,6 +37,16 @@ def program(text: str) -> Program:
     return compile_flow(loaded.flow, textwrap.dedent(text))
 
 
+class NoPython:
+    """Runs no code."""
+
+    def run(self, call: Call) -> Done:
+        raise AssertionError(call)
+
+    def close(self) -> None:
+        pass
+
+
 class World:
     """Tools whose clock, network and randomness are in the test's hands."""
 
@@ -44,6 +57,7 @@ class World:
         seconds_per_call: float = 0.0,
         secrets: dict[str, str] | None = None,
         env: dict[str, str] | None = None,
+        python: Python | None = None,
     ) -> None:
         self.time = 1000.0
         self.waits: list[float] = []
@@ -52,6 +66,7 @@ class World:
         self._seconds_per_call = seconds_per_call
         self.tools = Tools(
             transport=self,
+            python=python or NoPython(),
             monotonic=lambda: self.time,
             sleep=self._sleep,
             random=lambda: 1.0,
@@ -60,6 +75,7 @@ class World:
             env=env or {},
             secrets=secrets or {},
             max_response_bytes=1_000_000,
+            crew=Crew(0),
             log=logging.getLogger("app.flow"),
         )
 

@@ -11,16 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from app.catalog import Catalog
+from app.engine.crew import Crew
 from app.engine.interpreter import Interpreter
 from app.engine.scope import Tools
 from app.errors import Busy
 from app.executor import Lane
 from app.presence import Watch
 from app.service import Service
-from app.spec.names import Surroundings
+from app.spec.surroundings import Surroundings
 from app.store import Store
 from app.sweeper import Retention, Sweeper
 from app.transport import Request, Response
+from tests.engine.world import NoPython
 
 FLOW = """
     mode: async
@@ -202,6 +204,7 @@ class Process:
         catalog.refresh()
         tools = Tools(
             transport=world,
+            python=NoPython(),
             monotonic=lambda: world.monotonic,
             sleep=self._sleep,
             random=lambda: 1.0,
@@ -210,6 +213,7 @@ class Process:
             env={},
             secrets={},
             max_response_bytes=1_000_000,
+            crew=Crew(0),
             log=log,
         )
         self.service = Service(
