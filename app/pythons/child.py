@@ -104,10 +104,10 @@ def _plain(value: Any, path: str = "", depth: int = 0) -> Any:
     elif isinstance(value, dict):
         for key, item in value.items():
             if not isinstance(key, str):
-                raise NotPlainError(f"{_at(path)} has a key that is no text: {_short(key)}")
+                raise NotPlainError(f"{_at(path)} has a key that is {_kind(key)}, not text")
             _plain(item, f"{path}[{key!r:.80}]", depth + 1)
     else:
-        raise NotPlainError(f"{_at(path)} is {_short(value)}, which JSON does not have")
+        raise NotPlainError(f"{_at(path)} is {_kind(value)}, which JSON does not have")
     return value
 
 
@@ -115,10 +115,8 @@ def _at(path: str) -> str:
     return f"{path[-200:]} of the result" if path else "the result"
 
 
-def _short(value: Any) -> str:
-    return (
-        f"{value!r:.80}" if isinstance(value, int | float | bool | None) else type(value).__name__
-    )
+def _kind(value: Any) -> str:
+    return f"{value}" if isinstance(value, float) else f"of type {type(value).__name__}"
 
 
 def _described(error: BaseException) -> str:

@@ -62,6 +62,7 @@ class Python(Step):
             message = "`python` steps are switched off here"
             hint = "to trust whoever writes flows with code, set SITESWAP_PYTHON_STEPS=on"
             yield ("python",), problem("switched-off", message, hint)
+        yield from ((("python",), found) for found in self.code.problems)
         may_repeat = flow.retryable if self.retryable is None else self.retryable
         if self.retry and not may_repeat and not self.retry.idempotent:
             message = "code that is repeated may do twice what it does"

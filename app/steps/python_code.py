@@ -22,10 +22,14 @@ _DIVISIBLE = ("inputs", "steps", "vars", "env", "secrets")
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """``data`` gives what the code reads, an object with a field for each root it names."""
+    """``data`` gives what the code reads, an object with a field for each root it names.
+
+    ``problems`` are what is wrong with code that is Python otherwise.
+    """
 
     text: str
     data: Compiled
+    problems: tuple[Problem, ...] = ()
 
 
 class PythonCode(Text):
@@ -42,11 +46,8 @@ class PythonCode(Text):
         reader = Reader(places)
         for statement in body:
             reader.visit(statement)
-        problems = [*reader.problems, *_yields(body, places)]
-        if problems:
-            raise ValidationError(problems)
         data = Compiled(_gatherer(_needs(reader.reads)), tuple(reader.reads), source=_first(text))
-        return Code(text, data)
+        return Code(text, data, (*reader.problems, *_yields(body, places)))
 
 
 def _first(text: str) -> str:

@@ -25,7 +25,9 @@ class PythonRead(Read):
 
     @property
     def fallback(self) -> str:
-        return f'write `{self.path[0]}.get("{self.path[1]}")`, which is None where nothing is'
+        return (
+            f'write `{self.path[0]}.get("{self.path[1]}")`, which is None where it is not defined'
+        )
 
 
 class Places:
@@ -124,7 +126,7 @@ class Reader(ast.NodeVisitor):
             return
         start, length = self._places.span(last, link)
         message = f"data is plain here, so `.{link.attr}` is no field"
-        hint = f'write `["{link.attr}"]`'
+        hint = f"write `{PythonRead(tuple(path), 0, 0, (), False).spelled(*path, link.attr)}`"
         self.problems.append(Problem("python-field", message, start, length, hint))
 
     def _store(self, path: list[str], base: ast.expr, link: _Link) -> None:
