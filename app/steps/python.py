@@ -25,7 +25,8 @@ from app.steps.python_code import Code, PythonCode
 
 MAX_MESSAGE = 1_000
 MAX_PRINTED = 10_000
-"""Characters that one run of the code may put into the log."""
+MAX_LINES = 100
+"""Characters and lines that one run of the code may put into the log."""
 
 
 class PythonSchema(StepSchema):
@@ -94,9 +95,11 @@ def _first(flow: Flow) -> Step | None:
 
 def _log(run: Run, output: bytes) -> None:
     printed = run.mask(output.decode("utf-8", "replace"))
-    cut = printed if len(printed) <= MAX_PRINTED else f"{printed[:MAX_PRINTED]}…"
-    for line in cut.splitlines():
+    lines = printed[:MAX_PRINTED].splitlines()
+    for line in lines[:MAX_LINES]:
         write(run, logging.INFO, line)
+    if len(printed) > MAX_PRINTED or len(lines) > MAX_LINES:
+        write(run, logging.INFO, "… (more was printed)")
 
 
 def _failed(run: Run, failure: Failure, line_in_file: Callable[[int], int]) -> Exception:
