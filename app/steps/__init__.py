@@ -133,7 +133,7 @@ def _verb_of(raw: Any) -> str:
     if not isinstance(raw, dict):
         hint = "write a verb and its value, like `set: {name: value}`"
         raise mistake("wrong-type", f"expected a step, got {describe(raw)}", hint)
-    found: list[str] = [key for key in raw if key in VERBS]
+    found = _without_options([key for key in raw if key in VERBS])
     if len(found) == 1:
         return found[0]
     if found:
@@ -143,6 +143,15 @@ def _verb_of(raw: Any) -> str:
         )
         raise ValidationError({found[1]: problem.messages})
     raise _no_verb(raw)
+
+
+def _without_options(found: list[str]) -> list[str]:
+    """Verbs that are not meant as a key of another one: ``wait`` beside ``parallel``."""
+    return [
+        verb
+        for verb in found
+        if not any(verb in _schema(other).known for other in found if other != verb)
+    ]
 
 
 def _no_verb(raw: dict[str, Any]) -> ValidationError:

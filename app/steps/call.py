@@ -142,8 +142,10 @@ class Call(Step):
         return call
 
     def limit(self, builder: Builder) -> float | None:
-        of_flow = builder.program(self.target).flow.timeout
-        return of_flow if self.timeout is None else min(of_flow, self.timeout)
+        called = builder.program(self.target).flow
+        limits = [called.timeout] if called.has_own_timeout else []
+        limits += [] if self.timeout is None else [self.timeout]
+        return min(limits, default=None)
 
     def _enter(self, run: Run, program: Program, given: dict[str, Any], place: str) -> Run:
         flow = program.flow

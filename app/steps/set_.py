@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from app.engine.scope import Run
 from app.expression import Compiled, Problem
@@ -45,7 +45,9 @@ class Set(Step):
     def build(self, builder: Builder) -> Action:
         values = self.assignments.values.evaluate
 
-        def assign(run: Run) -> None:
-            run.scope.vars.update(values(run.scope))
+        def assign(run: Run) -> dict[str, Any]:
+            assigned: dict[str, Any] = values(run.scope)
+            run.scope.vars.update(assigned)
+            return assigned
 
         return assign

@@ -139,11 +139,11 @@ class Switch(Step):
             for case, arm in zip(self.cases, self.arms(), strict=True)
         ]
 
-        def choose(run: Run) -> None:
+        def choose(run: Run) -> Any:
             for matches, steps in cases:
                 if matches(run.scope):
-                    steps(run)
-                    return
+                    return steps(run)
+            return None
 
         return choose
 
