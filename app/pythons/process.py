@@ -107,7 +107,9 @@ class Exchange:
             Died, Late, TooLarge: there is no answer. ``end`` the process then.
         """
         process = self._process
-        self._poll.register(process.calls, select.POLLOUT)
+        self._write()  # Nearly always there is room for all of it.
+        if self._outgoing:
+            self._poll.register(process.calls, select.POLLOUT)
         self._poll.register(process.answers, select.POLLIN)
         self._poll.register(process.prints, select.POLLIN)
         while not self._is_complete:
@@ -134,7 +136,8 @@ class Exchange:
         except BrokenPipeError:
             self._outgoing = self._outgoing[:0]  # The end of the answers will say so.
         if not self._outgoing:
-            self._poll.unregister(self._process.calls)
+            with contextlib.suppress(KeyError):
+                self._poll.unregister(self._process.calls)
 
     def _take_answer(self) -> None:
         data = _read(self._process.answers)
