@@ -32,7 +32,17 @@ _LENGTH = struct.Struct("!I")
 
 
 class NotPlainError(Exception):
-    """The result is no plain JSON data; the message says what it is and where."""
+    """Something in the result is not JSON data; ``keys`` lead to it, the last one first."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what)
+        self.keys: list[Any] = []
+
+    def __str__(self) -> str:
+        path = "".join(f"[{key!r:.80}]" for key in reversed(self.keys))
+        return (
+            f"{path[-200:]} of the result {self.args[0]}" if path else f"the result {self.args[0]}"
+        )
 
 
 def main(memory: int) -> None:
@@ -90,29 +100,25 @@ def _compiled(text: str, parameters: tuple[str, ...]) -> CodeType:
     return compile(tree, FILE, "exec")
 
 
-def _plain(value: Any, path: str = "", depth: int = 0) -> Any:
+def _plain(value: Any, depth: int = 0) -> Any:
     """The value, if it is JSON data that a reader gets back as it is; a tuple counts as a list."""
     if value is None or isinstance(value, str | bool | int):
         return value
     if isinstance(value, float) and math.isfinite(value):
         return value
+    if not isinstance(value, dict | list | tuple):
+        raise NotPlainError(f"is {_kind(value)}, which JSON does not have")
     if depth == MAX_DEPTH:
-        raise NotPlainError(f"the result is nested deeper than {MAX_DEPTH}")
-    if isinstance(value, list | tuple):
-        for index, item in enumerate(value):
-            _plain(item, f"{path}[{index}]", depth + 1)
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            if not isinstance(key, str):
-                raise NotPlainError(f"{_at(path)} has a key that is {_kind(key)}, not text")
-            _plain(item, f"{path}[{key!r:.80}]", depth + 1)
-    else:
-        raise NotPlainError(f"{_at(path)} is {_kind(value)}, which JSON does not have")
+        raise NotPlainError(f"is nested deeper than {MAX_DEPTH}")
+    for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+        if isinstance(value, dict) and not isinstance(key, str):
+            raise NotPlainError(f"has a key that is {_kind(key)}, not text")
+        try:
+            _plain(item, depth + 1)
+        except NotPlainError as error:
+            error.keys.append(key)
+            raise
     return value
-
-
-def _at(path: str) -> str:
-    return f"{path[-200:]} of the result" if path else "the result"
 
 
 def _kind(value: Any) -> str:
