@@ -41,13 +41,20 @@ class PythonCode(Text):
         text = super()._deserialize(value, *args, **options)
         if not text.strip():
             raise mistake("empty", "there is no code", "write `return` and a value")
-        places = Places(text)
-        body = _parsed(text, places)
-        reader = Reader(places)
-        for statement in body:
-            reader.visit(statement)
-        data = Compiled(_gatherer(_needs(reader.reads)), tuple(reader.reads), source=_first(text))
-        return Code(text, data, (*reader.problems, *_yields(body, places)))
+        try:
+            return _code(text)
+        except (RecursionError, MemoryError, ValueError, OverflowError):
+            raise mistake("python-syntax", "the code is nested too deep to be read") from None
+
+
+def _code(text: str) -> Code:
+    places = Places(text)
+    body = _parsed(text, places)
+    reader = Reader(places)
+    for statement in body:
+        reader.visit(statement)
+    data = Compiled(_gatherer(_needs(reader.reads)), tuple(reader.reads), source=_first(text))
+    return Code(text, data, (*reader.problems, *_yields(body, places)))
 
 
 def _first(text: str) -> str:
@@ -71,8 +78,6 @@ def _parsed(text: str, places: Places) -> list[ast.stmt]:
             compile(function, "<step>", "exec")
     except SyntaxError as error:
         raise ValidationError([_syntax(error, text, places)]) from None
-    except (RecursionError, MemoryError, ValueError, OverflowError):
-        raise mistake("python-syntax", "the code is nested too deep to be read") from None
     return body
 
 

@@ -263,6 +263,17 @@ def test_a_trace_shows_the_result(world: World) -> None:
     ]
 
 
+@pytest.mark.parametrize("depth", [90, 300, 900, 5_000, 60_000])
+@pytest.mark.parametrize("shape", ["return {}1", "return {}1{}", "x = {}0"])
+def test_code_of_any_depth_is_read_or_refused(depth: int, shape: str) -> None:
+    """Loading never fails in another way than with a finding."""
+    opening = {"return {}1": "1 +", "return {}1{}": "(", "x = {}0": "not "}[shape] * depth
+    text = f"steps:\n  - python: {shape.format(opening, ')' * depth)}\n"
+    loaded = load_flow(PurePath("test/v1.yaml"), text, Surroundings())
+    assert all(finding.code in ("python-syntax", "too-large") for finding in loaded.findings)
+    assert loaded.flow is not None or loaded.findings
+
+
 def test_it_is_off_unless_it_is_on() -> None:
     """Where authors are not trusted, a flow with code is not served, and the error says why."""
     text = "steps:\n  - python: return 1\n  - python: return 2\n"
