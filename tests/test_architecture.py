@@ -20,7 +20,7 @@ ALLOWED = {
             "token_file", "view"},
     "web": {"catalog", "content", "envelope", "errors", "execution", "form_text", "instance",
             "json_text", "service", "spec", "tokens", "transport", "transports", "view"},
-    "view": {"engine", "errors", "execution", "instance", "json_text", "service"},
+    "view": {"engine", "errors", "execution", "instance", "json_text", "presence", "service"},
     "envelope": {"json_text", "service"},
     "sweeper": {"errors", "execution", "instance", "presence", "service", "store"},
     "service": {"callback", "catalog", "engine", "errors", "execution", "executor", "expression",

@@ -35,7 +35,7 @@ def compile_flow(flow: Flow, text: str, programs: Mapping[str, Program] = NOTHIN
     json_steps = {path[1] for path in reads if len(path) > 3 and path[::2][:2] == ("steps", "body")}
     compiler = Compiler(flow, text, json_steps, programs)
     if flow.callback is not None:
-        reads |= set(_reads(flow.callback))
+        reads |= set(_reads(flow.callback.parts))
     callees = {name: programs[name] for name in called_in(flow.steps)}
     called = {name: callee.text for name, callee in callees.items()}
     for callee in callees.values():

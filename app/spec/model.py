@@ -12,8 +12,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from app.expression import Compiled
     from app.step import Step
+    from app.steps.http_url import UrlTemplate
 
 Reader = Callable[[Any], Any]
 """Turns a value into one of a type, or raises :class:`app.spec.misfits.Unfit`."""
@@ -80,7 +80,7 @@ class Flow:
     has_own_timeout: bool = False
     retryable: bool = False
     concurrency: int = DEFAULT_CONCURRENCY
-    callback: Compiled | None = None
+    callback: UrlTemplate | None = None
     inputs: Mapping[str, Input] = field(default_factory=dict)
     outputs: Mapping[str, str] = field(default_factory=dict)
 
