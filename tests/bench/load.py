@@ -6,6 +6,7 @@ import re
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 _UNITS = {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 6e4}
 _RATE = re.compile(r"Requests/sec: +([\d.]+)")
@@ -32,8 +33,17 @@ class Load:
     broken: int
 
 
-def wrk(url: str, *, connections: int, seconds: int, headers: Mapping[str, str]) -> Load:
+def wrk(
+    url: str,
+    *,
+    connections: int,
+    seconds: int,
+    headers: Mapping[str, str],
+    script: Path | None = None,
+) -> Load:
     """Ask for ``url`` again and again over ``connections`` connections for ``seconds`` seconds.
+
+    ``script`` is Lua that may say otherwise (:mod:`tests.bench.pacing`).
 
     Raises:
         LoadError: an answer was not 200, or there was none.
@@ -41,6 +51,8 @@ def wrk(url: str, *, connections: int, seconds: int, headers: Mapping[str, str])
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "--timeout=30s"]
     for name, value in headers.items():
         command += ["-H", f"{name}: {value}"]
+    if script is not None:
+        command += ["-s", str(script)]
     done = subprocess.run(
         [*command, url], capture_output=True, text=True, timeout=seconds + 60, check=False
     )

@@ -1,0 +1,147 @@
+"""*celery*: runs that wait 100 ms for a downstream, executed by 1, 2 and 4 workers of Celery.
+
+Each worker is the ordinary ``celery -A wsgi.celery worker`` with the same ``--concurrency``. Store
+and broker are one Redis, which syncs every write. The runs are triggered over HTTP while the
+workers are up; what counts is the time from the first claim to the last end, as the store has them.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from http import HTTPStatus
+from http.client import HTTPConnection
+from statistics import median
+
+from app.instance import Instance, Status
+from app.stores.redis import RedisStore
+from tests.bench.downstream import SOON_SECONDS
+from tests.bench.processes import Server, cpu_seconds
+from tests.bench.rounds import interleave, ratio
+from tests.bench.table import table
+from tests.bench.workplace import ASYNC_TARGET, HEADERS, SHIPPED, Workplace
+from tests.redis_server import RedisServer
+
+WORKERS = (1, 2, 4)
+CONCURRENCY = 4
+RUNS = 400
+CALLERS = 8
+WARM_UP = 4 * CONCURRENCY
+"""Runs for each worker: they bring every one of its processes to life."""
+DRAIN_SECONDS = 120.0
+RETENTION_SECONDS = 86_400.0
+UNENDED = (Status.INIT, Status.RUNNING)
+COLUMNS = ("", "runs/s", "from – to", "of the ideal", "CPU ms/run", "of linear")
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A server that accepts, the Redis behind it, and what workers must be told."""
+
+    place: Workplace
+    server: Server
+    store: RedisStore
+    settings: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Runs a second, and the CPU time in ms that the workers used for each."""
+
+    rate: float
+    cpu: float
+
+
+def report(place: Workplace, rounds: int) -> str:
+    """Measure, and say it in a table."""
+    with _cluster(place) as cluster:
+        subjects = {str(workers): partial(_pace, cluster, workers) for workers in WORKERS}
+        readings = interleave(subjects, rounds)
+    title = (
+        f"celery: {RUNS} runs that wait {SOON_SECONDS * 1000:.0f} ms, "
+        f"--concurrency {CONCURRENCY} (target: 0.85 of linear)"
+    )
+    return table(title, COLUMNS, _rows(readings))
+
+
+@contextmanager
+def _cluster(place: Workplace) -> Iterator[Cluster]:
+    folder = place.folder / "redis"
+    folder.mkdir()
+    redis = RedisServer(folder, appendonly="yes")
+    settings = {
+        "SITESWAP_STORE": redis.url,
+        "SITESWAP_EXECUTOR": "celery",
+        "SITESWAP_BROKER": redis.url.removesuffix("/0") + "/1",
+    }
+    store = RedisStore(redis.url, retention=RETENTION_SECONDS)
+    try:
+        with closing(store), place.gunicorn("wsgi:app", SHIPPED, settings) as server:
+            yield Cluster(place, server, store, settings)
+    finally:
+        redis.kill()
+
+
+def _pace(cluster: Cluster, workers: int) -> Pace:
+    with ExitStack() as stack:
+        pids = [
+            stack.enter_context(
+                cluster.place.celery(f"worker{number}", CONCURRENCY, cluster.settings)
+            )
+            for number in range(workers)
+        ]
+        _executed(cluster, WARM_UP * workers)
+        before = sum(map(cpu_seconds, pids))
+        runs = _executed(cluster, RUNS)
+        cpu = sum(map(cpu_seconds, pids)) - before
+    began = min(run.started_at or run.created_at for run in runs)
+    ended = max(run.ended_at or math.inf for run in runs)
+    return Pace(len(runs) / (ended - began), cpu / len(runs) * 1000)
+
+
+def _executed(cluster: Cluster, count: int) -> list[Instance]:
+    """Trigger so many runs, and wait until each has come to its end."""
+    with ThreadPoolExecutor(CALLERS) as pool:
+        list(pool.map(partial(_trigger, cluster.server), [count // CALLERS] * CALLERS))
+    deadline = time.monotonic() + DRAIN_SECONDS
+    while any(cluster.store.find(status=status, limit=1) for status in UNENDED):
+        if time.monotonic() > deadline:
+            raise RuntimeError("accepted runs do not end")
+        time.sleep(0.1)
+    runs = list(cluster.store.find(flow_key="soon", limit=count))
+    if len(runs) != count or any(run.status is not Status.FINISH for run in runs):
+        raise RuntimeError("not every run came to a good end")
+    return runs
+
+
+def _trigger(server: Server, count: int) -> None:
+    with closing(HTTPConnection("127.0.0.1", server.port, timeout=30)) as connection:
+        for _ in range(count):
+            connection.request("GET", ASYNC_TARGET.format(key="soon"), headers=HEADERS)
+            with connection.getresponse() as response:
+                response.read()
+                if response.status != HTTPStatus.OK:
+                    raise RuntimeError(f"a run was not accepted: {response.status}")
+
+
+def _rows(readings: Mapping[str, Sequence[Pace]]) -> list[tuple[str, ...]]:
+    one = [pace.rate for pace in readings[str(WORKERS[0])]]
+    return [_row(int(name), found, one) for name, found in readings.items()]
+
+
+def _row(workers: int, found: Sequence[Pace], one: Sequence[float]) -> tuple[str, ...]:
+    rates = [pace.rate for pace in found]
+    ideal = workers * CONCURRENCY / SOON_SECONDS
+    return (
+        "1 worker" if workers == 1 else f"{workers} workers",
+        f"{median(rates):.1f}",
+        f"{min(rates):.1f} – {max(rates):.1f}",
+        f"{median(rates) / ideal:.2f}",
+        f"{median(pace.cpu for pace in found):.1f}",
+        f"{ratio(rates, one) / workers:.2f}",
+    )
