@@ -2,14 +2,15 @@
 
 Each worker is the ordinary ``celery -A wsgi.celery worker`` with the same ``--concurrency``. Store
 and broker are one Redis, which syncs every write. The runs are triggered over HTTP while the
-workers are up; what counts is the time from the first claim to the last end, as the store has them.
+workers are up and told not to consume, so that accepting, which needs the processor, is not part
+of it. What counts is the time from the first claim to the last end, as the store has them.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ from http import HTTPStatus
 from http.client import HTTPConnection
 from statistics import median
 
+from celery import Celery
+
+from app.executors.celery_broker import QUEUE
 from app.instance import Instance, Status
 from app.stores.redis import RedisStore
 from tests.bench.downstream import SOON_SECONDS
@@ -34,6 +38,9 @@ CALLERS = 8
 WARM_UP = 4 * CONCURRENCY
 """Runs for each worker: they bring every one of its processes to life."""
 DRAIN_SECONDS = 120.0
+ANSWER_SECONDS = 10.0
+BRPOP_SECONDS = 1.0
+"""How long a worker's request to Redis for the next message lasts, if there is none."""
 RETENTION_SECONDS = 86_400.0
 UNENDED = (Status.INIT, Status.RUNNING)
 COLUMNS = ("", "runs/s", "from – to", "of the ideal", "CPU ms/run", "of linear")
@@ -95,26 +102,52 @@ def _pace(cluster: Cluster, workers: int) -> Pace:
             )
             for number in range(workers)
         ]
-        _executed(cluster, WARM_UP * workers)
+        _accept(cluster, WARM_UP * workers)
+        _wait_for_the_last(cluster)
+        with _idle(cluster, workers):
+            _accept(cluster, RUNS)
         before = sum(map(cpu_seconds, pids))
-        runs = _executed(cluster, RUNS)
+        _wait_for_the_last(cluster)
         cpu = sum(map(cpu_seconds, pids)) - before
+    runs = _newest(cluster)
     began = min(run.started_at or run.created_at for run in runs)
     ended = max(run.ended_at or math.inf for run in runs)
     return Pace(len(runs) / (ended - began), cpu / len(runs) * 1000)
 
 
-def _executed(cluster: Cluster, count: int) -> list[Instance]:
-    """Trigger so many runs, and wait until each has come to its end."""
+@contextmanager
+def _idle(cluster: Cluster, workers: int) -> Iterator[None]:
+    """Have all workers take no message until the block ends."""
+    control = Celery(broker=cluster.settings["SITESWAP_BROKER"], set_as_current=False).control
+    _tell_all(control.cancel_consumer, workers)
+    # A request to Redis for the next message may still be under way.
+    time.sleep(2 * BRPOP_SECONDS)
+    yield
+    _tell_all(control.add_consumer, workers)
+
+
+def _tell_all(command: Callable[..., list[object]], workers: int) -> None:
+    answers = command(QUEUE, reply=True, limit=workers, timeout=ANSWER_SECONDS)
+    if len(answers) != workers:
+        raise RuntimeError(f"{workers} workers should have answered: {answers}")
+
+
+def _accept(cluster: Cluster, count: int) -> None:
     with ThreadPoolExecutor(CALLERS) as pool:
         list(pool.map(partial(_trigger, cluster.server), [count // CALLERS] * CALLERS))
+
+
+def _wait_for_the_last(cluster: Cluster) -> None:
     deadline = time.monotonic() + DRAIN_SECONDS
     while any(cluster.store.find(status=status, limit=1) for status in UNENDED):
         if time.monotonic() > deadline:
             raise RuntimeError("accepted runs do not end")
         time.sleep(0.1)
-    runs = list(cluster.store.find(flow_key="soon", limit=count))
-    if len(runs) != count or any(run.status is not Status.FINISH for run in runs):
+
+
+def _newest(cluster: Cluster) -> Sequence[Instance]:
+    runs = cluster.store.find(flow_key="soon", limit=RUNS)
+    if len(runs) != RUNS or any(run.status is not Status.FINISH for run in runs):
         raise RuntimeError("not every run came to a good end")
     return runs
 
