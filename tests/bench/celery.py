@@ -32,8 +32,9 @@ from tests.bench.workplace import ASYNC_TARGET, HEADERS, SHIPPED, Workplace
 from tests.redis_server import RedisServer
 
 WORKERS = (1, 2, 4)
-CONCURRENCY = 4
-RUNS = 400
+CONCURRENCY = 2
+"""Eight runs at once under four workers: two cores have time for them."""
+RUNS = 200
 CALLERS = 8
 WARM_UP = 4 * CONCURRENCY
 """Runs for each worker: they bring every one of its processes to life."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import subprocess
 from collections.abc import Mapping
@@ -23,7 +24,8 @@ class LoadError(Exception):
 class Load:
     """What wrk saw. ``rate`` is answers a second, ``p50`` and ``p99`` are milliseconds.
 
-    ``broken`` counts connections that failed and answers that took longer than wrk waits.
+    They are infinite if nothing was answered. ``broken`` counts connections that failed and
+    answers that took longer than wrk waits.
     """
 
     rate: float
@@ -64,11 +66,13 @@ def wrk(
 def read(report: str) -> Load:
     """The figures in wrk's report."""
     broken = _BROKEN.search(report)
+    count = int(_group(_COUNT, report))
     return Load(
         rate=float(_group(_RATE, report)),
-        count=int(_group(_COUNT, report)),
-        p50=_milliseconds("50", report),
-        p99=_milliseconds("99", report),
+        count=count,
+        # Of no answers at all wrk says 0.
+        p50=_milliseconds("50", report) if count else math.inf,
+        p99=_milliseconds("99", report) if count else math.inf,
         broken=sum(map(int, broken.groups())) if broken else 0,
     )
 
