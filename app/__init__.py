@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 from app import cli
 from app.catalog import Catalog
+from app.engine.crew import Crew
 from app.engine.interpreter import Interpreter
 from app.engine.scope import Tools
 from app.executor import Executor
@@ -32,12 +33,13 @@ from app.presence import Watch, new_owner
 from app.runtime import Siteswap
 from app.service import Service
 from app.settings import Settings
-from app.spec.names import Surroundings
+from app.spec.surroundings import Surroundings
 from app.store import Store
 from app.stores.memory import MemoryStore
 from app.stores.sqlite import SqliteStore
 from app.sweeper import Retention, Sweeper
 from app.tokens import TokenRegistry
+from app.transports.dial import Resolve, resolve
 from app.transports.local import LocalTransport
 from app.transports.network import NetworkTransport
 from app.transports.routing import RoutingTransport
@@ -46,6 +48,8 @@ from app.web.auth import authenticator
 from app.web.sessions import NoSessions
 
 OFFLOAD_THREADS = 2
+BRANCH_THREADS = 1_000
+"""Branches that are under way at once in this process; more of them take turns."""
 CELERY_STOP_SECONDS = 5.0
 """A worker of Celery that goes down has waited for its runs already."""
 LOG_FORMAT = "[%(asctime)s] [%(process)d] [%(levelname)s] %(message)s"
@@ -54,11 +58,15 @@ LOG_DATE_FORMAT = "%Y-%m-%d %H:%M:%S %z"
 
 
 def create_app(
-    settings: Settings | None = None, *, around_store: Callable[[Store], Store] | None = None
+    settings: Settings | None = None,
+    *,
+    around_store: Callable[[Store], Store] | None = None,
+    resolve: Resolve = resolve,
 ) -> Flask:
     """The Flask application, wired from the environment unless ``settings`` are given.
 
-    ``around_store`` may put something of its own around the store, such as one that fails.
+    ``around_store`` may put something of its own around the store, such as one that fails;
+    ``resolve`` looks the names of other machines up.
 
     Raises:
         SettingsError: a setting is wrong.
@@ -75,7 +83,8 @@ def create_app(
     app.session_interface = NoSessions()
 
     routes = example.example_routes(today=date.today) if settings.example_api else {}
-    transport = RoutingTransport(LocalTransport(routes, app), NetworkTransport())
+    network = NetworkTransport(resolve=resolve, private_networks=settings.private_networks)
+    transport = RoutingTransport(LocalTransport(routes, app), network)
     catalog = Catalog(settings.flows_dir, _surroundings(settings), log)
     tokens = TokenRegistry(settings.tokens_file, settings.tokens, log=log)
     service = Service(
@@ -145,6 +154,7 @@ def _tools(settings: Settings, transport: RoutingTransport, log: logging.Logger)
         env=settings.env,
         secrets=settings.secrets,
         max_response_bytes=settings.max_response_bytes,
+        crew=Crew(BRANCH_THREADS),
         log=log.getChild("flow"),
     )
 

@@ -13,12 +13,13 @@ from typing import Any, TypeVar
 
 from app import callback
 from app.catalog import Catalog
-from app.engine.control import HandedBack, HoldLost
+from app.engine.control import HandedBack, HoldLost, Parked
 from app.engine.interpreter import Interpreter
 from app.engine.journal import Journal
 from app.errors import Busy, FlowFailed, RunCrashed, SiteswapError
 from app.instance import Instance, Outcome, Status, StepRecord
 from app.json_text import MAX_DEPTH, dumps, loads
+from app.presence import parked
 from app.store import Store
 
 T = TypeVar("T")
@@ -82,6 +83,10 @@ class Execution:
         except HandedBack:
             self._patiently(lambda: store.release(instance.hold))
             return None
+        except Parked as signal:
+            owner = parked(signal.until)
+            self._patiently(lambda: store.release(instance.hold, owner))
+            return None
         return self._patiently(partial(end, store, instance, outcome, self._clock))
 
     def _outcome(self, store: Store, instance: Instance) -> Outcome:
@@ -89,7 +94,7 @@ class Execution:
             return Outcome(Status.FINISH, result=dumps(self._outputs(store, instance)))
         except SiteswapError as error:
             return aborted(error)
-        except (HoldLost, HandedBack):
+        except (HoldLost, HandedBack, Parked):
             raise
         except Exception:  # noqa: BLE001 - a bug is logged once and withheld
             self._log.exception("a bug met %s", instance.id)
@@ -113,6 +118,7 @@ class Execution:
             instance.id,
             journal=self._journal(store, instance, payload.get("seed", instance.id)),
             seconds=self._seconds_left(instance, program.flow.timeout),
+            allows_private=payload["allows_private"],
         )
 
     def _journal(self, store: Store, instance: Instance, seed: str) -> Journal:
@@ -160,12 +166,11 @@ def end(
         Busy: the store cannot take it now.
     """
     payload, now = read_payload(instance), clock()
-    url = payload.get("callback")
     hold = None if whoever_has_it else instance.hold
-    if not url:
+    if "callback" not in payload:
         store.complete(instance.id, hold, outcome, now)
         return None
-    then = callback.delivery(instance, url, payload["seed"], outcome, now)
+    then = callback.delivery(instance, payload, outcome, now)
     ended = store.complete(instance.id, hold, outcome, now, then, callback.SOURCE)
     return then.id if ended else None
 
@@ -178,6 +183,10 @@ def aborted(error: SiteswapError) -> Outcome:
 
 
 def read_payload(instance: Instance) -> dict[str, Any]:
-    """What the run was accepted with: ``inputs``, ``request``, and perhaps more."""
+    """What the run was accepted with: ``inputs``, ``request``, and perhaps more.
+
+    ``callback`` is the address to tell of its end, and ``callback_allows_private`` what its
+    delivery is accepted with as ``allows_private`` (see :class:`app.engine.scope.Run`).
+    """
     payload: dict[str, Any] = loads(instance.payload or "{}", PAYLOAD_DEPTH)
-    return {"inputs": {}, "request": {}, "seed": "", **payload}
+    return {"inputs": {}, "request": {}, "seed": "", "allows_private": False, **payload}

@@ -12,8 +12,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from app.expression import Compiled
     from app.step import Step
+    from app.steps.http_url import UrlTemplate
 
 MODES = ("sync", "async")
 DEFAULT_TIMEOUT = {"sync": 30.0, "async": 600.0}
@@ -59,7 +59,10 @@ DEFAULT_CONCURRENCY = 16
 
 @dataclass(frozen=True)
 class Flow:
-    """One version of a flow. ``callback`` is the address that is told of a run's end."""
+    """One version of a flow. ``callback`` is the address that is told of a run's end.
+
+    ``has_own_timeout`` says whether its file says ``timeout``, or the mode's default stands.
+    """
 
     key: str
     version: str
@@ -69,9 +72,10 @@ class Flow:
     mode: str = "sync"
     enabled: bool = True
     timeout: float = DEFAULT_TIMEOUT["sync"]
+    has_own_timeout: bool = False
     retryable: bool = False
     concurrency: int = DEFAULT_CONCURRENCY
-    callback: Compiled | None = None
+    callback: UrlTemplate | None = None
     inputs: Mapping[str, Input] = field(default_factory=dict)
     outputs: Mapping[str, str] = field(default_factory=dict)
 

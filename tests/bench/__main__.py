@@ -8,10 +8,10 @@ import shutil
 import sys
 from collections.abc import Sequence
 
-from tests.bench import accepting, celery, engine, mocked, polling, real, waiting
+from tests.bench import accepting, celery, engine, mocked, polling, real, verbs, waiting
 from tests.bench.workplace import workplace
 
-NAMES = ("engine", "mocked", "real", "waiting", "accepting", "polling", "celery")
+NAMES = ("engine", "verbs", "mocked", "real", "waiting", "accepting", "polling", "celery")
 ENGINE_ROUNDS = 60
 USAGE_ERROR = 2
 
@@ -22,7 +22,9 @@ def main() -> int:
     wanted = options.only or NAMES
     if "engine" in wanted:
         print(engine.report(ENGINE_ROUNDS), flush=True)
-    if set(wanted) == {"engine"}:
+    if "verbs" in wanted:
+        print(verbs.report(), flush=True)
+    if set(wanted) <= {"engine", "verbs"}:
         return 0
     if missing := _missing(wanted):
         print(f"not installed; try: apt-get install {' '.join(missing)}", file=sys.stderr)
@@ -45,7 +47,7 @@ def main() -> int:
 
 
 def _missing(wanted: Sequence[str]) -> list[str]:
-    needed = {"wrk": {*NAMES} - {"engine", "celery"}, "redis-server": {"celery"}}
+    needed = {"wrk": {*NAMES} - {"engine", "verbs", "celery"}, "redis-server": {"celery"}}
     return [
         program
         for program, names in needed.items()
