@@ -28,6 +28,7 @@ from app.steps.repeat import Repeat
 from app.steps.return_ import Return
 from app.steps.set_ import Set
 from app.steps.switch import Switch
+from app.steps.try_ import Try
 from app.steps.wait import Wait
 
 VERBS: Mapping[str, type[Step]] = {
@@ -39,6 +40,7 @@ VERBS: Mapping[str, type[Step]] = {
     "repeat": Repeat,
     "parallel": Parallel,
     "call": Call,
+    "try": Try,
     "wait": Wait,
     "return": Return,
     "fail": Fail,
@@ -59,7 +61,7 @@ _ELSEWHERE: Mapping[str, str] = {
     "sleep": "wait", "delay": "wait", "pause": "wait", "branches": "parallel", "fork": "parallel",
     "subflow": "call", "flow": "call", "run": "call",
     "validate": "check", "assert": "check", "code": "python", "script": "python",
-    "eval": "python", "exec": "python",
+    "eval": "python", "exec": "python", "block": "try", "group": "try", "attempt": "try",
 }  # fmt: skip
 """What other tools call our verbs."""
 
