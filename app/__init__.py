@@ -28,11 +28,12 @@ from app.executor import Executor
 from app.executors.threads import ThreadsExecutor
 from app.instance import new_id
 from app.offload import native_offload
+from app.outside import Outside
 from app.presence import Watch, new_owner
 from app.runtime import Siteswap
+from app.secret_files import Secrets
 from app.service import Service
 from app.settings import Settings
-from app.spec.names import Surroundings
 from app.store import Store
 from app.stores.memory import MemoryStore
 from app.stores.sqlite import SqliteStore
@@ -76,11 +77,13 @@ def create_app(
 
     routes = example.example_routes(today=date.today) if settings.example_api else {}
     transport = RoutingTransport(LocalTransport(routes, app), NetworkTransport())
-    catalog = Catalog(settings.flows_dir, _surroundings(settings), log)
+    known_secrets = Secrets(settings.secrets, settings.secrets_dir, log)
+    outside = Outside(settings.flows_dir, settings.env, known_secrets, log)
+    catalog = Catalog(settings.flows_dir, outside.refresh, log)
     tokens = TokenRegistry(settings.tokens_file, settings.tokens, log=log)
     service = Service(
         catalog=catalog,
-        interpreter=Interpreter(_tools(settings, transport, log)),
+        interpreter=Interpreter(_tools(settings, transport, outside, log)),
         open_store=partial(_open_store, settings, around_store or _as_it_is),
         executor=partial(_make_executor, settings, app),
         clock=time.time,
@@ -96,10 +99,10 @@ def create_app(
         clock=time.time,
         log=log,
     )
-    siteswap = Siteswap(settings, catalog, tokens, service, sweeper, _new_owner, log)
+    siteswap = Siteswap(settings, catalog, outside, tokens, service, sweeper, _new_owner, log)
 
     app.register_blueprint(open_api.create_blueprint(service, authenticator(tokens, time.time)))
-    app.register_blueprint(health.create_blueprint(catalog))
+    app.register_blueprint(health.create_blueprint(catalog, outside))
     if settings.example_api:
         app.register_blueprint(example.create_blueprint(routes))
     errors.install(app, log, always_200=settings.http_status == "always-200")
@@ -130,11 +133,9 @@ def _logger() -> logging.Logger:
     return log
 
 
-def _surroundings(settings: Settings) -> Surroundings:
-    return Surroundings(env=frozenset(settings.env), secrets=frozenset(settings.secrets))
-
-
-def _tools(settings: Settings, transport: RoutingTransport, log: logging.Logger) -> Tools:
+def _tools(
+    settings: Settings, transport: RoutingTransport, outside: Outside, log: logging.Logger
+) -> Tools:
     return Tools(
         transport=transport,
         monotonic=time.monotonic,
@@ -143,9 +144,10 @@ def _tools(settings: Settings, transport: RoutingTransport, log: logging.Logger)
         now=lambda: datetime.now(UTC),
         uuid=lambda: str(uuid.uuid4()),
         env=settings.env,
-        secrets=settings.secrets,
+        secrets=outside.secrets,
         max_response_bytes=settings.max_response_bytes,
         log=log.getChild("flow"),
+        service=outside.service,
     )
 
 

@@ -19,7 +19,7 @@ from app.engine.compiler import Program, compile_flow
 from app.errors import FlowDisabled, FlowNotFound
 from app.spec.diagnostics import Finding, Severity, render
 from app.spec.loader import Loaded, identity, load_flow
-from app.spec.names import Surroundings
+from app.spec.names import Surroundings, uses_surroundings
 
 Signature = tuple[int, int, int]
 """Modification time in ns, size, inode: what changes when a file does."""
@@ -43,9 +43,11 @@ class Entry:
 class Catalog:
     """The flows of one folder, ``<folder>/<key>/<version>.yaml``."""
 
-    def __init__(self, folder: Path, surroundings: Surroundings, log: logging.Logger) -> None:
+    def __init__(self, folder: Path, look: Callable[[], Surroundings], log: logging.Logger) -> None:
+        """``look`` says what flows may use as it is now."""
         self._folder = folder
-        self.surroundings = surroundings
+        self._look = look
+        self.surroundings = Surroundings()
         self._log = log
         self._entries: Mapping[str, Entry] = {}
         self._programs: Mapping[tuple[str, str], Program] = {}
@@ -83,7 +85,7 @@ class Catalog:
         text = source()
         if text is None:
             raise FlowNotFound("the text of the version that accepted this run is gone")
-        return _compiled(key, version, text, self.surroundings)
+        return _compiled(key, version, text)
 
     def concurrency(self, key: str, version: str) -> int | None:
         """How many runs of a version may be under way at once; ``None`` if it is not there."""
@@ -127,10 +129,11 @@ class Catalog:
             return False
         self._is_readable = True
         before = self._entries
+        is_stale = self._staleness()
         changed = {
-            path: signature
+            path
             for path, signature in found.items()
-            if path not in before or before[path].signature != signature
+            if path not in before or before[path].signature != signature or is_stale(before[path])
         }
         gone = before.keys() - found.keys()
         if not changed and not gone:
@@ -141,6 +144,13 @@ class Catalog:
         for path in gone:
             self._log.info("%s is gone; its flow is not served any more", self._shown(path))
         return True
+
+    def _staleness(self) -> Callable[[Entry], bool]:
+        """Look around; says of which files the findings may be others now."""
+        before, self.surroundings = self.surroundings, self._look()
+        if self.surroundings == before:
+            return lambda _: False
+        return _depends_on_surroundings
 
     def _report_folder(self, error: OSError) -> None:
         """Say once that the folder cannot be read, until it can."""
@@ -184,9 +194,15 @@ class Catalog:
         return str(Path(path).relative_to(self._folder.parent))
 
 
+def _depends_on_surroundings(entry: Entry) -> bool:
+    program = entry.program
+    return bool(entry.findings) or (program is not None and uses_surroundings(program.flow))
+
+
 @lru_cache(maxsize=100)
-def _compiled(key: str, version: str, text: str, surroundings: Surroundings) -> Program:
-    loaded = load_flow(PurePath(key, f"{version}.yaml"), text, surroundings)
+def _compiled(key: str, version: str, text: str) -> Program:
+    # What is not there any more fails the step that needs it, not a run that was accepted.
+    loaded = load_flow(PurePath(key, f"{version}.yaml"), text, Surroundings())
     if loaded.flow is None:
         raise FlowNotFound("the version that accepted this run cannot be run any more")
     return compile_flow(loaded.flow, text)

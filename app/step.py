@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 from marshmallow import ValidationError, fields, post_load
 
@@ -62,6 +62,19 @@ class Arm:
     steps: tuple[Step, ...]
 
 
+class Use(NamedTuple):
+    """The name of something in ``services.yaml``; ``kind`` is ``services`` or ``databases``.
+
+    ``path`` is where it stands inside the step, ``offset`` and ``length`` in the text there.
+    """
+
+    kind: str
+    name: str
+    path: Path
+    offset: int = 0
+    length: int = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """The keys that every step shares. All class attributes below are facts about the verb."""
@@ -110,6 +123,10 @@ class Step:
         """Names this step assigns in ``vars``."""
         return ()
 
+    def uses(self) -> Iterable[Use]:
+        """What this step names of ``services.yaml``."""
+        return ()
+
     def check(self, flow: Flow) -> Iterable[tuple[Path, Problem]]:
         """Mistakes that only the whole flow shows, with their paths inside the step."""
         return ()
@@ -117,6 +134,10 @@ class Step:
     def detail(self, result: Any) -> str:
         """What people read of a result, in one line; it shows no data."""
         return self.summary
+
+    def default_retry(self, builder: Builder) -> Callable[[Run], RetryPolicy | None] | None:
+        """How it is repeated where it says no ``retry`` itself, asked at each run."""
+        return None
 
     def build(self, builder: Builder) -> Action:
         """The function that runs this step.
@@ -162,7 +183,7 @@ class RetrySchema(StrictSchema):
     }
     EXAMPLE = "write `retry: 3`"
 
-    times = Whole(1, 10, load_default=3)
+    times = Whole(0, 10, load_default=3)
     on = fields.List(RetryOn, load_default=sorted(RETRY_DEFAULT_ON, key=str))
     delay = Duration(load_default=0.2)
     backoff = Whole(1, 10, load_default=2)

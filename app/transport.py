@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from app.content import Content
+from app.tls import Tls
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,8 @@ class Request:
     """Seconds the whole exchange may take: name lookup, connecting, TLS, and the last body byte."""
     max_bytes: int
     """Largest answer body accepted, counted after decompression; a value is not counted."""
+    tls: Tls | None = None
+    """Whom to trust and what to show under TLS, where that is not as for everybody."""
 
 
 @dataclass(frozen=True, slots=True)

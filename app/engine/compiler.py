@@ -14,8 +14,9 @@ from typing import Any
 
 from app.engine.control import DeadlinePassed, StepError
 from app.engine.journal import journaled, keyed
-from app.engine.retry import with_retry
+from app.engine.retry import with_default_retry, with_retry
 from app.engine.scope import Run
+from app.engine.time_limit import with_timeout
 from app.engine.trace import with_trace
 from app.expression import Compiled, ExpressionError
 from app.spec.inputs import check_output
@@ -116,6 +117,8 @@ class Compiler:
         action = named(action, step.label)
         if step.retry is not None:
             action = with_retry(action, step.retry)
+        elif policy := step.default_retry(self):
+            action = with_default_retry(action, policy)
         if step.has_effect:
             action = self._once(action, step)
         action = with_trace(action, step.label, step.verb)
@@ -188,26 +191,6 @@ def guarded(action: Action, condition: Action) -> Action:
             action(run)
 
     return guard
-
-
-def with_timeout(action: Action, seconds: float) -> Action:
-    """The action, which fails with kind ``timeout`` when it takes longer."""
-
-    def timed(run: Run) -> Any:
-        clock, outer = run.tools.monotonic, run.deadline
-        run.deadline = min(outer, clock() + seconds)
-        try:
-            return action(run)
-        except DeadlinePassed as signal:
-            # When the whole flow is late, a step's own handlers have no time left to act in.
-            if clock() >= outer:
-                raise
-            detail = f": {signal.detail}" if signal.detail else ""
-            raise StepError("timeout", f"took longer than {seconds:g} s{detail}") from None
-        finally:
-            run.deadline = outer
-
-    return timed
 
 
 def with_on_error(action: Action, handler: Action) -> Action:

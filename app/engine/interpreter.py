@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from app.engine.compiler import Program
@@ -17,6 +18,7 @@ from app.engine.masking import masker
 from app.engine.scope import Run, Scope, Tools
 from app.engine.trace import Trace
 from app.errors import FlowFailed, FlowTimeout, RunInterrupted
+from app.secret_files import Secrets
 
 MAX_MESSAGE = 2_000
 """Characters of an error message; at most 1,000 of them quote a downstream."""
@@ -53,7 +55,7 @@ class Interpreter:
         scope = self.scope(program, inputs, request, instance_id)
         if journal is not None:
             scope.now, scope.uuid = journal.now, journal.uuid
-        secrets = _Secrets(scope, flow.secret_inputs)
+        secrets = _Secrets(scope, flow.secret_inputs, tools.secrets)
         deadline = tools.monotonic() + (flow.timeout if seconds is None else seconds)
         run = Run(scope, tools, deadline, secrets.mask, trace, journal)
         try:
@@ -100,12 +102,18 @@ def _outputs(program: Program, run: Run) -> dict[str, Any]:
 class _Secrets:
     """Masks the secrets of one run. Made for each run, so it does its work only when asked to."""
 
-    __slots__ = ("_names", "_scope")
+    __slots__ = ("_known", "_mask", "_names", "_scope", "_secrets")
 
-    def __init__(self, scope: Scope, names: tuple[str, ...]) -> None:
+    def __init__(self, scope: Scope, names: tuple[str, ...], secrets: Secrets) -> None:
         self._scope = scope
         self._names = names
+        self._secrets = secrets
+        self._known: tuple[str, ...] | None = None
+        self._mask: Callable[[str], str] = str
 
     def mask(self, text: str) -> str:
-        inputs = [self._scope.inputs.get(name) for name in self._names]
-        return masker([*inputs, *self._scope.secrets.values()])(text)
+        known = self._secrets.masked
+        if known is not self._known:
+            inputs = [self._scope.inputs.get(name) for name in self._names]
+            self._known, self._mask = known, masker([*inputs, *known])
+        return self._mask(text)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from app.engine.gates import Gates
+from app.secret_files import Secrets
+from app.spec.service import Service
 from app.transport import Transport
 
 if TYPE_CHECKING:
@@ -30,9 +33,13 @@ class Tools:
     uuid: Callable[[], str]
     env: Mapping[str, str]
     """The environment variables flows may read."""
-    secrets: Mapping[str, str]
+    secrets: Secrets
     max_response_bytes: int
     log: logging.Logger
+    service: Callable[[str], Service | None] = lambda _: None
+    """A service of ``services.yaml`` by its name, as it is now."""
+    gates: Gates = field(default_factory=Gates)
+    """Bounds how many requests to each service are under way at once."""
 
 
 class Scope:
@@ -60,7 +67,7 @@ class Scope:
         self.request = request
         self.flow = flow
         self.env = tools.env
-        self.secrets = tools.secrets
+        self.secrets = tools.secrets.values
         self.now = tools.now
         self.uuid = tools.uuid
         self.steps: dict[str, Any] = {}

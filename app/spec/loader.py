@@ -81,10 +81,10 @@ def load_flow(path: PurePath, text: str | bytes, surroundings: Surroundings) -> 
     except YamlError as error:
         return Loaded(None, tuple(sorted([*findings, *error.findings])))
     flow, mistakes = _flow(named or ("flow", "v1"), document)
-    findings += [_finding(document, path, Severity.ERROR, found) for path, found in mistakes]
+    findings += [finding_at(document, path, Severity.ERROR, found) for path, found in mistakes]
     if flow is not None:
         findings += _checked(document, flow, surroundings, mistakes)
-    findings = _once(document, findings)
+    findings = once(document, findings)
     if any(finding.severity is Severity.ERROR for finding in findings):
         flow = None
     return Loaded(flow, tuple(sorted(set(findings))))
@@ -109,7 +109,7 @@ def _flow(named: tuple[str, str], document: Document) -> tuple[Flow | None, list
     try:
         data = _SCHEMA.load(document.data)
     except ValidationError as error:
-        mistakes += _problems(error.messages, ())
+        mistakes += problems(error.messages, ())
         data = error.valid_data if isinstance(error.valid_data, dict) else {}
         if "steps" not in data:
             return None, mistakes
@@ -129,11 +129,11 @@ def _checked(
     }
     for path, severity, found in check(flow, surroundings):
         if found.code not in hushed:
-            yield _finding(document, path, severity, found)
+            yield finding_at(document, path, severity, found)
     yield from _warnings(document)
 
 
-def _once(document: Document, later: list[Finding]) -> list[Finding]:
+def once(document: Document, later: list[Finding]) -> list[Finding]:
     """Each mistake once: YAML's own errors come first, and a warning gives way to an error."""
     spacing = {each.line: each for each in document.findings if each.code in _SPACING}
     later = [
@@ -165,17 +165,17 @@ def _place(finding: Finding) -> tuple[int, int]:
 _SCHEMA = FlowSchema()
 
 
-def _problems(messages: Any, path: Path) -> Iterator[tuple[Path, Problem]]:
+def problems(messages: Any, path: Path) -> Iterator[tuple[Path, Problem]]:
     """The leaves of marshmallow's error tree. Keys that are its own invention are passed over."""
     if isinstance(messages, dict):
         for key, below in messages.items():
-            yield from _problems(below, path if key == "_schema" else (*path, key))
+            yield from problems(below, path if key == "_schema" else (*path, key))
         return
     for message in messages if isinstance(messages, list) else [messages]:
         if isinstance(message, Problem):
             yield path, message
         elif isinstance(message, dict | list):
-            yield from _problems(message, path)
+            yield from problems(message, path)
         else:
             yield path, _own_words(str(message), path)
 
@@ -187,7 +187,7 @@ def _own_words(message: str, path: Path) -> Problem:
     return problem(code, sentence.format(key=key), hint and hint.format(key=key))
 
 
-def _finding(document: Document, path: Path, severity: Severity, found: Problem) -> Finding:
+def finding_at(document: Document, path: Path, severity: Severity, found: Problem) -> Finding:
     """A problem at its line and column: in its scalar, or at its key, or at the nearest parent."""
     whole = (*path, *found.path)
     while whole not in document.places:
@@ -209,6 +209,7 @@ _AT_KEY = frozenset(
         "unknown-verb",
         "two-verbs",
         "two-bodies",
+        "two-auths",
         "unreachable",
         "bad-name",
         "reserved-name",
@@ -229,6 +230,6 @@ def _warnings(document: Document) -> Iterator[Finding]:
         message = f"`{path[-1]}` looks like a secret written in the file"
         hint = "write `${secrets.NAME}` and set SITESWAP_SECRET_NAME"
         found = problem("secret-in-file", message, hint)
-        yield _finding(document, path, Severity.WARNING, found)
+        yield finding_at(document, path, Severity.WARNING, found)
     for found in find_braces(document.data):
-        yield _finding(document, (), Severity.WARNING, found)
+        yield finding_at(document, (), Severity.WARNING, found)

@@ -13,7 +13,7 @@ from app.expression import Compiled, Problem
 from app.spec.diagnostics import did_you_mean
 from app.spec.fields import describe, mistake
 from app.spec.model import Flow
-from app.step import Arm, Path, Step, StepSchema, is_name
+from app.step import Arm, Path, Step, StepSchema, Use, is_name
 from app.steps.fail import Fail
 from app.steps.http import Http
 from app.steps.if_ import If
@@ -69,6 +69,9 @@ class Broken(Step):
 
     def check(self, flow: Flow) -> Iterable[tuple[Path, Problem]]:
         return self.rest.check(flow) if self.rest else ()
+
+    def uses(self) -> Iterable[Use]:
+        return self.rest.uses() if self.rest else ()
 
 
 def load_step(raw: Any) -> tuple[Step, Any]:

@@ -7,9 +7,8 @@ body as text, an empty one ``null``. A url that begins with ``/`` is served by t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
-from urllib.parse import quote
 
 from marshmallow import ValidationError, fields, validates_schema
 
@@ -17,125 +16,23 @@ from app import form_text
 from app.content import Content, Form, Json
 from app.engine.control import DeadlinePassed, StepError
 from app.engine.scope import Run, Scope
-from app.expression import (
-    Compiled,
-    ExpressionSyntaxError,
-    Problem,
-    compile_template,
-    split_template,
-)
-from app.json_text import dumps
+from app.engine.time_limit import within
+from app.expression import Compiled, Problem
 from app.spec.fields import Flag, ObjectTemplate, Template, describe, mistake, problem
 from app.spec.json_schema import JsonSchema
-from app.spec.model import Flow
-from app.step import Action, Builder, Path, Step, StepSchema
-from app.steps import http_answer
+from app.spec.model import Flow, RetryPolicy
+from app.spec.service import Service
+from app.step import Action, Builder, Path, Step, StepSchema, Use
+from app.steps import http_answer, http_service
+from app.steps.http_target import Target, TargetField
+from app.steps.http_url import text
 from app.transport import Request, Response, TransportError
 
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
 """Methods that may be repeated (RFC 9110 section 9.2.2)."""
 _DEFAULT_HEADERS = {"Accept": "application/json, */*;q=0.5", "User-Agent": "siteswap"}
 _GROUPS = ("1xx", "2xx", "3xx", "4xx", "5xx")
 _SUCCESS = frozenset(range(200, 300))
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Method and address; ``parts`` is the address as a list template, ``address`` as written.
-
-    Values after the host are percent-encoded, so that no value can change where the request goes.
-    """
-
-    method: str
-    address: str
-    parts: Compiled
-    is_encoded: tuple[bool, ...]
-
-    def url(self) -> Callable[[Scope], str]:
-        """The function that makes the address of one request, without query."""
-        if "${" not in self.address:
-            return lambda _: self.address
-        evaluate, is_encoded = self.parts.evaluate, self.is_encoded
-
-        def url(scope: Scope) -> str:
-            return "".join(map(_url_part, evaluate(scope), is_encoded))
-
-        return url
-
-
-def _url_part(value: Any, is_encoded: bool) -> str:
-    if value is None or isinstance(value, list | dict):
-        raise StepError("request", f"the url holds {describe(value)} where text belongs")
-    return quote(text(value), safe="") if is_encoded else text(value)
-
-
-def text(value: Any) -> str:
-    """A value as it is written in a url, a header or a form."""
-    if isinstance(value, str):
-        return value
-    # Most values are ids, for which JSON has no other form than Python.
-    return str(value) if type(value) is int else dumps(value)
-
-
-class TargetField(fields.Field[Target]):
-    """``GET https://host/path/${value}``."""
-
-    stand_in = Target("GET", "", compile_template([]), ())
-
-    def json_schema(self) -> JsonSchema:
-        return {"type": "string", "pattern": f"^({'|'.join(METHODS)}) "}
-
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> Target:
-        if not isinstance(value, str):
-            message = f"expected a method and a url, got {describe(value)}"
-            raise mistake("wrong-type", message, _target_hint(value))
-        method, _space, url = value.partition(" ")
-        if method not in METHODS:
-            raise ValidationError([_bad_method(method, value)])
-        address = url.strip()
-        if not address:
-            raise mistake("bad-url", f"the url after `{method}` is missing", _EXAMPLE)
-        if not address.startswith(("http://", "https://", "/", "${")):
-            message = "a url begins with https://, http://, or / for this very application"
-            hint = _EXAMPLE if "://" in address else f"write `{method} https://{address}`"
-            offset = value.index(address, len(method))
-            raise ValidationError([Problem("bad-url", message, offset, len(address), hint)])
-        return _target(method, address, value.index(address, len(method)))
-
-
-_EXAMPLE = "write it like `http: GET https://host/path`"
-
-
-def _target_hint(value: Any) -> str:
-    if isinstance(value, dict) and isinstance(value.get("url"), str):
-        return f"write `http: {str(value.get('method', 'GET')).upper()} {value['url']}`"
-    return _EXAMPLE
-
-
-def _bad_method(method: str, value: str) -> Problem:
-    if method.startswith(("http://", "https://", "/", "${")):
-        hint = f"write `GET {value}`, or another method"
-        return Problem("bad-method", "the method before the url is missing", 0, len(method), hint)
-    hint = f"write `{method.upper()}`" if method.upper() in METHODS else ""
-    message = f"unknown method `{method}`"
-    return Problem("bad-method", message, 0, len(method), hint or f"one of {', '.join(METHODS)}")
-
-
-def _target(method: str, address: str, offset: int) -> Target:
-    spans = split_template(address)
-    starts = {(index,): offset + start for index, (start, _) in enumerate(spans)}
-    try:
-        parts = compile_template([part for _, part in spans])
-    except ExpressionSyntaxError as error:
-        raise ValidationError(
-            [replace(p, offset=starts[p.path[:1]] + p.offset, path=()) for p in error.problems]  # type: ignore[index]
-        ) from None
-    reads = (replace(r, offset=starts[r.where[:1]] + r.offset, where=()) for r in parts.reads)  # type: ignore[index]
-    is_hole = (part.startswith("${") for _, part in spans)
-    after_host = ("/" in address[:start].replace("://", "") for start, _ in spans)
-    encoded = tuple(map(bool.__and__, is_hole, after_host))
-    return Target(method, address, replace(parts, reads=tuple(reads)), encoded)
 
 
 class Expect(fields.Field[frozenset[int]]):
@@ -215,20 +112,25 @@ class Http(Step):
 
     @property
     def summary(self) -> str:
-        return f"{self.target.method} {self.target.address}"
+        return f"{self.target.method} {self.target.written}"
 
     def templates(self) -> Iterable[tuple[Path, Compiled]]:
-        yield ("http",), self.target.parts
+        yield ("http",), self.target.url.parts
         for key in ("query", "headers", "json", "form", "body"):
             template = getattr(self, key)
             if template is not None:
                 yield (key,), template
 
+    def uses(self) -> Iterable[Use]:
+        name = self.target.service
+        if name is not None:
+            yield Use("services", name, ("http",), self.target.offset, len(name))
+
     def check(self, flow: Flow) -> Iterable[tuple[Path, Problem]]:
         method = self.target.method
         may_repeat = flow.retryable if self.retryable is None else self.retryable
         is_safe = method in IDEMPOTENT or may_repeat
-        if self.retry and not is_safe and not self.retry.idempotent:
+        if self.retry and self.retry.times and not is_safe and not self.retry.idempotent:
             message = f"a {method} that is repeated may be carried out twice"
             times = self.retry.times
             hint = f"if that does no harm, write `retry: {{times: {times}, idempotent: true}}`"
@@ -237,34 +139,67 @@ class Http(Step):
     def detail(self, result: dict[str, Any]) -> str:
         return f"{self.summary} → {result['status']}"
 
+    def default_retry(self, builder: Builder) -> Callable[[Run], RetryPolicy | None] | None:
+        name = self.target.service
+        if name is None:
+            return None
+        is_safe = self.target.method in IDEMPOTENT or builder.may_repeat(self)
+
+        def find(run: Run) -> RetryPolicy | None:
+            service = run.tools.service(name)
+            policy = service.retry if service else None
+            return policy if policy and (is_safe or policy.idempotent) else None
+
+        return find
+
     def build(self, builder: Builder) -> Action:
         prepare = self._prepare(sends_key=builder.may_repeat(self))
         follow, expect = self.follow_redirects, self.expect
         needs_json = builder.reads_fields_of_body(self.id)
 
-        def call(run: Run) -> dict[str, Any]:
-            request = prepare(run)
-            response = send(run, request)
+        def exchange(run: Run, service: Service | None = None) -> dict[str, Any]:
+            request = prepare(run, service)
+            send_one = send if service is None else http_service.sender(service, send)
+            response = send_one(run, request)
             if follow:
-                request, response = http_answer.follow(run, request, response, send)
+                request, response = http_answer.follow(run, request, response, send_one)
             return http_answer.read(run, request, response, expect, needs_json=needs_json)
+
+        name = self.target.service
+        return exchange if name is None else self._to_service(name, exchange)
+
+    def _to_service(self, name: str, exchange: Callable[[Run, Service], dict[str, Any]]) -> Action:
+        """The exchange with a service, in its turn, and in the time that is the service's own."""
+        has_own_timeout = self.timeout is not None
+
+        def call(run: Run) -> Any:
+            service = http_service.find(run, name)
+            with http_service.place(run, name, service):
+                if has_own_timeout or service.timeout is None:
+                    return exchange(run, service)
+                return within(run, service.timeout, lambda run: exchange(run, service))
 
         return call
 
-    def _prepare(self, *, sends_key: bool) -> Callable[[Run], Request]:
-        method, url = self.target.method, self.target.url()
-        query = self.query.evaluate if self.query else None
+    def _prepare(self, *, sends_key: bool) -> Callable[[Run, Service | None], Request]:
+        method, url = self.target.method, self.target.url.build()
+        query = self.query.evaluate if self.query else lambda _: {}
         headers, body = self._headers(), self._body()
 
-        def prepare(run: Run) -> Request:
-            scope = run.scope
-            address = url(scope)
-            if query is not None and (pairs := _pairs(query(scope))):
+        def prepare(run: Run, service: Service | None) -> Request:
+            scope, defaults = run.scope, None
+            address, parameters = url(scope), query(scope)
+            if service is not None:
+                parameters = http_service.default_query(service, scope, address) | parameters
+                address = http_service.base_url(service, scope) + address
+                defaults = http_service.default_headers(service, scope)
+            if parameters and (pairs := _pairs(parameters)):
                 address += ("&" if "?" in address else "?") + form_text.encode(pairs)
+            sent = headers(scope, defaults)
             return Request(
                 method,
                 address,
-                _with_key(headers(scope), run) if sends_key else headers(scope),
+                _with_key(sent, run) if sends_key else sent,
                 body(scope),
                 run.deadline - run.tools.monotonic(),
                 run.tools.max_response_bytes,
@@ -272,7 +207,7 @@ class Http(Step):
 
         return prepare
 
-    def _headers(self) -> Callable[[Scope], dict[str, str]]:
+    def _headers(self) -> Callable[[Scope, dict[str, Any] | None], dict[str, str]]:
         content_type = {
             "json": "application/json",
             "form": "application/x-www-form-urlencoded",
@@ -282,14 +217,13 @@ class Http(Step):
         for key, media_type in content_type.items():
             if getattr(self, key) is not None:
                 fixed["Content-Type"] = media_type
-        if self.headers is None:
-            return lambda _: fixed
-        given = self.headers.evaluate
+        given = self.headers.evaluate if self.headers else None
 
-        def headers(scope: Scope) -> dict[str, str]:
-            own = {name: text(value) for name, value in given(scope).items() if value is not None}
-            replaced = {name.lower() for name in own}
-            return {n: v for n, v in fixed.items() if n.lower() not in replaced} | own
+        def headers(scope: Scope, defaults: dict[str, Any] | None) -> dict[str, str]:
+            if given is None and not defaults:
+                return fixed
+            own = http_service.over(defaults or {}, given(scope) if given else {})
+            return http_service.over(fixed, own)
 
         return headers
 

@@ -6,15 +6,13 @@ The parts: ``url`` (where to), ``message`` (the request as bytes), ``dial`` and 
 
 from __future__ import annotations
 
-import os
 import ssl
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from functools import cached_property
+from functools import lru_cache
 
-import certifi
-
+from app.tls import Tls, context_of, trusted_context
 from app.transport import Request, Response, TransportError
 from app.transports.answer import Answer
 from app.transports.connection import Connection
@@ -27,16 +25,8 @@ from app.transports.url import Origin, split_url
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"})
 """Methods that may be repeated (RFC 9110, 9.2.2)."""
 
-
-def trusted_context() -> ssl.SSLContext:
-    """Trust the system's certificate authorities and certifi's.
-
-    Where ``SSL_CERT_FILE`` or ``SSL_CERT_DIR`` is set, only those that it names.
-    """
-    context = ssl.create_default_context()
-    if not ("SSL_CERT_FILE" in os.environ or "SSL_CERT_DIR" in os.environ):
-        context.load_verify_locations(certifi.where())
-    return context
+_MAX_CONTEXTS = 256
+"""Services with files of their own whose TLS contexts are kept."""
 
 
 class NetworkTransport:
@@ -55,6 +45,7 @@ class NetworkTransport:
         self._clock = clock
         self._resolve = resolve
         self._make_tls = tls
+        self._context = lru_cache(_MAX_CONTEXTS)(self._new_context)
         self._pool = IdlePool(max_idle, idle_seconds, clock)
 
     def send(self, request: Request) -> Response:
@@ -65,6 +56,8 @@ class NetworkTransport:
                 the request.
         """
         origin, target = split_url(request.url)
+        if request.tls is not None:
+            origin = origin._replace(tls=request.tls)
         data = encode(request, origin, target)
         try:
             return self._exchange(request, origin, data)
@@ -75,9 +68,8 @@ class NetworkTransport:
         """Close every idle connection."""
         self._pool.close()
 
-    @cached_property
-    def _tls(self) -> ssl.SSLContext:
-        return self._make_tls()
+    def _new_context(self, tls: Tls | None) -> ssl.SSLContext:
+        return self._make_tls() if tls is None else context_of(tls)
 
     def _exchange(self, request: Request, origin: Origin, data: bytes) -> Response:
         deadline = Deadline(request.timeout, self._clock)
@@ -89,7 +81,7 @@ class NetworkTransport:
                 if not _may_repeat(request, answer, error):
                     raise
                 answer = Answer(request.method, request.max_bytes)
-        connection = dial(origin, deadline, self._resolve, lambda: self._tls)
+        connection = dial(origin, deadline, self._resolve, lambda: self._context(origin.tls))
         return self._converse(connection, data, answer, deadline)
 
     def _converse(

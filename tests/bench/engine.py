@@ -13,6 +13,7 @@ from statistics import median
 from app.engine.compiler import compile_flow
 from app.engine.interpreter import Interpreter
 from app.engine.scope import Tools
+from app.secret_files import Secrets
 from app.spec.inputs import coerce
 from app.spec.loader import load_flow
 from app.spec.names import Surroundings
@@ -60,7 +61,7 @@ def _tools() -> Tools:
         now=lambda: datetime.now(UTC),
         uuid=lambda: str(uuid.uuid4()),
         env={},
-        secrets={},
+        secrets=Secrets(),
         max_response_bytes=10_000_000,
         log=logging.getLogger("siteswap.bench"),
     )

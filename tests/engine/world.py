@@ -13,6 +13,7 @@ from app.engine.compiler import Program, compile_flow
 from app.engine.interpreter import Interpreter
 from app.engine.scope import Tools
 from app.engine.trace import Trace
+from app.secret_files import Secrets
 from app.spec.inputs import coerce
 from app.spec.loader import load_flow
 from app.spec.names import Surroundings
@@ -58,7 +59,7 @@ class World:
             now=lambda: datetime(2026, 11, 23, tzinfo=UTC) + timedelta(seconds=self.time - 1000),
             uuid=lambda: "00000000-0000-4000-8000-000000000000",
             env=env or {},
-            secrets=secrets or {},
+            secrets=Secrets(secrets),
             max_response_bytes=1_000_000,
             log=logging.getLogger("app.flow"),
         )

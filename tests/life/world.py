@@ -16,6 +16,7 @@ from app.engine.scope import Tools
 from app.errors import Busy
 from app.executor import Lane
 from app.presence import Watch
+from app.secret_files import Secrets
 from app.service import Service
 from app.spec.names import Surroundings
 from app.store import Store
@@ -198,7 +199,7 @@ class Process:
     def __init__(self, world: World, name: str, store: Store) -> None:
         self.world = world
         log = logging.getLogger("app")
-        catalog = Catalog(world.flows, Surroundings(), log)
+        catalog = Catalog(world.flows, Surroundings, log)
         catalog.refresh()
         tools = Tools(
             transport=world,
@@ -208,7 +209,7 @@ class Process:
             now=lambda: datetime.fromtimestamp(world.wall, UTC),
             uuid=lambda: f"uuid {next(world.numbers)}",
             env={},
-            secrets={},
+            secrets=Secrets(),
             max_response_bytes=1_000_000,
             log=log,
         )
