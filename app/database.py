@@ -41,6 +41,17 @@ class Answer:
     count: int
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a transaction is to be like. ``seconds_left`` is asked before each statement."""
+
+    seconds_left: Callable[[], float]
+    several: bool = False
+    """There may be more statements than one."""
+    forgiving: bool = False
+    """A statement that fails may be caught, and the transaction go on as if it had not been."""
+
+
 class DatabaseError(Exception):
     """A statement failed, and has changed nothing. ``kind`` is a word for step errors.
 
@@ -71,15 +82,19 @@ class Session(Protocol):
 class Databases(Protocol):
     """The databases of this process; safe to use from many threads or greenlets at once."""
 
-    def session(
-        self, name: str | None, seconds_left: Callable[[], float], *, several: bool
-    ) -> AbstractContextManager[Session]:
+    def session(self, name: str | None, terms: Terms) -> AbstractContextManager[Session]:
         """A transaction: committed when the block ends, rolled back when it raises.
 
-        ``name`` may be ``None`` where one database is declared. ``seconds_left`` is asked before
-        each statement; ``several`` says that there will be more than one. A statement that failed
-        may be caught inside the block: it then is as if it had not been there.
+        ``name`` may be ``None`` where one database is declared.
 
         Raises:
             DatabaseError: no connection can be had, or the commit failed.
         """
+
+
+class NoDatabases:
+    """Where nothing is declared."""
+
+    def session(self, name: str | None, terms: Terms) -> AbstractContextManager[Session]:
+        """Never any."""
+        raise DatabaseError("sql", f"there is no database {f'`{name}`' if name else ''} here")

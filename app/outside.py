@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from app.expression import Scope
 from app.secret_files import Secrets
 from app.spec.diagnostics import Finding, Severity, render
 from app.spec.names import Surroundings
@@ -72,6 +73,11 @@ class Outside:
         self.content = ServicesFile()
         self.surroundings = self._surroundings()
 
+    @property
+    def scope(self) -> Scope:
+        """What the texts of ``services.yaml`` can read now."""
+        return _Scope(self._env, self.secrets.values)
+
     def service(self, name: str) -> Service | None:
         """A service by its name, as it is now."""
         return self.content.services.get(name)
@@ -109,8 +115,7 @@ class Outside:
         if isinstance(data, Finding):
             loaded = Loaded(None, (data,), None, None)
         elif data is not None:
-            scope = _Scope(self._env, self.secrets.values)
-            loaded = load_services(self._folder, data, names, scope)
+            loaded = load_services(self._folder, data, names, self.scope)
         self._state = _State({**_signatures(loaded.read), **before}, secrets, loaded)
         if loaded.content is not None:
             self.content = loaded.content

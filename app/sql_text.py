@@ -88,7 +88,10 @@ class Statement:
         return self.words[0] in ("select", "values", "with") and _CHANGES.isdisjoint(self.words)
 
     def render(
-        self, placeholder: Callable[[str], str], literal: Callable[[str], str], values: Mapping[str, Any]
+        self,
+        placeholder: Callable[[str], str],
+        literal: Callable[[str], str],
+        values: Mapping[str, Any],
     ) -> tuple[str, dict[str, Any]]:
         """The text and the values as a driver takes them; a list becomes as many parameters."""
         flat: dict[str, Any] = {}
@@ -158,7 +161,7 @@ def _refuse_doubtful(kind: str, match: re.Match[str]) -> None:
         raise _wrong(match, "unclosed", f"what begins with `{token[:2].strip()}` does not end here")
     if kind == "quoted" and _has_escaped_quote(token):
         raise _wrong(match, "bad-statement", "databases disagree about a backslash before a quote",
-                     f"write the quote twice, {token[0] * 2}, or give the text as a parameter")  # fmt: skip
+                     f"write the quote twice, {token[0] * 2}, or use a parameter")  # fmt: skip
     if kind == "line" and not token[2:3].isspace() and token != "--":
         message = "databases disagree about `--` without a space: a comment, or two minus signs"
         raise _wrong(match, "bad-statement", message, "write a space after it, or between them")
@@ -194,7 +197,5 @@ def _may_open(rest: str) -> bool:
 _BALANCED = re.compile(r"""'[^']*'|"[^"]*"|`[^`]*`""")
 
 
-def _wrong(
-    match: re.Match[str], code: str, message: str, hint: str | None = None
-) -> SqlTextError:
+def _wrong(match: re.Match[str], code: str, message: str, hint: str | None = None) -> SqlTextError:
     return SqlTextError(code, message, match.start(), len(match[0]), hint)

@@ -139,6 +139,10 @@ class Step:
         """How it is repeated where it says no ``retry`` itself, asked at each run."""
         return None
 
+    def replayable(self, action: Action) -> Action:
+        """The action, carried out or answered from the run's journal, and what follows from it."""
+        return action
+
     def build(self, builder: Builder) -> Action:
         """The function that runs this step.
 
@@ -148,25 +152,26 @@ class Step:
         raise NotImplementedError
 
 
-RETRY_DEFAULT_ON: frozenset[int | str] = frozenset({"connection", "timeout", 429, 502, 503, 504})
+RETRY_KINDS = ("connection", "timeout", "conflict")
+RETRY_DEFAULT_ON: frozenset[int | str] = frozenset({*RETRY_KINDS, 429, 502, 503, 504})
 
 
 class RetryOn(fields.Field[int | str]):
-    """A status (100–599) or ``connection`` or ``timeout``."""
+    """A status (100–599), ``connection``, ``timeout``, or ``conflict`` of a database."""
 
     def json_schema(self) -> JsonSchema:
         statuses = {"type": "integer", "minimum": 100, "maximum": 599}
-        return {"anyOf": [{"enum": ["connection", "timeout"]}, statuses]}
+        return {"anyOf": [{"enum": list(RETRY_KINDS)}, statuses]}
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> int | str:
-        if value in ("connection", "timeout"):
+        if value in RETRY_KINDS:
             return str(value)
         if isinstance(value, int) and not isinstance(value, bool) and 100 <= value <= 599:
             return value
-        near = did_you_mean(value, ("connection", "timeout")) if isinstance(value, str) else None
+        near = did_you_mean(value, RETRY_KINDS) if isinstance(value, str) else None
         raise mistake(
             "bad-choice",
-            f"expected connection, timeout or a status, got {describe(value)}",
+            f"expected {', '.join(RETRY_KINDS)} or a status, got {describe(value)}",
             f"write `{near}` instead" if near else None,
         )
 

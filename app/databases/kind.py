@@ -39,8 +39,8 @@ class Kind(Protocol):
     """How the driver writes a parameter: ``:{}`` or ``%({})s``."""
 
     needs_begin: bool
-    """Whether a statement alone is put into a transaction as well. One that is not, either
-    happened or failed; with a network between, the commit alone can be doubtful then."""
+    """Whether a statement alone is put into a transaction as well. With a network between, only
+    its commit can then be doubtful, and a statement that failed has changed nothing."""
 
     def engine(self, plan: Plan) -> Engine:
         """An engine that opens connections when they are needed."""
@@ -50,6 +50,12 @@ class Kind(Protocol):
 
     def bound(self, connection: Connection, seconds: float) -> None:
         """Let the database end the next statement when it takes longer than ``seconds``."""
+
+    def protect(self, connection: Connection) -> None:
+        """Remember this point, if a statement that fails would take the transaction with it."""
+
+    def recover(self, connection: Connection, fault: Fault) -> bool:
+        """Go back to before the statement that failed; whether the transaction goes on."""
 
     def descriptor(self, raw: Any) -> int | None:
         """The file descriptor of a connection's socket, if it has one."""

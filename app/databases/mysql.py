@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Callable
 from typing import Any
 
 import pymysql
@@ -70,8 +69,15 @@ class MysqlKind:
         connection.exec_driver_sql(f"SET SESSION {limit}, SESSION {waiting}")
         info["bound"] = seconds
 
+    def protect(self, connection: Connection) -> None:
+        """A statement that fails undoes itself."""
+
+    def recover(self, connection: Connection, fault: Fault) -> bool:
+        # A deadlock ends the whole transaction; what came after would be committed one by one.
+        return fault.kind != "conflict"
+
     def descriptor(self, raw: Any) -> int | None:
-        wire = raw._sock  # noqa: SLF001 - PyMySQL has no other way to it
+        wire = raw._sock
         return None if wire is None else wire.fileno()
 
     def fault(self, error: BaseException) -> Fault:
@@ -85,7 +91,7 @@ class MysqlKind:
             return Fault("timeout", "it was interrupted")
         if number in _CONFLICTS:
             return Fault("conflict", text)
-        if number >= 2000 and number < 3000 or number in _UNREACHABLE:
+        if (number >= 2000 and number < 3000) or number in _UNREACHABLE:
             return Fault("connection", text)
         is_integrity = isinstance(error, pymysql.IntegrityError) or number in (3819, 4025)
         return Fault("integrity" if is_integrity else "sql", text)

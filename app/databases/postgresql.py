@@ -65,6 +65,13 @@ class PostgresqlKind:
             connection.exec_driver_sql(_limit(seconds))
             connection.info["bound"] = seconds
 
+    def protect(self, connection: Connection) -> None:
+        connection.exec_driver_sql("SAVEPOINT siteswap")
+
+    def recover(self, connection: Connection, fault: Fault) -> bool:
+        connection.exec_driver_sql("ROLLBACK TO SAVEPOINT siteswap")
+        return True
+
     def descriptor(self, raw: Any) -> int | None:
         return None if raw.closed else int(raw.fileno())
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -56,9 +56,14 @@ class SqliteKind:
         connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
     def bound(self, connection: Connection, seconds: float) -> None:
-        raw = connection.connection.driver_connection
-        assert isinstance(raw, _OffloadedConnection)
-        raw.bound(seconds)
+        _raw(connection).bound(seconds)
+
+    def protect(self, connection: Connection) -> None:
+        """A statement that fails undoes itself."""
+
+    def recover(self, connection: Connection, fault: Fault) -> bool:
+        # A full disk and an interrupted change end the whole transaction.
+        return _raw(connection).in_transaction
 
     def descriptor(self, raw: Any) -> int | None:
         return None
@@ -73,6 +78,12 @@ class SqliteKind:
         if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
             return Fault("conflict", text)
         return Fault("connection" if name.startswith("SQLITE_CANTOPEN") else "sql", text)
+
+
+def _raw(connection: Connection) -> _OffloadedConnection:
+    raw = connection.connection.driver_connection
+    assert isinstance(raw, _OffloadedConnection)
+    return raw
 
 
 def _connect(uri: str, offload: Offload) -> sqlite3.Connection:

@@ -120,7 +120,7 @@ class Compiler:
         elif policy := step.default_retry(self):
             action = with_default_retry(action, policy)
         if step.has_effect:
-            action = self._once(action, step)
+            action = step.replayable(self._once(action, step))
         action = with_trace(action, step.label, step.verb)
         if step.id is not None and step.result_fields:
             action = stored(action, step.id)

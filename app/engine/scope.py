@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from app.database import Databases, NoDatabases, Session
 from app.engine.gates import Gates
 from app.secret_files import Secrets
 from app.spec.service import Service
@@ -38,6 +39,7 @@ class Tools:
     log: logging.Logger
     service: Callable[[str], Service | None] = lambda _: None
     """A service of ``services.yaml`` by its name, as it is now."""
+    databases: Databases = field(default_factory=NoDatabases)
     gates: Gates = field(default_factory=Gates)
     """Bounds how many requests to each service are under way at once."""
 
@@ -80,10 +82,20 @@ class Scope:
 class Run:
     """One run in progress. ``deadline`` is on ``tools.monotonic`` and is only ever narrowed.
 
-    ``idempotency_key`` is of the step under way, if that may be repeated.
+    ``idempotency_key`` is of the step under way, if that may be repeated; ``transaction`` is the
+    block's that is under way.
     """
 
-    __slots__ = ("deadline", "idempotency_key", "journal", "mask", "scope", "tools", "trace")
+    __slots__ = (
+        "deadline",
+        "idempotency_key",
+        "journal",
+        "mask",
+        "scope",
+        "tools",
+        "trace",
+        "transaction",
+    )
 
     def __init__(
         self,
@@ -101,3 +113,4 @@ class Run:
         self.trace = trace
         self.journal = journal
         self.idempotency_key = ""
+        self.transaction: Session | None = None

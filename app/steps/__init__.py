@@ -20,7 +20,9 @@ from app.steps.if_ import If
 from app.steps.log import Log
 from app.steps.return_ import Return
 from app.steps.set_ import Set
+from app.steps.sql import Sql
 from app.steps.switch import Switch
+from app.steps.transaction import Transaction
 
 VERBS: Mapping[str, type[Step]] = {
     "http": Http,
@@ -30,16 +32,19 @@ VERBS: Mapping[str, type[Step]] = {
     "return": Return,
     "fail": Fail,
     "log": Log,
+    "sql": Sql,
+    "transaction": Transaction,
 }
 
-LATER = ("for_each", "parallel", "call", "repeat", "wait", "sql", "python", "check")
+LATER = ("for_each", "parallel", "call", "repeat", "wait", "python", "check")
 """Verbs that are planned; named so that the message can say so."""
 
 _ELSEWHERE: Mapping[str, str] = {
     "request": "http", "fetch": "http", "url": "http", "assign": "set", "vars": "set",
     "print": "log", "echo": "log", "choose": "switch", "case": "switch", "condition": "if",
     "throw": "fail", "raise": "fail", "error": "fail", "stop": "return", "end": "return",
-    "output": "return", "uses": "http",
+    "output": "return", "uses": "http", "query": "sql", "select": "sql", "database": "sql",
+    "begin": "transaction", "atomic": "transaction",
 }  # fmt: skip
 """What other tools call our verbs."""
 
