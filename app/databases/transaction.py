@@ -93,7 +93,7 @@ class Transaction:
             try:
                 self._send_begin()
             except DBAPIError as error:
-                is_stale = error.connection_invalidated
+                is_stale = error.connection_invalidated and time.monotonic() < self._end
                 self._let_go()
                 if not is_stale:
                     raise
