@@ -24,6 +24,9 @@ T = TypeVar("T")
 _STEPS_BETWEEN_LOOKS = 10_000
 """Virtual machine steps, some 0.2 ms, after which a statement looks at the clock."""
 
+_READ_AT_ONCE = 200
+"""Rows that come with the execution of a statement."""
+
 
 class SqliteKind:
     """SQLite; ``root`` is what relative paths are relative to."""
@@ -139,21 +142,31 @@ class _OffloadedConnection(sqlite3.Connection):
 
 
 class _OffloadedCursor(sqlite3.Cursor):
+    """Executes and reads the first rows in one go: to change threads costs more than a short query."""
+
     connection: _OffloadedConnection
 
     def execute(self, sql: str, parameters: Any = ()) -> _OffloadedCursor:
-        return self.connection.call(partial(self._execute, sql, parameters))
-
-    def _execute(self, sql: str, parameters: Any) -> _OffloadedCursor:
-        super().execute(self.connection.busy_timeout)
-        super().execute(sql, parameters)
+        self._rows = self.connection.call(partial(self._execute, sql, parameters))
+        self._has_more = len(self._rows) == _READ_AT_ONCE
         return self
 
+    def _execute(self, sql: str, parameters: Any) -> list[Any]:
+        super().execute(self.connection.busy_timeout)
+        super().execute(sql, parameters)
+        return [] if self.description is None else super().fetchmany(_READ_AT_ONCE)
+
     def fetchmany(self, size: int | None = 1) -> list[Any]:
-        return self.connection.call(partial(super().fetchmany, size or 1))
+        missing = (size or 1) - len(self._rows)
+        if missing > 0 and self._has_more:
+            self._rows += self.connection.call(partial(super().fetchmany, missing))
+        rows, self._rows = self._rows[:size], self._rows[size or 1 :]
+        return rows
 
     def fetchall(self) -> list[Any]:
-        return self.connection.call(super().fetchall)
+        rows, self._rows = self._rows, []
+        return rows + self.connection.call(super().fetchall)
 
     def fetchone(self) -> Any:
-        return self.connection.call(super().fetchone)
+        rows = self.fetchmany(1)
+        return rows[0] if rows else None
