@@ -64,6 +64,7 @@ class Siteswap:
                 # Not load(): a tokens file that was broken since the boot must not end a worker.
                 self.tokens.refresh()
                 self.catalog.refresh()
+                self.databases.prepare()
                 self._begin_to_execute()
                 self._watcher.start()
                 gc.freeze()

@@ -31,6 +31,7 @@ class SqlServer:
     """A server in a folder of its own. ``start`` may be called again after ``kill``."""
 
     package: str
+    password = PASSWORD
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
