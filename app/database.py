@@ -46,8 +46,8 @@ class Terms:
     """What a transaction is to be like. ``seconds_left`` is asked before each statement."""
 
     seconds_left: Callable[[], float]
-    several: bool = False
-    """There may be more statements than one."""
+    undoable: bool = False
+    """The block may raise after its first statement, and that is to be undone then."""
     forgiving: bool = False
     """A statement that fails may be caught, and the transaction go on as if it had not been."""
 

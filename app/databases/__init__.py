@@ -138,4 +138,4 @@ def _bounded(terms: Terms, timeout: float | None) -> Terms:
     if timeout is None:
         return terms
     seconds_left = terms.seconds_left
-    return Terms(lambda: min(seconds_left(), timeout), terms.several, terms.forgiving)
+    return Terms(lambda: min(seconds_left(), timeout), terms.undoable, terms.forgiving)

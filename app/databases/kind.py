@@ -39,8 +39,8 @@ class Kind(Protocol):
     """How the driver writes a parameter: ``:{}`` or ``%({})s``."""
 
     needs_begin: bool
-    """Whether a statement alone is put into a transaction as well. With a network between, only
-    its commit can then be doubtful, and a statement that failed has changed nothing."""
+    """Whether a statement alone is put into a transaction too, also when nothing follows. With a
+    network between, only its commit can then be doubtful."""
 
     def engine(self, plan: Plan) -> Engine:
         """An engine that opens connections when they are needed."""

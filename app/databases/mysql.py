@@ -56,7 +56,7 @@ class MysqlKind:
     def begin(self, connection: Connection, seconds: float, *, read_only: bool) -> None:
         self.bound(connection, seconds)
         if read_only and "read_only" not in connection.info:
-            # A statement that commits by itself, as DDL does, asks the session and not the transaction.
+            # What commits by itself, as CREATE TABLE does, is told by the session alone.
             connection.exec_driver_sql("SET SESSION TRANSACTION READ ONLY")
             connection.info["read_only"] = True
         connection.exec_driver_sql("START TRANSACTION READ ONLY" if read_only else "BEGIN")

@@ -142,7 +142,7 @@ class _OffloadedConnection(sqlite3.Connection):
 
 
 class _OffloadedCursor(sqlite3.Cursor):
-    """Executes and reads the first rows in one go: to change threads costs more than a short query."""
+    """Executes and reads the first rows in one go: changing threads costs more than most queries."""
 
     connection: _OffloadedConnection
 

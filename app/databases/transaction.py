@@ -52,7 +52,7 @@ class Transaction:
         self._connect = connect
         self._error = new_error
         self._read_only = read_only
-        self._has_begin = terms.several or kind.needs_begin
+        self._has_begin = terms.undoable or kind.needs_begin
         self._is_over = False
         self._end = 0.0
 

@@ -165,13 +165,15 @@ class Sql(Step):
 
     def build(self, builder: Builder) -> Action:
         query, shape, database = self._query(), self._shape(), self.database
+        # The shape of a result may be wrong, and then the change that gave it must not stay.
+        undoable = self.mode != "execute" and not self.statement.only_reads
 
         def carry_out(run: Run) -> Any:
             asked = query(run)
             with step_errors(run, asked.values):
                 if run.transaction is not None:
                     return shape(run.transaction.run(asked))
-                terms = Terms(lambda: run.deadline - run.tools.monotonic())
+                terms = Terms(lambda: run.deadline - run.tools.monotonic(), undoable)
                 with run.tools.databases.session(database, terms) as session:
                     return shape(session.run(asked))
 

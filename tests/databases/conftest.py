@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.databases.flows import SqlWorld
 from tests.databases.silence import Proxy, proxy_to
 from tests.sql_servers import Mariadb, Postgresql, SqlServer, sql_server
 
@@ -27,3 +29,11 @@ def silent(server: SqlServer) -> Iterator[Proxy]:
     """A proxy to the server under test."""
     with proxy_to(server.port) as proxy:
         yield proxy
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[SqlWorld]:
+    """Flows with a database; a class of the suite has a world of its own."""
+    world = SqlWorld(tmp_path, other="sqlite:///other.db")
+    yield world
+    world.sql.databases.close()

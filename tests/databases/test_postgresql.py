@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.database import DatabaseError
-from tests.databases.suite import ServerTests, World, put
+from tests.databases.suite import ServerTests, World
 from tests.sql_servers import SqlServer
 
 
@@ -39,5 +39,5 @@ class TestPostgresql(ServerTests):
 
     def test_a_type_without_json_is_an_error(self, world: World) -> None:
         """The message says what to do."""
-        with pytest.raises(DatabaseError, match="column `x` is of the type .* CAST"):
+        with pytest.raises(DatabaseError, match=r"column `x` is of the type .* CAST"):
             world.ask("select int4range(1, 5) as x")

@@ -11,6 +11,7 @@ from tests.databases.suite import DatabaseTests
 
 
 class TestSqlite(DatabaseTests):
+    ends = ("done", "done")
     url = "sqlite:///shop.db"
     slow = "with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) from n"
     values: Mapping[str, Any] = {

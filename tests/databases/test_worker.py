@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -36,6 +35,12 @@ steps:
     on_error:
       - return: {{error: "${{error.message}}"}}
   - return: {{rows: "${{steps.slow.rows}}"}}
+"""
+ONE = """\
+outputs: {n: integer}
+steps:
+  - {id: a, database: postgres, sql: select 1 as n, mode: value}
+  - return: {n: "${steps.a.value}"}
 """
 SERVICES = """\
 databases:
@@ -96,8 +101,7 @@ def test_connections_are_closed_with_their_worker(server: Server, postgresql: Sq
     count = "select count(*) from pg_stat_activity where application_name = 'siteswap'"
     file = server.flows / "services.yaml"
     before = file.read_text()
-    server.write_flow("one", "outputs: {n: integer}\nsteps:\n  - {id: a, database: postgres, "
-                      "sql: select 1 as n, mode: value}\n  - return: {n: '${steps.a.value}'}\n")  # fmt: skip
+    server.write_flow("one", ONE)
     eventually(lambda: server.client.trigger("one").status, (200).__eq__)
     with postgresql.client() as client:
         assert client.execute(count).fetchone() >= (1,)
