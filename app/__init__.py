@@ -40,6 +40,7 @@ from app.stores.memory import MemoryStore
 from app.stores.sqlite import SqliteStore
 from app.sweeper import Retention, Sweeper
 from app.tokens import TokenRegistry
+from app.transports.dial import Resolve, resolve
 from app.transports.local import LocalTransport
 from app.transports.network import NetworkTransport
 from app.transports.routing import RoutingTransport
@@ -56,11 +57,15 @@ LOG_DATE_FORMAT = "%Y-%m-%d %H:%M:%S %z"
 
 
 def create_app(
-    settings: Settings | None = None, *, around_store: Callable[[Store], Store] | None = None
+    settings: Settings | None = None,
+    *,
+    around_store: Callable[[Store], Store] | None = None,
+    resolve: Resolve = resolve,
 ) -> Flask:
     """The Flask application, wired from the environment unless ``settings`` are given.
 
-    ``around_store`` may put something of its own around the store, such as one that fails.
+    ``around_store`` may put something of its own around the store, such as one that fails;
+    ``resolve`` looks the names of other machines up.
 
     Raises:
         SettingsError: a setting is wrong.
@@ -77,7 +82,8 @@ def create_app(
     app.session_interface = NoSessions()
 
     routes = example.example_routes(today=date.today) if settings.example_api else {}
-    transport = RoutingTransport(LocalTransport(routes, app), NetworkTransport())
+    network = NetworkTransport(resolve=resolve, private_networks=settings.private_networks)
+    transport = RoutingTransport(LocalTransport(routes, app), network)
     known_secrets = Secrets(settings.secrets, settings.secrets_dir, log)
     outside = Outside(settings.flows_dir, settings.env, known_secrets, log)
     databases = NamedDatabases(

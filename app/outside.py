@@ -9,14 +9,14 @@ import logging
 import os
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from app.expression import Scope
 from app.secret_files import Secrets
-from app.spec.diagnostics import Finding, Severity, render
+from app.spec.diagnostics import Finding, Severity, visible
 from app.spec.names import Surroundings
 from app.spec.service import Service
 from app.spec.services_file import FILE_NAME, Loaded, ServicesFile, load_services
@@ -64,10 +64,10 @@ class Outside:
         self, folder: Path, env: Mapping[str, str], secrets: Secrets, log: logging.Logger
     ) -> None:
         """``folder`` is that of the flows; ``env`` holds what flows may read as ``env.NAME``."""
-        self._folder = folder
         self._env = env
         self._log = log
         self._state: _State | None = None
+        self.folder = folder
         self.path = folder / FILE_NAME
         self.secrets = secrets
         self.content = ServicesFile()
@@ -100,6 +100,15 @@ class Outside:
         self.surroundings = self._surroundings()
         return self.surroundings
 
+    @property
+    def readable(self) -> Surroundings:
+        """The names that ``services.yaml`` may read, and flows as well."""
+        return Surroundings(env=frozenset(self._env), secrets=frozenset(self.secrets.values))
+
+    def check(self, folder: Path, data: bytes) -> Loaded:
+        """What becomes of a services file with this content in a folder."""
+        return load_services(folder, data, self.readable, self.scope)
+
     def _has_changed(self) -> bool:
         state = self._state
         if state is None or state.secrets != frozenset(self.secrets.values):
@@ -110,17 +119,16 @@ class Outside:
         # Taken before the content: a change in between is seen as a change next time.
         before, secrets = _signatures([self.path]), frozenset(self.secrets.values)
         data = self._read()
-        names = Surroundings(env=frozenset(self._env), secrets=secrets)
         loaded = Loaded(ServicesFile(), ())
         if isinstance(data, Finding):
             loaded = Loaded(None, (data,), None, None)
         elif data is not None:
-            loaded = load_services(self._folder, data, names, self.scope)
+            loaded = self.check(self.folder, data)
         self._state = _State({**_signatures(loaded.read), **before}, secrets, loaded)
         if loaded.content is not None:
             self.content = loaded.content
         else:
-            self._report(data if isinstance(data, bytes) else b"", loaded.findings)
+            self._report(loaded.findings)
 
     def _read(self) -> bytes | Finding | None:
         """The content; ``None`` where there is no such file: nothing is named then."""
@@ -132,9 +140,10 @@ class Outside:
             message = f"the file cannot be read: {error.strerror}"
             return Finding(1, 1, Severity.ERROR, "unreadable", message)
 
-    def _report(self, data: bytes, findings: Iterable[Finding]) -> None:
-        shown, text = f"{self._folder.name}/{FILE_NAME}", data.decode("utf-8", "replace")
-        found = "\n".join(render(shown, text, finding) for finding in findings)
+    def _report(self, findings: Iterable[Finding]) -> None:
+        """Say it once, without the lines of the file: a secret may be written there."""
+        shown = f"{self.folder.name}/{FILE_NAME}"
+        found = "\n".join(_headline(shown, finding) for finding in findings)
         self._log.error("%s has errors; what it said before is still used\n%s", shown, found)
 
     def _surroundings(self) -> Surroundings:
@@ -144,12 +153,16 @@ class Outside:
         """
         loaded = self._state.loaded if self._state else Loaded(None, (), None, None)
         content = self.content
-        return Surroundings(
-            env=frozenset(self._env),
-            secrets=frozenset(self.secrets.values),
+        return replace(
+            self.readable,
             services=_together(loaded.services, content.services),
             databases=_together(loaded.databases, content.databases),
         )
+
+
+def _headline(path: str, finding: Finding) -> str:
+    place = f"{path}:{finding.line}:{finding.column}"
+    return visible(f"{place}: {finding.severity} {finding.code} {finding.message}")
 
 
 def _together(names: frozenset[str] | None, more: Iterable[str]) -> frozenset[str] | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import importlib.util
+import ipaddress
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -31,6 +32,9 @@ _MOST_THREADS = 1_000
 _LONGEST_QUEUE = 1_000_000
 _DURATION = re.compile(r"([0-9]{1,9})(s|m|h|d)")
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,8 @@ class Settings:
     env: Mapping[str, str] = field(repr=False)
     """What flows read as ``env.NAME``: only names that are listed and set."""
     example_api: bool
+    private_networks: tuple[Network, ...]
+    """Networks that a url which depends on data may lead to, although they are not public."""
     secrets: Mapping[str, str] = field(repr=False)
     """What flows read as ``secrets.NAME``; to be masked wherever it turns up."""
     secrets_dir: Path | None = None
@@ -279,6 +285,22 @@ def _names(text: str, _root: Path) -> tuple[str, ...]:
     return names
 
 
+def _networks(text: str, _root: Path) -> tuple[Network, ...]:
+    return tuple(map(_network, filter(None, map(str.strip, text.split(",")))))
+
+
+def _network(text: str) -> Network:
+    try:
+        network = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise ValueError(
+            f"{text!r} is not a network; write addresses like 10.1.0.0/16,fd00::/8,127.0.0.1"
+        ) from None
+    if "/" in text and ipaddress.ip_address(text.partition("/")[0]) != network.network_address:
+        raise ValueError(f"{text!r} begins inside of a network; write {network}")
+    return network
+
+
 def _switch(text: str, _root: Path) -> bool:
     if text not in ("on", "off"):
         raise ValueError(f"{text!r} is neither on nor off")
@@ -313,6 +335,7 @@ VARIABLES: Mapping[str, Variable] = {
     "max_response_bytes": Variable("MAX_RESPONSE_BYTES", "10MB", _size),
     "env": Variable("ENV", "", _names),
     "secrets_dir": Variable("SECRETS_DIR", "", _optional_folder),
+    "private_networks": Variable("PRIVATE_NETWORKS", "", _networks),
     "example_api": Variable("EXAMPLE_API", "on", _switch),
 }
 """Field of :class:`Settings` → the variable it is read from."""

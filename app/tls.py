@@ -8,6 +8,7 @@ import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import certifi
 
@@ -73,25 +74,34 @@ def digest_of(tls: Tls) -> str:
     return hashlib.sha256(b"\0".join(contents)).hexdigest()
 
 
-def misfits(tls: Tls) -> Iterator[tuple[str, str]]:
-    """What is wrong with the files: the key in ``tls``, and a sentence."""
-    unreadable = False
+class Misfit(NamedTuple):
+    """What is wrong with a file; ``key`` names it in ``tls``."""
+
+    key: str
+    is_readable: bool
+    sentence: str
+
+
+def misfits(tls: Tls) -> list[Misfit]:
+    """What is wrong with the files: that one cannot be read, or else what they hold."""
+    return list(_unreadable(tls)) or list(_unusable(tls))
+
+
+def _unreadable(tls: Tls) -> Iterator[Misfit]:
     for key, path in tls.files:
         try:
             path.read_bytes()
         except OSError as error:
-            unreadable = True
-            yield key, f"{path} cannot be read: {error.strerror}"
-    if not unreadable:
-        yield from _unusable(tls)
+            yield Misfit(key, False, f"{path.name} cannot be read: {error.strerror}")
 
 
-def _unusable(tls: Tls) -> Iterator[tuple[str, str]]:
+def _unusable(tls: Tls) -> Iterator[Misfit]:
     if tls.ca is not None and not _is_usable(Tls(ca=tls.ca)):
-        yield "ca", f"{tls.ca} holds no certificate in PEM form"
+        yield Misfit("ca", True, f"{tls.ca.name} holds no certificate in PEM form")
     if tls.cert is not None and not _is_usable(Tls(cert=tls.cert, key=tls.key)):
-        files = f"{tls.cert} and {tls.key}" if tls.key else str(tls.cert)
-        yield "cert", f"{files} are not a certificate and its unencrypted key, in PEM form"
+        key = f"the unencrypted key in {tls.key.name}" if tls.key else "its unencrypted key"
+        sentence = f"{tls.cert.name} holds no certificate in PEM form that goes with {key}"
+        yield Misfit("cert", True, sentence)
 
 
 def _is_usable(tls: Tls) -> bool:

@@ -142,7 +142,7 @@ class _OffloadedConnection(sqlite3.Connection):
 
 
 class _OffloadedCursor(sqlite3.Cursor):
-    """Executes and reads the first rows in one go: changing threads costs more than most queries."""
+    """Executes and reads the first rows at once: to change threads costs more than most of them."""
 
     connection: _OffloadedConnection
 

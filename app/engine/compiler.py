@@ -62,7 +62,7 @@ def compile_flow(flow: Flow, source: str) -> Program:
         flow, {path[1] for path in reads if len(path) > 3 and path[::2][:2] == ("steps", "body")}
     )
     if flow.callback is not None:
-        reads |= set(_reads(flow.callback))
+        reads |= set(_reads(flow.callback.parts))
     reads_request = any(path[0] == "request" for path in reads)
     digest = hashlib.sha256(source.encode()).hexdigest()[:32]
     return Program(flow, compiler.block(flow.steps), reads_request, source, digest)

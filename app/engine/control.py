@@ -56,9 +56,9 @@ class HandedBack(Signal):
 class StepError(Exception):
     """A step failed: what ``retry`` looks at and ``on_error`` may handle.
 
-    ``kind`` is one of ``connection timeout status response redirect too_large request expression
-    output``, or of a database: ``sql integrity conflict limit``. ``step`` names the innermost step
-    that failed; it is filled in by the interpreter.
+    ``kind`` is one of ``connection timeout status response redirect too_large request address
+    expression output``, or of a database: ``sql integrity conflict limit``. ``step`` names the
+    innermost step that failed; it is filled in by the interpreter.
     """
 
     def __init__(

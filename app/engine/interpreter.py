@@ -39,11 +39,13 @@ class Interpreter:
         trace: Trace | None = None,
         journal: Journal | None = None,
         seconds: float | None = None,
+        *,
+        allows_private: bool = False,
     ) -> dict[str, Any]:
         """The outputs of one run; ``inputs`` are coerced already.
 
         With a ``journal`` the run goes on behind its last finished step; ``seconds`` is what is
-        left of the time it may take.
+        left of the time it may take; ``allows_private`` is as in :class:`Run`.
 
         Raises:
             FlowFailed: a step failed and nothing handled it, or the flow said ``fail``.
@@ -57,7 +59,9 @@ class Interpreter:
             scope.now, scope.uuid = journal.now, journal.uuid
         secrets = _Secrets(scope, flow.secret_inputs, tools.secrets)
         deadline = tools.monotonic() + (flow.timeout if seconds is None else seconds)
-        run = Run(scope, tools, deadline, secrets.mask, trace, journal)
+        run = Run(
+            scope, tools, deadline, secrets.mask, trace, journal, allows_private=allows_private
+        )
         try:
             return program.outputs(_outputs(program, run))
         except StepError as error:

@@ -83,10 +83,12 @@ class Run:
     """One run in progress. ``deadline`` is on ``tools.monotonic`` and is only ever narrowed.
 
     ``idempotency_key`` is of the step under way, if that may be repeated; ``transaction`` is the
-    block's that is under way.
+    block's that is under way. With ``allows_private`` its urls may lead anywhere: the operator
+    chose them, although they came as inputs.
     """
 
     __slots__ = (
+        "allows_private",
         "deadline",
         "idempotency_key",
         "journal",
@@ -105,6 +107,8 @@ class Run:
         mask: Callable[[str], str],
         trace: Trace | None = None,
         journal: Journal | None = None,
+        *,
+        allows_private: bool = False,
     ) -> None:
         self.scope = scope
         self.tools = tools
@@ -112,5 +116,6 @@ class Run:
         self.mask = mask
         self.trace = trace
         self.journal = journal
+        self.allows_private = allows_private
         self.idempotency_key = ""
         self.transaction: Session | None = None

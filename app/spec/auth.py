@@ -132,7 +132,7 @@ def signed(message: Message) -> bytes:
 
 class BasicSchema(StrictSchema):
     MISPLACED = {"username": "write `user` instead"}  # noqa: RUF012
-    EXAMPLE = "write `basic: {user: …, password: ${secrets.NAME}}`"
+    EXAMPLE = 'write `basic: {user: …, password: "${secrets.NAME}"}`'
 
     user = TextTemplate(required=True)
     password = TextTemplate(required=True)
@@ -143,7 +143,7 @@ class BasicSchema(StrictSchema):
 
 
 class HeaderSchema(StrictSchema):
-    EXAMPLE = "write `header: {name: X-Api-Key, value: ${secrets.NAME}}`"
+    EXAMPLE = 'write `header: {name: X-Api-Key, value: "${secrets.NAME}"}`'
 
     name = Text(required=True)
     value = TextTemplate(required=True)
@@ -155,7 +155,7 @@ class HeaderSchema(StrictSchema):
 
 class HmacSchema(StrictSchema):
     MISPLACED = {"secret": "write `key` instead", "id": "write `key_id` instead"}  # noqa: RUF012
-    EXAMPLE = "write `hmac: {key: ${secrets.NAME}}`"
+    EXAMPLE = 'write `hmac: {key: "${secrets.NAME}"}`'
 
     key = TextTemplate(required=True, metadata=about("The shared key: `${secrets.NAME}`."))
     key_id = TextTemplate(metadata=about("Which key it is, sent as `X-Key-Id`."))
@@ -169,11 +169,11 @@ class AuthSchema(StrictSchema):
     """``auth: {bearer: …}``: exactly one way."""
 
     MISPLACED = {  # noqa: RUF012
-        "token": "write `bearer: ${secrets.NAME}`",
-        "user": "write `basic: {user: …, password: ${secrets.NAME}}`",
-        "api_key": "write `header: {name: X-Api-Key, value: ${secrets.NAME}}`",
+        "token": 'write `bearer: "${secrets.NAME}"`',
+        "user": 'write `basic: {user: …, password: "${secrets.NAME}"}`',
+        "api_key": 'write `header: {name: X-Api-Key, value: "${secrets.NAME}"}`',
     }
-    EXAMPLE = "write `auth: {bearer: ${secrets.NAME}}`"
+    EXAMPLE = 'write `auth: {bearer: "${secrets.NAME}"}`'
 
     bearer = TextTemplate(metadata=about("`Authorization: Bearer …`"))
     basic = fields.Nested(BasicSchema, metadata=about("`Authorization: Basic …`"))
@@ -182,6 +182,8 @@ class AuthSchema(StrictSchema):
 
     @validates_schema(pass_original=True, skip_on_field_errors=False)
     def _one_way(self, _: Any, original: Any, **__: Any) -> None:
+        if not isinstance(original, dict):
+            return
         found = [key for key in original if key in WAYS]
         if len(found) > 1:
             words = " and ".join(f"`{key}`" for key in found)

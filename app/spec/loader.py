@@ -93,7 +93,9 @@ def load_flow(path: PurePath, text: str | bytes, surroundings: Surroundings) -> 
 def _bad_path(path: PurePath) -> Finding:
     key, name = path.parent.name, path.name
     hint = "name it flows/<key>/v1.yaml"
-    if not KEY.fullmatch(key):
+    if name == "services.yaml":
+        hint = "it stands in the flows folder itself: flows/services.yaml"
+    elif not KEY.fullmatch(key):
         hint = "a key is a letter, then letters, digits, `_` or `-`, at most 64"
     elif path.suffix != ".yaml":
         hint = f"name it {path.stem}.yaml"
@@ -214,6 +216,7 @@ _AT_KEY = frozenset(
         "bad-name",
         "reserved-name",
         "unknown-output",
+        "unknown-param",
         "unused-input",
         "unsafe-retry",
         "useless-key",

@@ -12,8 +12,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from app.expression import Compiled
     from app.step import Step
+    from app.steps.http_url import UrlTemplate
 
 MODES = ("sync", "async")
 DEFAULT_TIMEOUT = {"sync": 30.0, "async": 600.0}
@@ -71,7 +71,7 @@ class Flow:
     timeout: float = DEFAULT_TIMEOUT["sync"]
     retryable: bool = False
     concurrency: int = DEFAULT_CONCURRENCY
-    callback: Compiled | None = None
+    callback: UrlTemplate | None = None
     inputs: Mapping[str, Input] = field(default_factory=dict)
     outputs: Mapping[str, str] = field(default_factory=dict)
 

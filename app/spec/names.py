@@ -77,7 +77,7 @@ def every_step(steps: Sequence[Step]) -> Iterator[Step]:
 def uses_surroundings(flow: Flow) -> bool:
     """Whether a flow names anything that :class:`Surroundings` may have or not."""
     return any(_uses_surroundings(step) for step in every_step(flow.steps)) or (
-        flow.callback is not None and _reads_surroundings(flow.callback)
+        flow.callback is not None and _reads_surroundings(flow.callback.parts)
     )
 
 
@@ -184,7 +184,9 @@ class Names:
             return None
         step_id, field = read.path[1:3]
         near = did_you_mean(field, fields)
-        hint = f"it has {', '.join(fields)}; perhaps `steps.{step_id}.body.{field}`"
+        hint = f"it has {', '.join(fields)}"
+        if "body" in fields:
+            hint += f"; perhaps `steps.{step_id}.body.{field}`"
         message = f"the result of `{step_id}` has no field `{field}`"
         return Mistake("unknown-field", message, f"write `{near}`" if near else hint)
 

@@ -7,14 +7,12 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, post_load
 
-from app.expression import Compiled
 from app.spec.fields import (
     Choice,
     Duration,
     Flag,
     StrictSchema,
     Text,
-    TextTemplate,
     Whole,
     describe,
     mistake,
@@ -26,6 +24,8 @@ from app.spec.limits import default_of, limited, misfits
 from app.spec.model import DEFAULT_TIMEOUT, MODES, Input
 from app.spec.patterns import Pattern
 from app.step import Block, is_name, name_hint
+from app.steps.http_target import UrlField
+from app.steps.http_url import UrlTemplate
 
 RESERVED_INPUTS = ("juggleToken", "flowData")
 """Parameter names that the open API uses itself."""
@@ -178,11 +178,11 @@ class CallbackSchema(StrictSchema):
 
     EXAMPLE = "write `callback: {url: https://…}`"
 
-    url = TextTemplate(required=True, metadata=about("The address; `null` means nobody."))
+    url = UrlField(required=True, metadata=about("The address; `null` means nobody."))
 
     @post_load
-    def _make(self, data: dict[str, Any], **_: Any) -> Compiled:
-        url: Compiled = data["url"]
+    def _make(self, data: dict[str, Any], **_: Any) -> UrlTemplate:
+        url: UrlTemplate = data["url"]
         return url
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, post_load, validates_schema
 
-from app.expression import Compiled
+from app.expression import Compiled, compile_template
 from app.spec.auth import Auth, AuthSchema, Path
 from app.spec.fields import (
     Duration,
@@ -73,6 +73,8 @@ class Service:
 
 class BaseUrl(TextTemplate):
     """``https://host/base/path``, or a path of this very application."""
+
+    stand_in = compile_template("https://host")
 
     def _deserialize(self, value: Any, *args: Any, **options: Any) -> Compiled:
         compiled = super()._deserialize(value, *args, **options)
@@ -138,7 +140,7 @@ class ServiceSchema(StrictSchema):
     MISPLACED = {  # noqa: RUF012
         "base_url": "write `url` instead",
         "baseUrl": "write `url` instead",
-        "token": "write `auth: {bearer: ${secrets.NAME}}`",
+        "token": 'write `auth: {bearer: "${secrets.NAME}"}`',
         "params": "write `query` instead",
         "retries": "write `retry` instead",
         "verify": "write `tls: {verify: false}`",

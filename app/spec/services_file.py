@@ -5,7 +5,7 @@ The stages are those of a flow: :mod:`app.spec.loader`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
 from typing import Any
@@ -52,11 +52,16 @@ class Loaded:
 
 
 class Named(fields.Field[dict[str, Any]]):
-    """Names, and below each the keys of one schema."""
+    """Names, and below each the keys of one schema, which makes a ``record``.
 
-    def __init__(self, what: str, schema: type[Schema], **options: Any) -> None:
+    What can be read of a broken entry stands in its place, so that the checks find the rest.
+    """
+
+    def __init__(
+        self, what: str, schema: type[Schema], record: Callable[..., Any], **options: Any
+    ) -> None:
         super().__init__(**options)
-        self.what, self.schema = what, schema
+        self.what, self.schema, self.record = what, schema, record
 
     def json_schema(self) -> JsonSchema:
         return {"type": "object", "additionalProperties": object_schema(self.schema())}
@@ -72,11 +77,22 @@ class Named(fields.Field[dict[str, Any]]):
                 found[name] = schema.load(raw)
             except ValidationError as error:
                 wrong.append(error.messages)
+                found[name] = self._rest(schema, error)
             if wrong:
                 errors[name] = wrong
         if errors:
             raise ValidationError(errors, valid_data=found)
         return found
+
+    def _rest(self, schema: Schema, error: ValidationError) -> Any:
+        valid = error.valid_data if isinstance(error.valid_data, dict) else {}
+        usable = {name: value for name, value in valid.items() if name not in error.messages}
+        stand_ins = {
+            name: getattr(field, "stand_in", None)
+            for name, field in schema.fields.items()
+            if field.required
+        }
+        return self.record(**{**stand_ins, **usable})
 
     def _refused(self, name: str) -> Iterator[Problem]:
         if name in RESERVED:
@@ -95,12 +111,14 @@ class ServicesFileSchema(StrictSchema):
     services = Named(
         "service",
         ServiceSchema,
+        Service,
         load_default=dict,
         metadata=about("HTTP services by name: `http: GET name:/path`."),
     )
     databases = Named(
         "database",
         DatabaseSchema,
+        Database,
         load_default=dict,
         metadata=about("Databases by name: `sql: …` with `database: name`."),
     )
@@ -239,9 +257,10 @@ def _at(read: Read, code: str, message: str, hint: str | None) -> Problem:
 
 
 def _of_tls(tls: Tls) -> Iterator[Report]:
-    for key, sentence in misfits(tls):
-        hint = "the path starts at the flows folder"
-        yield ("tls", key), Severity.ERROR, problem("unreadable", sentence, hint)
+    for key, is_readable, sentence in misfits(tls):
+        code = "bad-certificate" if is_readable else "unreadable"
+        hint = None if is_readable else "the path starts at the flows folder"
+        yield ("tls", key), Severity.ERROR, problem(code, sentence, hint)
     if not tls.verify:
         message = "the server's certificate is not checked: anybody in between reads and changes"
         found = problem("tls-not-verified", message, "name its authority: `ca: FILE`")

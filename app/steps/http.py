@@ -23,7 +23,7 @@ from app.spec.json_schema import JsonSchema
 from app.spec.model import Flow, RetryPolicy
 from app.spec.service import Service
 from app.step import Action, Builder, Path, Step, StepSchema, Use
-from app.steps import http_answer, http_service
+from app.steps import http_answer, http_headers, http_service
 from app.steps.http_target import Target, TargetField
 from app.steps.http_url import text
 from app.transport import Request, Response, TransportError
@@ -182,17 +182,18 @@ class Http(Step):
         return call
 
     def _prepare(self, *, sends_key: bool) -> Callable[[Run, Service | None], Request]:
-        method, url = self.target.method, self.target.url.build()
+        method, url = self.target.method, self.target.url
         query = self.query.evaluate if self.query else lambda _: {}
         headers, body = self._headers(), self._body()
 
         def prepare(run: Run, service: Service | None) -> Request:
-            scope, defaults = run.scope, None
-            address, parameters = url(scope), query(scope)
+            scope, allows_private = run.scope, run.allows_private
+            address, parameters, defaults = url.make(scope), query(scope), None
             if service is not None:
-                parameters = http_service.default_query(service, scope, address) | parameters
+                defaults = http_service.headers(service, scope)
+                parameters = http_service.query(service, scope, address) | parameters
                 address = http_service.base_url(service, scope) + address
-                defaults = http_service.default_headers(service, scope)
+                allows_private |= service.allow_private
             if parameters and (pairs := _pairs(parameters)):
                 address += ("&" if "?" in address else "?") + form_text.encode(pairs)
             sent = headers(scope, defaults)
@@ -203,6 +204,8 @@ class Http(Step):
                 body(scope),
                 run.deadline - run.tools.monotonic(),
                 run.tools.max_response_bytes,
+                is_guarded=url.depends_on_data and not allows_private,
+                allows_private=allows_private,
             )
 
         return prepare
@@ -222,8 +225,8 @@ class Http(Step):
         def headers(scope: Scope, defaults: dict[str, Any] | None) -> dict[str, str]:
             if given is None and not defaults:
                 return fixed
-            own = http_service.over(defaults or {}, given(scope) if given else {})
-            return http_service.over(fixed, own)
+            own = http_headers.over(defaults or {}, given(scope) if given else {})
+            return http_headers.over(fixed, own)
 
         return headers
 

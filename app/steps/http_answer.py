@@ -173,8 +173,11 @@ def _target(request: Request, location: str) -> str:
 
 
 def _redirected(run: Run, request: Request, status: int, url: str) -> Request:
-    """The next request, by the rules of the Fetch standard for method and body."""
-    if not url.startswith(("http://", "https://", "/")):
+    """The next request, by the rules of the Fetch standard for method and body.
+
+    Another origin is one that the answer chose: the request is guarded from there on.
+    """
+    if not url.startswith(("http://", "https://", "/")) or url.startswith("//"):
         raise StepError("redirect", f"{name(request)} redirects to {url[:200]}, which is not HTTP")
     becomes_get = (status == 303 and request.method != "HEAD") or (
         status in (301, 302) and request.method == "POST"
@@ -196,6 +199,7 @@ def _redirected(run: Run, request: Request, status: int, url: str) -> Request:
         headers=headers,
         body=b"" if becomes_get else request.body,
         timeout=run.deadline - run.tools.monotonic(),
+        is_guarded=not request.allows_private and (request.is_guarded or not same_origin),
     )
 
 

@@ -5,7 +5,7 @@ A service is looked up when it is called, so a change of the file holds from the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -15,6 +15,7 @@ from app.engine.control import DeadlinePassed, StepError
 from app.engine.scope import Run, Scope
 from app.spec.auth import Message
 from app.spec.service import Service
+from app.steps import http_headers
 from app.steps.http_url import text
 from app.transport import Request, Response
 
@@ -62,25 +63,18 @@ def base_url(service: Service, scope: Scope) -> str:
     return text(service.url.evaluate(scope)).rstrip("/")
 
 
-def default_headers(service: Service, scope: Scope) -> dict[str, Any]:
+def headers(service: Service, scope: Scope) -> dict[str, Any]:
     """Headers that a step's own go over."""
     return service.headers.evaluate(scope) if service.headers else {}
 
 
-def default_query(service: Service, scope: Scope, address: str) -> dict[str, Any]:
+def query(service: Service, scope: Scope, address: str) -> dict[str, Any]:
     """Parameters that a step's own go over; those that its address has are not among them."""
     if service.query is None:
         return {}
     own = {name for name, _ in parse_qsl(address.partition("?")[2], keep_blank_values=True)}
     given: dict[str, Any] = service.query.evaluate(scope)
     return {name: value for name, value in given.items() if name not in own}
-
-
-def over(below: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, str]:
-    """Headers with others over them, as text; ``null`` leaves one out."""
-    replaced = {name.lower() for name in own}
-    kept = {name: value for name, value in below.items() if name.lower() not in replaced}
-    return {name: text(value) for name, value in {**kept, **own}.items() if value is not None}
 
 
 def sender(service: Service, send: Send) -> Send:
@@ -115,7 +109,7 @@ def _authorized(run: Run, service: Service, request: Request) -> Request:
     now = int(run.tools.now().timestamp())
     message = Message(request.method, target, now, bytes(request.body))
     shown = service.auth.headers(run.scope, message)
-    return replace(request, headers=over(request.headers, shown))
+    return replace(request, headers=http_headers.over(request.headers, shown))
 
 
 def _split(url: str) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""What stands after ``http:``, a method and a url, and the mistakes people make there."""
+"""Urls where people write them, alone or after a method, and the mistakes they make there."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ _SERVICE = re.compile(rf"({NAME.pattern}):(?=/(?!/))")
 _LACKS_SLASH = re.compile(rf"({NAME.pattern}):(?=[^/0-9])")
 _ONE_SLASH = re.compile(":/?")
 _EXAMPLE = "write it like `http: GET https://host/path`"
+_URL_EXAMPLE = "write it like `https://host/path`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +58,54 @@ class TargetField(fields.Field[Target]):
         if not url:
             raise mistake("bad-url", f"the url after `{method}` is missing", _EXAMPLE)
         offset = value.index(url, len(method))
-        if url.startswith(_BEGINNINGS):
-            return Target(method, parse_url(url, offset))
-        named = _SERVICE.match(url)
-        if named is None or named[1] in RESERVED:
-            raise ValidationError([_bad_url(method, url, offset)])
-        path = parse_url(url[named.end() :], offset + named.end())
-        return Target(method, path, named[1], offset)
+        return _target(method, url, offset)
+
+
+def _target(method: str, url: str, offset: int) -> Target:
+    named = _SERVICE.match(url)
+    if named is None or named[1] in RESERVED:
+        return Target(method, _url(url, offset, f"{method} "))
+    path = parse_url(url[named.end() :], offset + named.end())
+    return Target(method, path, named[1], offset)
+
+
+class UrlField(fields.Field[UrlTemplate]):
+    """``https://host/path/${value}``."""
+
+    stand_in = parse_url("")
+
+    def json_schema(self) -> JsonSchema:
+        return {"type": "string"}
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> UrlTemplate:
+        if not isinstance(value, str):
+            raise mistake("wrong-type", f"expected a url, got {describe(value)}", _URL_EXAMPLE)
+        if not value:
+            raise mistake("bad-url", "the url is missing", _URL_EXAMPLE)
+        return _url(value)
+
+
+def _url(url: str, offset: int = 0, before: str = "") -> UrlTemplate:
+    """The template of a url that follows on the text ``before``."""
+    if url.startswith(_BEGINNINGS):
+        return parse_url(url, offset)
+    if before:
+        raise ValidationError([_bad_target(before, url, offset)])
+    message = "a url begins with https://, http://, or / for this very application"
+    hint = _URL_EXAMPLE if "://" in url else f"write `https://{url}`"
+    raise ValidationError([Problem("bad-url", message, offset, len(url), hint)])
+
+
+def _bad_target(before: str, url: str, offset: int) -> Problem:
+    message = "a url begins with https://, http://, the name of a service like `crm:/`, or `/`"
+    hint = f"write `{before}https://{url}`"
+    if "://" in url:
+        hint = _EXAMPLE
+    elif url.startswith(("http:", "https:")):
+        hint = f"write `{before}{_ONE_SLASH.sub('://', url, count=1)}`"
+    elif named := _LACKS_SLASH.match(url):
+        hint = f"write `{before}{named[0]}/{url[named.end() :]}`"
+    return Problem("bad-url", message, offset, len(url), hint)
 
 
 def _target_hint(value: Any) -> str:
@@ -79,15 +121,3 @@ def _bad_method(method: str, value: str) -> Problem:
     hint = f"write `{method.upper()}`" if method.upper() in METHODS else ""
     message = f"unknown method `{method}`"
     return Problem("bad-method", message, 0, len(method), hint or f"one of {', '.join(METHODS)}")
-
-
-def _bad_url(method: str, url: str, offset: int) -> Problem:
-    message = "a url begins with https://, http://, the name of a service like `crm:/`, or `/`"
-    hint = f"write `{method} https://{url}`"
-    if "://" in url:
-        hint = _EXAMPLE
-    elif url.startswith(("http:", "https:")):
-        hint = f"write `{method} {_ONE_SLASH.sub('://', url, count=1)}`"
-    elif named := _LACKS_SLASH.match(url):
-        hint = f"write `{method} {named[0]}/{url[named.end() :]}`"
-    return Problem("bad-url", message, offset, len(url), hint)

@@ -53,38 +53,17 @@ class Place(Enum):
 
 @dataclass(frozen=True, slots=True)
 class UrlTemplate:
-    """A url as ``written`` and as pieces: ``parts`` is their list template.
+    """A url as ``written``, and its pieces as a list template.
 
-    ``outline`` is the text with ``_HOLE`` in the place of every ``${…}``.
+    ``make`` gives the url of one request, without its fragment. It raises :class:`StepError` of
+    kind ``request`` for a value that would leave its place.
     """
 
     written: str
-    outline: str
     parts: Compiled
-    places: tuple[Place, ...]
+    make: Callable[[Scope], str]
     depends_on_data: bool
     """Whether what a caller or another server sent decides who is asked."""
-
-    def build(self) -> Callable[[Scope], str]:
-        """The function that makes the url of one request, without its fragment.
-
-        The function raises :class:`StepError` of kind ``request`` for a value that would leave its
-        place.
-        """
-        if _HOLE not in self.outline:
-            literal = self.outline.partition("#")[0]
-            return lambda _: literal
-        evaluate, writers = self.parts.evaluate, [_WRITERS[place] for place in self.places]
-        own = int(self.places[0] is Place.BEGINNING)
-        dots = _dot_segments(self.outline[own:])
-
-        def url(scope: Scope) -> str:
-            pieces = [write(value) for write, value in zip(writers, evaluate(scope), strict=True)]
-            if _dot_segments("".join(pieces[own:])) != dots:
-                raise _refused("a value makes `.` or `..` of a part of its path, and would climb")
-            return "".join(pieces).partition("#")[0]
-
-        return url
 
 
 def parse_url(text: str, offset: int = 0) -> UrlTemplate:
@@ -109,7 +88,27 @@ def parse_url(text: str, offset: int = 0) -> UrlTemplate:
     is_data = any(
         read.where[:1] in decisive and read.path[0] not in _OPERATORS_ROOTS for read in parts.reads
     )
-    return UrlTemplate(text, outline, replace(parts, reads=tuple(reads)), places, is_data)
+    make = _maker(outline, places, parts.evaluate)
+    return UrlTemplate(text, replace(parts, reads=tuple(reads)), make, is_data)
+
+
+def _maker(
+    outline: str, places: tuple[Place, ...], evaluate: Callable[[Scope], list[Any]]
+) -> Callable[[Scope], str]:
+    if _HOLE not in outline:
+        literal = outline.partition("#")[0]
+        return lambda _: literal
+    writers = [_WRITERS[place] for place in places]
+    own = int(places[0] is Place.BEGINNING)
+    dots = _dot_segments(outline[own:])
+
+    def make(scope: Scope) -> str:
+        pieces = [write(value) for write, value in zip(writers, evaluate(scope), strict=True)]
+        if _dot_segments("".join(pieces[own:])) != dots:
+            raise _refused("a value makes `.` or `..` of a part of its path, and would climb")
+        return "".join(pieces).partition("#")[0]
+
+    return make
 
 
 def _places(pieces: list[str]) -> Iterator[Place]:

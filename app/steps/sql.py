@@ -7,12 +7,12 @@ rows that were changed. Values go to the database as parameters, and never into 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
 
-from marshmallow import ValidationError, fields
+from marshmallow import ValidationError, fields, validates_schema
 
 from app.database import Answer, Query, Terms
 from app.engine.control import StepError
@@ -32,7 +32,7 @@ from app.spec.fields import (
 )
 from app.spec.json_schema import JsonSchema, about
 from app.spec.model import Flow
-from app.sql_text import SqlTextError, Statement, parse
+from app.sql_text import Name, SqlTextError, Statement, parse
 from app.step import Action, Builder, Path, Step, StepSchema, Use
 from app.steps import sql_answer
 from app.steps.sql_answer import step_errors
@@ -98,6 +98,32 @@ class SqlSchema(StepSchema):
         1, 1_000_000, metadata=about("More rows are an error; 10,000 where it does not say.")
     )
 
+    @validates_schema
+    def _name_the_same(self, data: dict[str, Any], **_: Any) -> None:
+        """The text names the parameters that ``params`` has, and no others."""
+        names, given = data["statement"].names, data.get("params", _NO_PARAMS).names
+        spare = [name for name in given if all(each.name != name for each in names)]
+        missing = {each.name: each for each in reversed(names) if each.name not in given}
+        found: dict[str, Any] = {
+            "sql": [_missing(place, spare) for place in reversed(missing.values())],
+            "params": {name: [_spare(name)] for name in spare if not did_you_mean(name, missing)},
+        }
+        if any(found.values()):
+            raise ValidationError({key: wrong for key, wrong in found.items() if wrong})
+
+
+def _missing(place: Name, spare: Sequence[str]) -> Problem:
+    name, near = place.name, did_you_mean(place.name, spare)
+    hint = f"write `:{near}`, or add `{name}` to `params`" if near else None
+    message = f"the parameter `:{name}` has no value"
+    hint = hint or f"add `params: {{{name}: …}}`"
+    return Problem("missing-param", message, place.offset, len(name) + 1, hint)
+
+
+def _spare(name: str) -> Problem:
+    hint = f"delete it, or write `:{name}` where the value belongs, not in quotes"
+    return problem("unknown-param", f"the statement names no parameter `:{name}`", hint)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sql(Step):
@@ -128,36 +154,12 @@ class Sql(Step):
             yield Use("databases", self.database, ("database",))
 
     def check(self, flow: Flow) -> Iterable[tuple[Path, Problem]]:
-        yield from self._check_params()
         if self.mode != "execute" and not self.statement.gives_rows:
             message = f"`{self.statement.words[0]}` gives no rows"
             yield ("sql",), problem("bad-mode", message, "add `mode: execute` to the step")
         if self.max_rows is not None and self.mode != "rows":
             message = f"`max_rows` bounds `mode: rows`, and this is `mode: {self.mode}`"
             yield ("max_rows",), problem("useless-key", message, "delete it")
-
-    def _check_params(self) -> Iterable[tuple[Path, Problem]]:
-        given, named = self.params.names, self.statement.names
-        missing = {each.name: each for each in reversed(named) if each.name not in given}
-        spare = [name for name in given if name not in {each.name for each in named}]
-        for name, place in missing.items():
-            near = did_you_mean(name, spare)
-            hint = f"write `:{near}`, or add `{name}` to `params`" if near else None
-            yield (
-                ("sql",),
-                Problem(
-                    "missing-param",
-                    f"the parameter `:{name}` has no value",
-                    place.offset,
-                    len(name) + 1,
-                    hint or f"add `params: {{{name}: …}}`",
-                ),
-            )
-        for name in spare:
-            if not did_you_mean(name, missing):
-                message = f"the statement names no parameter `:{name}`"
-                hint = "delete it, or write `:name` where the value belongs, not in quotes"
-                yield ("params", name), problem("unknown-param", message, hint)
 
     def detail(self, result: Any) -> str:
         count = result.get("count")

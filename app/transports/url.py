@@ -11,7 +11,6 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote
 
-from app.tls import Tls
 from app.transport import TransportError
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -30,8 +29,6 @@ class Origin(NamedTuple):
     host: str
     """A host name in ASCII, or an IP address without brackets."""
     port: int
-    tls: Tls | None = None
-    """What was agreed with others is not for whoever asks for something else."""
 
     @property
     def place(self) -> str:

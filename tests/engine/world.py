@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import textwrap
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
 
 from app.engine.compiler import Program, compile_flow
@@ -17,6 +17,8 @@ from app.secret_files import Secrets
 from app.spec.inputs import coerce
 from app.spec.loader import load_flow
 from app.spec.names import Surroundings
+from app.spec.service import Service
+from app.spec.services_file import load_services
 from app.transport import Request, Response, TransportError
 
 Answer = Response | TransportError | Callable[[Request], Response]
@@ -35,6 +37,13 @@ def program(text: str) -> Program:
     return compile_flow(loaded.flow, textwrap.dedent(text))
 
 
+def named_services(text: str) -> Mapping[str, Service]:
+    """The services of a file given as text; it must have no errors."""
+    loaded = load_services(Path(), textwrap.dedent(text), Surroundings())
+    assert loaded.content is not None, loaded.findings
+    return loaded.content.services
+
+
 class World:
     """Tools whose clock, network and randomness are in the test's hands."""
 
@@ -45,7 +54,9 @@ class World:
         seconds_per_call: float = 0.0,
         secrets: dict[str, str] | None = None,
         env: dict[str, str] | None = None,
+        services: str = "",
     ) -> None:
+        """``services`` is the text of a ``services.yaml``."""
         self.time = 1000.0
         self.waits: list[float] = []
         self.requests: list[Request] = []
@@ -62,6 +73,7 @@ class World:
             secrets=Secrets(secrets),
             max_response_bytes=1_000_000,
             log=logging.getLogger("app.flow"),
+            service=named_services(services).get if services else lambda _: None,
         )
 
     def _sleep(self, seconds: float) -> None:

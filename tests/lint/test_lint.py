@@ -13,18 +13,27 @@ import pytest
 
 from app.spec.diagnostics import Severity
 from app.spec.loader import load_flow
-from tests.lint.corpus import BROKEN, FILES, NOTHING_OUTSIDE, ROOT, expected
+from tests.lint.corpus import (
+    BROKEN,
+    FILES,
+    NOTHING_OUTSIDE,
+    ROOT,
+    SERVICES_FOLDERS,
+    expected,
+)
 
 PROJECT = ROOT.parent.parent
 
 
-def lint(*arguments: str, cwd: Path = PROJECT) -> subprocess.CompletedProcess[str]:
+def lint(
+    *arguments: str, cwd: Path = PROJECT, **variables: str
+) -> subprocess.CompletedProcess[str]:
     """The command as a person types it, with nothing of this process's settings."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("SITESWAP_")}
     return subprocess.run(
         [sys.executable, "-m", "flask", "flow", "lint", *arguments],
         cwd=cwd,
-        env={**kept, "PYTHONPATH": str(PROJECT), "PYTHONUTF8": "1"},
+        env={**kept, "PYTHONPATH": str(PROJECT), "PYTHONUTF8": "1", **variables},
         capture_output=True,
         text=True,
         check=False,
@@ -44,8 +53,8 @@ def test_every_mistake_is_found_at_its_place(file: Path) -> None:
 
 
 def test_the_folder_covers_the_language() -> None:
-    """At least forty files are broken, no file is fine, and each has something to expect."""
-    assert len(FILES) >= 40
+    """Enough files are broken, no flow is fine, and each has something to expect."""
+    assert len(FILES) + len(SERVICES_FOLDERS) >= 80
     assert all(expected(file.read_text(encoding="utf-8")) for file in FILES)
 
 
@@ -58,6 +67,37 @@ def test_text_output_reads_well() -> None:
     done = lint("tests/lint/broken")
     assert done.stdout == (ROOT / "expected.txt").read_text(encoding="utf-8")
     assert done.stderr == ""
+    assert done.returncode == 1
+
+
+def lint_services(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command for the folders with a ``services.yaml``, where two secrets are known."""
+    folders = [str(folder.relative_to(PROJECT)) for folder in SERVICES_FOLDERS]
+    return lint(*folders, *arguments, SITESWAP_SECRET_KEY="k", SITESWAP_SECRET_CRM_KEY="k")
+
+
+def test_every_mistake_around_services_is_found_at_its_place() -> None:
+    """In services.yaml, and in the flows that use it."""
+    rows = json.loads(lint_services("--format", "json").stdout)
+    for folder in SERVICES_FOLDERS:
+        for file in sorted(folder.glob("**/*.yaml")):
+            found = [row for row in rows if row["path"] == str(file.relative_to(PROJECT))]
+            wanted = expected(file.read_text(encoding="utf-8"))
+            keys = ("line", "column", "severity", "code")
+            assert [tuple(row[key] for key in keys) for row in found] == [one[:4] for one in wanted]
+            assert all(
+                one.hint in (row["hint"] or "") for row, one in zip(found, wanted, strict=True)
+            )
+
+
+def test_text_about_services_reads_well() -> None:
+    """The whole output is the one that was read by people and found good.
+
+    After a wording has changed on purpose, write what this test prints to
+    ``tests/lint/expected_services.txt``, then read the difference.
+    """
+    done = lint_services()
+    assert done.stdout == (ROOT / "expected_services.txt").read_text(encoding="utf-8"), done.stdout
     assert done.returncode == 1
 
 

@@ -25,7 +25,7 @@ TEXTS = st.text(st.characters(exclude_categories=()), max_size=8) | st.text(
 def url(template: str, value: Any = "", **inputs: Any) -> str:
     """What a template gives with these inputs; ``${…}`` stands for ``${inputs.x}``."""
     scope: Any = FixedScope(inputs={"x": value, **inputs})
-    return parse_url(template.replace("${…}", "${inputs.x}")).build()(scope)
+    return parse_url(template.replace("${…}", "${inputs.x}")).make(scope)
 
 
 def refusal(template: str, value: Any, **inputs: Any) -> str:
