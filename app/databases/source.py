@@ -16,6 +16,9 @@ from app.databases.kind import Kind, Plan
 from app.databases.transaction import Transaction
 from app.spec.database import Location
 
+_END: ContextVar[float] = ContextVar("end")
+"""When whoever waits for a new connection runs out of time, on the monotonic clock."""
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -33,14 +36,13 @@ class Source:
         self.identity = identity
         self._name = name
         self._kind = kind
-        self._end: ContextVar[float] = ContextVar("end")
         self._turns = threading.BoundedSemaphore(identity.pool_size)
         self._engine = kind.engine(
             Plan(
                 identity.location,
                 identity.pool_size,
                 identity.read_only,
-                lambda: self._end.get() - time.monotonic(),
+                lambda: _END.get() - time.monotonic(),
             )
         )
         self._pool = self._engine.pool
@@ -72,11 +74,11 @@ class Source:
 
     def _connect(self, end: float) -> Connection:
         """A connection of the pool, or a new one before ``end`` on the monotonic clock."""
-        token = self._end.set(end)
+        token = _END.set(end)
         try:
             return self._engine.connect()
         finally:
-            self._end.reset(token)
+            _END.reset(token)
 
     def _error(self, kind: str, text: str) -> DatabaseError:
-        return DatabaseError(kind, f"database `{self._name}`: {text}")
+        return DatabaseError(kind, f"database `{self._name}`: {' '.join(text.split())}")

@@ -89,22 +89,30 @@ class Transaction:
         then, so it is all done again with a new one.
         """
         with self._within_time():
-            self._connection = self._connected()
-            try:
-                self._send_begin()
-            except DBAPIError as error:
-                is_stale = error.connection_invalidated and time.monotonic() < self._end
-                self._let_go()
-                if not is_stale:
-                    raise
+            for is_new in (False, True):
                 self._connection = self._connected()
-                self._send_begin()
+                try:
+                    self._send_begin()
+                    return
+                except BaseException as error:
+                    self._connection.invalidate()
+                    self._connection.close()
+                    if is_new or not self._was_stale(error):
+                        raise
+
+    def _was_stale(self, error: BaseException) -> bool:
+        is_lost = isinstance(error, DBAPIError) and error.connection_invalidated
+        return is_lost and time.monotonic() < self._end
 
     def _connected(self) -> Connection:
         try:
             return self._connect(self._end)
         except TypeError:
             raise self._error("connection", _BAD_OPTION) from None
+        except OSError as error:
+            raise self._error("connection", error.strerror or type(error).__name__) from None
+        except RuntimeError as error:
+            raise self._error("connection", str(error)) from None
 
     def _send_begin(self) -> None:
         if self._has_begin:
@@ -197,10 +205,6 @@ class Transaction:
 
     def _seconds(self) -> float:
         return max(0.001, self._end - time.monotonic())
-
-    def _let_go(self) -> None:
-        self._connection.invalidate()
-        self._connection.close()
 
 
 def _doubled(text: str) -> str:
