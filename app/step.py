@@ -62,6 +62,13 @@ class Arm:
     steps: tuple[Step, ...]
 
 
+SERVICE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+"""The name of a service or a database in ``services.yaml``."""
+
+SCHEMES = ("http", "https")
+"""Names that no service may have: ``http:`` begins a url."""
+
+
 class Use(NamedTuple):
     """The name of something in ``services.yaml``; ``kind`` is ``services`` or ``databases``.
 

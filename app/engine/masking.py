@@ -16,6 +16,8 @@ MASK = "***"
 MIN_LENGTH = 3
 """Shorter values are not masked in text: they would be found in every word."""
 
+_SAFE = ("", "/", "!$%&'()*+,/:;=?@~")
+"""What percent-encoding may leave as it is; the last is what our own transport does."""
 _ESCAPE = re.compile("%[0-9A-F]{2}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -46,7 +48,7 @@ def _forms(text: str) -> Iterator[_Form]:
     """A secret as it is, and in the encodings that meet on the web."""
     if len(text) < MIN_LENGTH:
         return
-    quoted = {quote(text, safe=""), quote(text), quote_plus(text)}
+    quoted = {quote(text, safe=safe) for safe in _SAFE} | {quote_plus(text)}
     quoted |= {_ESCAPE.sub(lambda escape: escape[0].lower(), form) for form in quoted}
     for form in {text, dumps(text)[1:-1], json.dumps(text)[1:-1], html.escape(text), *quoted}:
         yield _Form(form, re.escape(form))

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from app.database import Databases, NoDatabases, Session
 from app.engine.gates import Gates
 from app.secret_files import Secrets
-from app.spec.service import Service
 from app.transport import Transport
 
 if TYPE_CHECKING:
     from app.engine.journal import Journal
     from app.engine.trace import Trace
+    from app.spec.service import Service
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

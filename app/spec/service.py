@@ -10,7 +10,7 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, post_load, validates_schema
 
-from app.expression import Compiled, compile_template
+from app.expression import Compiled
 from app.spec.auth import Auth, AuthSchema, Path
 from app.spec.fields import (
     Duration,
@@ -18,7 +18,6 @@ from app.spec.fields import (
     ObjectTemplate,
     StrictSchema,
     Text,
-    TextTemplate,
     Whole,
     describe,
     mistake,
@@ -27,11 +26,9 @@ from app.spec.fields import (
 from app.spec.json_schema import about
 from app.spec.model import RetryPolicy
 from app.step import Retry
+from app.steps.http_target import UrlField
+from app.steps.http_url import UrlTemplate, parse_url
 from app.tls import Tls
-
-NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
-RESERVED = ("http", "https")
-"""Names that would read like a scheme."""
 
 MAX_CONCURRENCY = 10_000
 
@@ -44,7 +41,7 @@ class Service:
     ``concurrency`` is how many requests are under way at once in this process.
     """
 
-    url: Compiled
+    url: UrlTemplate
     headers: Compiled | None = None
     query: Compiled | None = None
     auth: Auth | None = None
@@ -57,7 +54,8 @@ class Service:
 
     def templates(self) -> Iterator[tuple[Path, Compiled]]:
         """Its templates with their paths inside it."""
-        for key in ("url", "headers", "query"):
+        yield ("url",), self.url.parts
+        for key in ("headers", "query"):
             template = getattr(self, key)
             if template is not None:
                 yield (key,), template
@@ -71,30 +69,26 @@ class Service:
                 yield ("auth", *path)
 
 
-class BaseUrl(TextTemplate):
+class BaseUrl(UrlField):
     """``https://host/base/path``, or a path of this very application."""
 
-    stand_in = compile_template("https://host")
+    stand_in = parse_url("https://host")
 
-    def _deserialize(self, value: Any, *args: Any, **options: Any) -> Compiled:
-        compiled = super()._deserialize(value, *args, **options)
-        for code, message, hint in _url_mistakes(value):
-            raise mistake(code, message, hint)
-        return compiled
+    def _deserialize(self, value: Any, *args: Any, **options: Any) -> UrlTemplate:
+        parsed = super()._deserialize(value, *args, **options)
+        for message, hint in _url_mistakes(value):
+            raise mistake("bad-url", message, hint)
+        return parsed
 
 
-def _url_mistakes(url: str) -> Iterator[tuple[str, str, str]]:
+def _url_mistakes(url: str) -> Iterator[tuple[str, str]]:
     literal = re.sub(r"\$\{[^}]*\}", "x", url)
-    if not url.startswith(("http://", "https://", "/", "${")):
-        message = "a url begins with https://, http://, or / for this very application"
-        hint = f"write `https://{url}`" if "://" not in url else "write it like `https://host/path`"
-        yield "bad-url", message, hint
-    elif "?" in literal:
-        yield "bad-url", "a base url has no query", "write its parameters under `query`"
+    if "?" in literal:
+        yield "a base url has no query", "write its parameters under `query`"
     elif "#" in literal:
-        yield "bad-url", "a base url has no fragment", "delete what stands behind the `#`"
+        yield "a base url has no fragment", "delete what stands behind the `#`"
     elif "@" in literal.partition("://")[2].partition("/")[0]:
-        yield "bad-url", "a url holds no user and password", "write `auth: {basic: …}` instead"
+        yield "a url holds no user and password", "write `auth: {basic: …}` instead"
 
 
 class FileName(fields.Field[FilePath]):
@@ -165,7 +159,7 @@ class ServiceSchema(StrictSchema):
 
     @validates_schema(skip_on_field_errors=True)
     def _tls_is_used(self, data: dict[str, Any], **_: Any) -> None:
-        if "tls" in data and data["url"].source.startswith(("http://", "/")):
+        if "tls" in data and data["url"].written.startswith(("http://", "/")):
             found = problem("useless-key", "`tls` is for https", "write `https://` in the url")
             raise ValidationError({"tls": [found]})
 

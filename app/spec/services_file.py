@@ -20,8 +20,9 @@ from app.spec.fields import StrictSchema, describe, mistake, problem
 from app.spec.json_schema import JsonSchema, about, object_schema
 from app.spec.loader import finding_at, once, problems
 from app.spec.names import Surroundings, outside
-from app.spec.service import NAME, RESERVED, Service, ServiceSchema
+from app.spec.service import Service, ServiceSchema
 from app.spec.yaml import Document, YamlError, load
+from app.step import SCHEMES, SERVICE_NAME
 from app.tls import Tls, digest_of, misfits
 
 FILE_NAME = "services.yaml"
@@ -95,10 +96,10 @@ class Named(fields.Field[dict[str, Any]]):
         return self.record(**{**stand_ins, **usable})
 
     def _refused(self, name: str) -> Iterator[Problem]:
-        if name in RESERVED:
+        if name in SCHEMES:
             message = f"`{name}:` would read like the beginning of a url"
             yield problem("reserved-name", message, "choose another name")
-        elif not NAME.fullmatch(name):
+        elif not SERVICE_NAME.fullmatch(name):
             rule = "a name is a letter, then letters, digits, `_` or `-`, at most 64"
             yield problem("bad-name", f"`{name}` is not a name for a {self.what}", rule)
 

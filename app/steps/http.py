@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from marshmallow import ValidationError, fields, validates_schema
 
@@ -21,12 +21,14 @@ from app.expression import Compiled, Problem
 from app.spec.fields import Flag, ObjectTemplate, Template, describe, mistake, problem
 from app.spec.json_schema import JsonSchema
 from app.spec.model import Flow, RetryPolicy
-from app.spec.service import Service
 from app.step import Action, Builder, Path, Step, StepSchema, Use
 from app.steps import http_answer, http_headers, http_service
 from app.steps.http_target import Target, TargetField
 from app.steps.http_url import text
 from app.transport import Request, Response, TransportError
+
+if TYPE_CHECKING:
+    from app.spec.service import Service
 
 IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
 """Methods that may be repeated (RFC 9110 section 9.2.2)."""

@@ -8,16 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
 from app.engine.control import DeadlinePassed, StepError
 from app.engine.scope import Run, Scope
 from app.spec.auth import Message
-from app.spec.service import Service
 from app.steps import http_headers
-from app.steps.http_url import text
 from app.transport import Request, Response
+
+if TYPE_CHECKING:
+    from app.spec.service import Service
 
 Send = Callable[[Run, Request], Response]
 
@@ -59,8 +60,12 @@ def place(run: Run, name: str, service: Service) -> Iterator[None]:
 
 
 def base_url(service: Service, scope: Scope) -> str:
-    """What stands before the path of a step."""
-    return text(service.url.evaluate(scope)).rstrip("/")
+    """What stands before the path of a step.
+
+    Raises:
+        StepError: kind ``request``; a value in it would leave its place.
+    """
+    return service.url.make(scope).rstrip("/")
 
 
 def headers(service: Service, scope: Scope) -> dict[str, Any]:

@@ -11,13 +11,13 @@ from marshmallow import ValidationError, fields
 from app.expression import Problem
 from app.spec.fields import describe, mistake
 from app.spec.json_schema import JsonSchema
-from app.spec.service import NAME, RESERVED
+from app.step import SCHEMES, SERVICE_NAME
 from app.steps.http_url import UrlTemplate, parse_url
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _BEGINNINGS = ("http://", "https://", "/", "${")
-_SERVICE = re.compile(rf"({NAME.pattern}):(?=/(?!/))")
-_LACKS_SLASH = re.compile(rf"({NAME.pattern}):(?=[^/0-9])")
+_SERVICE = re.compile(rf"({SERVICE_NAME.pattern}):(?=/(?!/))")
+_LACKS_SLASH = re.compile(rf"({SERVICE_NAME.pattern}):(?=[^/0-9])")
 _ONE_SLASH = re.compile(":/?")
 _EXAMPLE = "write it like `http: GET https://host/path`"
 _URL_EXAMPLE = "write it like `https://host/path`"
@@ -63,7 +63,7 @@ class TargetField(fields.Field[Target]):
 
 def _target(method: str, url: str, offset: int) -> Target:
     named = _SERVICE.match(url)
-    if named is None or named[1] in RESERVED:
+    if named is None or named[1] in SCHEMES:
         return Target(method, _url(url, offset, f"{method} "))
     path = parse_url(url[named.end() :], offset + named.end())
     return Target(method, path, named[1], offset)

@@ -40,7 +40,7 @@ steps:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One worker that follows the changes of its services file."""
     folder = tmp_path_factory.mktemp("services")
-    with serving(folder, SECRET_KEY=KEY, SECRET_API_KEY="of other flows") as server:
+    with serving(folder, SECRET_KEY=KEY) as server:
         yield server
     assert "Traceback" not in server.log
     assert KEY not in server.log
