@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 from app import cli
 from app.catalog import Catalog
 from app.databases import NamedDatabases
+from app.engine.crew import Crew
 from app.engine.interpreter import Interpreter
 from app.engine.scope import Tools
 from app.executor import Executor
@@ -49,6 +50,8 @@ from app.web.auth import authenticator
 from app.web.sessions import NoSessions
 
 OFFLOAD_THREADS = 2
+BRANCH_THREADS = 1_000
+"""Branches that are under way at once in this process; more of them take turns."""
 CELERY_STOP_SECONDS = 5.0
 """A worker of Celery that goes down has waited for its runs already."""
 LOG_FORMAT = "[%(asctime)s] [%(process)d] [%(levelname)s] %(message)s"
@@ -165,6 +168,7 @@ def _tools(
         env=settings.env,
         secrets=outside.secrets,
         max_response_bytes=settings.max_response_bytes,
+        crew=Crew(BRANCH_THREADS),
         log=log.getChild("flow"),
         service=outside.service,
         databases=databases,

@@ -17,9 +17,9 @@ from typing import Any
 from app.expression import Scope
 from app.secret_files import Secrets
 from app.spec.diagnostics import Finding, Severity, visible
-from app.spec.names import Surroundings
 from app.spec.service import Service
 from app.spec.services_file import FILE_NAME, Loaded, ServicesFile, load_services
+from app.spec.surroundings import Surroundings
 
 _Signature = tuple[int, int, int] | None
 """Modification time in ns, size, inode of a file; ``None`` if it is not there."""

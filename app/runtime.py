@@ -49,6 +49,7 @@ class Siteswap:
         self._log = log
         self._watcher = Watcher([catalog.refresh, databases.refresh, tokens.refresh], log)
         self._sweeps = Watcher([sweeper.sweep], log, settings.lease / LOOKS_PER_LEASE)
+        self._alarm = Watcher([sweeper.wake], log)
         self._lock = threading.Lock()
         self._started = False
 
@@ -80,6 +81,7 @@ class Siteswap:
         except Busy as error:
             self._log.warning("no run is accepted before the store answers: %s", error.public)
         self._sweeps.start()
+        self._alarm.start()
 
     def close(self, timeout: float) -> None:
         """Finish what is under way for up to ``timeout`` seconds, and let go of everything."""
@@ -88,6 +90,7 @@ class Siteswap:
         self.databases.close()
         if self._started:
             self._sweeps.close()
+            self._alarm.close()
             self.sweeper.retire()
             self.service.store.close()
         # At its end the interpreter collects what is left; what is frozen would outlive gevent.

@@ -189,7 +189,7 @@ def test_show_a_run_that_finished(project: Project) -> None:
   data      {{"number":"tea","pin":""}}
 
 STEP   VERB  STATUS  STARTED                   TOOK     DETAIL
-order  http  FINISH  MOMENT  TIME  GET ${{inputs.path}} → 200
+order  http  FINISH  MOMENT  TIME  GET /example/order/${{inputs.path}} → 200
 1      http  FINISH  MOMENT  TIME  GET /example/user/getUserById → 200
 """
     pattern = re.escape(expected).replace("MOMENT", MOMENT).replace("TIME", r"\d\.\d{3} s")

@@ -14,7 +14,7 @@ from app.cli.run import given_inputs, run
 from app.cli.starter import STARTER
 from app.cli.tables import table
 from app.cli.tree import describe_flow, describe_trace
-from app.engine.compiler import Program
+from app.engine.program import Program
 from app.engine.trace import Trace
 from app.errors import SiteswapError
 from app.spec.diagnostics import Severity, visible

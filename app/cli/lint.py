@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,9 +12,9 @@ import click
 from app.catalog import files_of, flow_files
 from app.outside import Outside
 from app.spec.diagnostics import Finding, Severity, render, to_json
-from app.spec.loader import load_flow
-from app.spec.names import Surroundings
+from app.spec.loader import Draft, read_flow
 from app.spec.services_file import FILE_NAME
+from app.spec.surroundings import Flows, Surroundings
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,66 @@ def lint(paths: Sequence[Path], outside: Outside) -> list[Report]:
         ClickException: a file cannot be read.
     """
     outside.secrets.refresh()
-    checked = _Checked(outside)
-    return [checked(file) for path in paths for file in _files(path)]
+    files = [file for path in paths for file in _files(path)]
+    drafts = {file: _draft(file) for file in files if file.name != FILE_NAME}
+    around = _Around(outside, _callable(drafts.values(), outside.folder))
+    return [
+        _of_flow(file, drafts[file], around) if file in drafts else _of_services(file, outside)
+        for file in files
+    ]
+
+
+def _of_flow(file: Path, draft: Draft, around: _Around) -> Report:
+    surroundings = around(file.absolute().parent.parent)
+    return Report(file, draft.text, draft.check(surroundings).findings)
+
+
+def _of_services(file: Path, outside: Outside) -> Report:
+    data = _read(file)
+    findings = outside.check(file.absolute().parent, data).findings
+    return Report(file, data.decode("utf-8", "replace"), findings)
+
+
+def _callable(drafts: Collection[Draft], folder: Path) -> Flows | None:
+    """The flows that these may call: themselves, and those of the flows folder."""
+    if not any(draft.calls for draft in drafts):
+        return None
+    others = _files(folder) if folder.is_dir() else ()
+    return _flows([*(_draft(file) for file in others if file.name != FILE_NAME), *drafts])
+
+
+def _flows(drafts: Iterable[Draft]) -> Flows:
+    """What can be called: also flows with mistakes, which are told where they stand."""
+    named = {draft.name: draft for draft in drafts if draft.name and draft.flow}
+    flows = {name: draft.flow for name, draft in named.items() if draft.flow}
+    return Flows(flows, {name: draft.calls for name, draft in named.items()})
+
+
+class _Around:
+    """What the flows of a folder may use; found out once."""
+
+    def __init__(self, outside: Outside, flows: Flows | None) -> None:
+        self._outside = outside
+        self._flows = flows
+        self._known: dict[Path, Surroundings] = {}
+
+    def __call__(self, folder: Path) -> Surroundings:
+        if folder not in self._known:
+            self._known[folder] = replace(self._look(folder), flows=self._flows)
+        return self._known[folder]
+
+    def _look(self, folder: Path) -> Surroundings:
+        """Nobody knows the services of a folder without a ``services.yaml``.
+
+        In the flows folder itself, no such file means that there are none.
+        """
+        file, readable = folder / FILE_NAME, self._outside.readable
+        if file.is_file():
+            loaded = self._outside.check(folder, _read(file))
+            return replace(readable, services=loaded.services, databases=loaded.databases)
+        if folder == self._outside.folder:
+            return replace(readable, services=frozenset(), databases=frozenset())
+        return readable
 
 
 def _files(path: Path) -> Iterator[Path]:
@@ -49,45 +107,12 @@ def _files(path: Path) -> Iterator[Path]:
         return
     if (path / FILE_NAME).is_file():
         yield path / FILE_NAME
-    yield from sorted(
-        file
-        for file in (Path(found) for found, _ in [*flow_files(path), *files_of(path)])
-        if file.name != FILE_NAME
-    )
+    found = (Path(file) for file, _ in [*flow_files(path), *files_of(path)])
+    yield from sorted(file for file in found if file.name != FILE_NAME)
 
 
-class _Checked:
-    """Checks files; what the flows of a folder may use is found out once."""
-
-    def __init__(self, outside: Outside) -> None:
-        self._outside = outside
-        self._known: dict[Path, Surroundings] = {}
-
-    def __call__(self, file: Path) -> Report:
-        data, place = _read(file), file.absolute()
-        if file.name == FILE_NAME:
-            findings = self._outside.check(place.parent, data).findings
-        else:
-            findings = load_flow(place, data, self._surroundings(place.parent.parent)).findings
-        return Report(file, data.decode("utf-8", "replace"), findings)
-
-    def _surroundings(self, folder: Path) -> Surroundings:
-        if folder not in self._known:
-            self._known[folder] = self._look(folder)
-        return self._known[folder]
-
-    def _look(self, folder: Path) -> Surroundings:
-        """What flows of this folder may use; nobody knows without a ``services.yaml`` beside them.
-
-        In the flows folder itself, no such file means that there are no services.
-        """
-        file, readable = folder / FILE_NAME, self._outside.readable
-        if file.is_file():
-            loaded = self._outside.check(folder, _read(file))
-            return replace(readable, services=loaded.services, databases=loaded.databases)
-        if folder == self._outside.folder:
-            return replace(readable, services=frozenset(), databases=frozenset())
-        return readable
+def _draft(file: Path) -> Draft:
+    return read_flow(file.absolute(), _read(file))
 
 
 def _read(file: Path) -> bytes:

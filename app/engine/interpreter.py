@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from app.engine.compiler import Program
 from app.engine.control import (
     DeadlinePassed,
     FailSignal,
     Interrupted,
-    ReturnSignal,
     StepError,
 )
 from app.engine.journal import Journal
 from app.engine.masking import masker
+from app.engine.program import Program
 from app.engine.scope import Run, Scope, Tools
 from app.engine.trace import Trace
 from app.errors import FlowFailed, FlowTimeout, RunInterrupted
@@ -51,28 +50,28 @@ class Interpreter:
             FlowFailed: a step failed and nothing handled it, or the flow said ``fail``.
             FlowTimeout: the flow passed its deadline.
             RunInterrupted: a step had begun before, and may not be run twice.
-            HoldLost, HandedBack: the run goes on elsewhere.
+            HoldLost, HandedBack, Parked: the run goes on elsewhere, or later.
         """
         flow, tools = program.flow, self.tools
         scope = self.scope(program, inputs, request, instance_id)
         if journal is not None:
             scope.now, scope.uuid = journal.now, journal.uuid
-        secrets = _Secrets(scope, flow.secret_inputs, tools.secrets)
+        mask = masker_of(scope, flow.secret_inputs, tools.secrets)
         deadline = tools.monotonic() + (flow.timeout if seconds is None else seconds)
-        run = Run(
-            scope, tools, deadline, secrets.mask, trace, journal, allows_private=allows_private
-        )
+        run = Run(scope, tools, deadline, mask, trace, journal)
+        run.allows_private = allows_private
         try:
-            return program.outputs(_outputs(program, run))
+            return program.outputs_of(run)
         except StepError as error:
-            message = _where(error) + error.message
-            raise FlowFailed(secrets.mask(message)[:MAX_MESSAGE]) from None
+            # What a sub-flow said with `fail` stands alone, as if this one had said it.
+            message = error.message if error.kind == "fail" else _where(error) + error.message
+            raise FlowFailed(mask(message)[:MAX_MESSAGE], code=error.code) from None
         except FailSignal as signal:
-            raise FlowFailed(secrets.mask(signal.message), code=signal.code) from None
+            raise FlowFailed(mask(signal.message), code=signal.code) from None
         except DeadlinePassed as signal:
             detail = f": {signal.detail}" if signal.detail else ""
             message = f"{_where(signal)}the flow took longer than {flow.timeout:g} s{detail}"
-            raise FlowTimeout(secrets.mask(message)[:MAX_MESSAGE]) from None
+            raise FlowTimeout(mask(message)[:MAX_MESSAGE]) from None
         except Interrupted as signal:
             raise RunInterrupted(_INTERRUPTED.format(signal.step)) from None
 
@@ -95,29 +94,16 @@ def _where(error: StepError | DeadlinePassed) -> str:
     return f"step `{error.step}`: " if error.step else ""
 
 
-def _outputs(program: Program, run: Run) -> dict[str, Any]:
-    try:
-        program.steps(run)
-    except ReturnSignal as signal:
-        return signal.outputs
-    return {}
+def masker_of(scope: Scope, secret_inputs: Sequence[str], secrets: Secrets) -> Callable[[str], str]:
+    """Masks the secrets of one run. Each has its own, which does its work only when asked to."""
+    known: tuple[str, ...] | None = None
+    masked: Callable[[str], str] = str
 
+    def mask(text: str) -> str:
+        nonlocal known, masked
+        if known is not secrets.masked:
+            known = secrets.masked
+            masked = masker([*(scope.inputs.get(name) for name in secret_inputs), *known])
+        return masked(text)
 
-class _Secrets:
-    """Masks the secrets of one run. Made for each run, so it does its work only when asked to."""
-
-    __slots__ = ("_known", "_mask", "_names", "_scope", "_secrets")
-
-    def __init__(self, scope: Scope, names: tuple[str, ...], secrets: Secrets) -> None:
-        self._scope = scope
-        self._names = names
-        self._secrets = secrets
-        self._known: tuple[str, ...] | None = None
-        self._mask: Callable[[str], str] = str
-
-    def mask(self, text: str) -> str:
-        known = self._secrets.masked
-        if known is not self._known:
-            inputs = [self._scope.inputs.get(name) for name in self._names]
-            self._known, self._mask = known, masker([*inputs, *known])
-        return self._mask(text)
+    return mask

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from app.secret_files import Secrets
 from app.transport import Transport
 
 if TYPE_CHECKING:
+    from app.engine.crew import Crew
     from app.engine.journal import Journal
     from app.engine.trace import Trace
     from app.spec.service import Service
@@ -36,6 +37,8 @@ class Tools:
     """The environment variables flows may read."""
     secrets: Secrets
     max_response_bytes: int
+    crew: Crew
+    """Threads for what a run does at once."""
     log: logging.Logger
     service: Callable[[str], Service | None] = lambda _: None
     """A service of ``services.yaml`` by its name, as it is now."""
@@ -78,21 +81,53 @@ class Scope:
         self.item: Any = None
         self.index: Any = None
 
+    def inner(self) -> Scope:
+        """A scope that begins as this one is now; what is defined in either stays there."""
+        inner: Scope = object.__new__(Scope)
+        inner.inputs, inner.request, inner.flow = self.inputs, self.request, self.flow
+        inner.env, inner.secrets = self.env, self.secrets
+        inner.now, inner.uuid = self.now, self.uuid
+        inner.error, inner.item, inner.index = self.error, self.item, self.index
+        inner.steps, inner.vars = dict(self.steps), dict(self.vars)
+        return inner
+
+
+class Halt:
+    """Tells branches to stop before their next step; those within them are told as well."""
+
+    __slots__ = ("_above", "_is_called")
+
+    def __init__(self, above: Halt | None) -> None:
+        self._above = above
+        self._is_called = False
+
+    def call(self) -> None:
+        """Stop all that look here."""
+        self._is_called = True
+
+    @property
+    def is_called(self) -> bool:
+        return self._is_called or (self._above is not None and self._above.is_called)
+
 
 class Run:
-    """One run in progress. ``deadline`` is on ``tools.monotonic`` and is only ever narrowed.
+    """One run in progress, or one of its branches, which is a run of its own within the other.
 
-    ``idempotency_key`` is of the step under way, if that may be repeated; ``transaction`` is the
-    block's that is under way. With ``allows_private`` its urls may lead anywhere: the operator
+    ``deadline`` is on ``tools.monotonic`` and is only ever narrowed. ``idempotency_key`` is of the
+    step under way, if that may be repeated; ``transaction`` is the one that is under way. ``place``
+    stands before the place of each step that is carried out more than once: ``2/else/0[17]/`` in a
+    loop, ``3/`` in a sub-flow. With ``allows_private`` its urls may lead anywhere: the operator
     chose them, although they came as inputs.
     """
 
     __slots__ = (
         "allows_private",
         "deadline",
+        "halt",
         "idempotency_key",
         "journal",
         "mask",
+        "place",
         "scope",
         "tools",
         "trace",
@@ -107,8 +142,6 @@ class Run:
         mask: Callable[[str], str],
         trace: Trace | None = None,
         journal: Journal | None = None,
-        *,
-        allows_private: bool = False,
     ) -> None:
         self.scope = scope
         self.tools = tools
@@ -116,6 +149,33 @@ class Run:
         self.mask = mask
         self.trace = trace
         self.journal = journal
-        self.allows_private = allows_private
+        self.allows_private = False
         self.idempotency_key = ""
         self.transaction: Session | None = None
+        self.place = ""
+        self.halt: Halt | None = None
+
+    def branch(self, place: str, halt: Halt) -> Run:
+        """A run beside this one, to be carried out on another thread."""
+        journal = self.journal.branch(place) if self.journal else None
+        trace = self.trace.branch() if self.trace else None
+        branch = Run(self.scope.inner(), self.tools, self.deadline, self.mask, trace, journal)
+        if journal is not None:
+            branch.scope.now, branch.scope.uuid = journal.now, journal.uuid
+        branch.place, branch.halt = place, halt
+        branch.allows_private = self.allows_private
+        return branch
+
+    def enter(self, scope: Scope, mask: Callable[[str], str], place: str) -> Run:
+        """A run within this one, on the same thread, that reads another scope."""
+        inner = Run(scope, self.tools, self.deadline, mask, self.trace, self.journal)
+        scope.now, scope.uuid = self.scope.now, self.scope.uuid
+        inner.place, inner.halt = place, self.halt
+        return inner
+
+    def join(self, branches: Sequence[Run], place: str) -> None:
+        """Go on behind these branches, which have ended."""
+        if self.journal is not None:
+            self.journal.join([each.journal for each in branches if each.journal], place)
+        if self.trace is not None:
+            self.trace.join([each.trace for each in branches if each.trace])

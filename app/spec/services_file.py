@@ -19,8 +19,9 @@ from app.spec.diagnostics import Finding, Path, Severity
 from app.spec.fields import StrictSchema, describe, mistake, problem
 from app.spec.json_schema import JsonSchema, about, object_schema
 from app.spec.loader import finding_at, once, problems
-from app.spec.names import Surroundings, outside
+from app.spec.names import outside
 from app.spec.service import Service, ServiceSchema
+from app.spec.surroundings import Surroundings
 from app.spec.yaml import Document, YamlError, load
 from app.step import SCHEMES, SERVICE_NAME
 from app.tls import Tls, digest_of, misfits

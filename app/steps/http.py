@@ -16,11 +16,12 @@ from app import form_text
 from app.content import Content, Form, Json
 from app.engine.control import DeadlinePassed, StepError
 from app.engine.scope import Run, Scope
-from app.engine.time_limit import within
+from app.engine.timeout import with_timeout
 from app.expression import Compiled, Problem
 from app.spec.fields import Flag, ObjectTemplate, Template, describe, mistake, problem
 from app.spec.json_schema import JsonSchema
 from app.spec.model import Flow, RetryPolicy
+from app.spec.surroundings import Surroundings
 from app.step import Action, Builder, Path, Step, StepSchema, Use
 from app.steps import http_answer, http_headers, http_service
 from app.steps.http_target import Target, TargetField
@@ -128,7 +129,7 @@ class Http(Step):
         if name is not None:
             yield Use("services", name, ("http",), self.target.offset, len(name))
 
-    def check(self, flow: Flow) -> Iterable[tuple[Path, Problem]]:
+    def check(self, flow: Flow, around: Surroundings) -> Iterable[tuple[Path, Problem]]:
         method = self.target.method
         may_repeat = flow.retryable if self.retryable is None else self.retryable
         is_safe = method in IDEMPOTENT or may_repeat
@@ -179,7 +180,7 @@ class Http(Step):
             with http_service.place(run, name, service):
                 if has_own_timeout or service.timeout is None:
                     return exchange(run, service)
-                return within(run, service.timeout, lambda run: exchange(run, service))
+                return with_timeout(lambda run: exchange(run, service), service.timeout)(run)
 
         return call
 

@@ -24,6 +24,7 @@ MAX_EXCERPT = 1000
 _MASKED_BYTES = 20_000
 """Bytes in which secrets are masked before they are cut, so that none is cut in two."""
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 _USER_INFORMATION = re.compile(r"(?<=:)//[^/]*@")
 _ANONYMOUS_HEADERS = frozenset({"accept", "accept-language", "content-type", "user-agent"})
 """Headers that may follow a redirect to another origin; any other could be a credential."""
@@ -205,4 +206,5 @@ def _redirected(run: Run, request: Request, status: int, url: str) -> Request:
 
 def _origin(url: str) -> tuple[str, str]:
     parts = urlsplit(url)
-    return parts.scheme, parts.netloc.lower()
+    place = parts.netloc.lower()
+    return parts.scheme, place.removesuffix(_DEFAULT_PORTS.get(parts.scheme, ""))

@@ -104,9 +104,10 @@ def _maker(
 
     def make(scope: Scope) -> str:
         pieces = [write(value) for write, value in zip(writers, evaluate(scope), strict=True)]
-        if _dot_segments("".join(pieces[own:])) != dots:
+        url = "".join(pieces)
+        if ("/." in url or "/%2" in url) and _dot_segments("".join(pieces[own:])) != dots:
             raise _refused("a value makes `.` or `..` of a part of its path, and would climb")
-        return "".join(pieces).partition("#")[0]
+        return url.partition("#")[0]
 
     return make
 
@@ -148,8 +149,11 @@ def text(value: Any) -> str:
 
 
 def _encoded(value: Any) -> str:
+    written = _scalar(value)
+    if written.isalnum() and written.isascii():
+        return written
     try:
-        return quote(_scalar(value), safe="")
+        return quote(written, safe="")
     except UnicodeEncodeError:
         raise _refused("a value holds half a character (a lone surrogate)") from None
 

@@ -32,6 +32,7 @@ from app.spec.fields import (
 )
 from app.spec.json_schema import JsonSchema, about
 from app.spec.model import Flow
+from app.spec.surroundings import Surroundings
 from app.sql_text import Name, SqlTextError, Statement, parse
 from app.step import Action, Builder, Path, Step, StepSchema, Use
 from app.steps import sql_answer
@@ -153,7 +154,7 @@ class Sql(Step):
         if self.database is not None:
             yield Use("databases", self.database, ("database",))
 
-    def check(self, flow: Flow) -> Iterable[tuple[Path, Problem]]:
+    def check(self, flow: Flow, around: Surroundings) -> Iterable[tuple[Path, Problem]]:
         if self.mode != "execute" and not self.statement.gives_rows:
             message = f"`{self.statement.words[0]}` gives no rows"
             yield ("sql",), problem("bad-mode", message, "add `mode: execute` to the step")

@@ -18,6 +18,7 @@ from app.expression import Problem
 from app.spec.fields import Text, problem
 from app.spec.json_schema import about
 from app.spec.model import Flow
+from app.spec.surroundings import Surroundings
 from app.step import Action, Arm, Block, Builder, Path, Step, StepSchema, Use
 from app.steps.sql import Sql
 from app.steps.sql_answer import step_errors
@@ -60,7 +61,7 @@ class Transaction(Step):
         if self.database is not None:
             yield Use("databases", self.database, ("database",))
 
-    def check(self, flow: Flow) -> Iterable[tuple[Path, Problem]]:
+    def check(self, flow: Flow, around: Surroundings) -> Iterable[tuple[Path, Problem]]:
         inside = list(_within(self.steps, ("transaction",)))
         for path, step in inside:
             yield from self._check_step(path, step)

@@ -21,7 +21,6 @@ class RoutingTransport:
         if not request.url.startswith("/"):
             return self._network.send(request)
         if request.is_guarded:
-            raise TransportError(
-                "address", "a url that depends on data may not lead to this very application"
-            )
+            message = "a url that depends on data may not lead to this very application"
+            raise TransportError("address", message)
         return self._local.send(request)

@@ -155,6 +155,22 @@ def test_paths_are_shown_as_they_were_given(tmp_path: Path) -> None:
     assert [row["path"] for row in json.loads(done.stdout)] == paths
 
 
+def test_a_flow_that_is_linted_alone(tmp_path: Path) -> None:
+    """What it may use stands beside its folder; where nothing does, nobody can say what is there.
+
+    In the flows folder itself, no services.yaml means that there are no services.
+    """
+    for folder in ("flows", "known", "unknown"):
+        file = tmp_path / folder / "a" / "v1.yaml"
+        file.parent.mkdir(parents=True)
+        file.write_text("steps:\n  - http: GET crm:/\n", encoding="utf-8")
+    (tmp_path / "known" / "services.yaml").write_text("services: {}\n", encoding="utf-8")
+    for folder, status in (("flows", 1), ("known", 1), ("unknown", 0)):
+        done = lint(f"{folder}/a/v1.yaml", cwd=tmp_path)
+        assert ("there is no service `crm`" in done.stdout) is bool(status)
+        assert done.returncode == status
+
+
 @pytest.mark.parametrize(
     ("data", "code", "place"),
     [
