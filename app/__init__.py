@@ -32,6 +32,7 @@ from app.instance import new_id
 from app.offload import native_offload
 from app.outside import Outside
 from app.presence import Watch, new_owner
+from app.pythons.pool import PythonPool
 from app.runtime import Siteswap
 from app.secret_files import Secrets
 from app.service import Service
@@ -88,7 +89,9 @@ def create_app(
     network = NetworkTransport(resolve=resolve, private_networks=settings.private_networks)
     transport = RoutingTransport(LocalTransport(routes, app), network)
     known_secrets = Secrets(settings.secrets, settings.secrets_dir, log)
-    outside = Outside(settings.flows_dir, settings.env, known_secrets, log)
+    outside = Outside(
+        settings.flows_dir, settings.env, known_secrets, log, runs_python=settings.python_steps
+    )
     databases = NamedDatabases(
         lambda: outside.content.databases,
         lambda: outside.scope,
@@ -160,6 +163,12 @@ def _tools(
 ) -> Tools:
     return Tools(
         transport=transport,
+        python=PythonPool(
+            size=max(2, os.cpu_count() or 1),
+            memory=settings.python_memory,
+            environ=os.environ,
+            monotonic=time.monotonic,
+        ),
         monotonic=time.monotonic,
         sleep=time.sleep,
         random=random.random,

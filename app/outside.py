@@ -61,11 +61,18 @@ class Outside:
     """
 
     def __init__(
-        self, folder: Path, env: Mapping[str, str], secrets: Secrets, log: logging.Logger
+        self,
+        folder: Path,
+        env: Mapping[str, str],
+        secrets: Secrets,
+        log: logging.Logger,
+        *,
+        runs_python: bool = False,
     ) -> None:
         """``folder`` is that of the flows; ``env`` holds what flows may read as ``env.NAME``."""
         self._env = env
         self._log = log
+        self._runs_python = runs_python
         self._state: _State | None = None
         self.folder = folder
         self.path = folder / FILE_NAME
@@ -157,6 +164,7 @@ class Outside:
             self.readable,
             services=_together(loaded.services, content.services),
             databases=_together(loaded.databases, content.databases),
+            runs_python=self._runs_python,
         )
 
 

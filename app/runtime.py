@@ -88,6 +88,7 @@ class Siteswap:
         self._watcher.close()
         self.service.close(timeout)
         self.databases.close()
+        self.service.interpreter.close()
         if self._started:
             self._sweeps.close()
             self._alarm.close()

@@ -27,7 +27,6 @@ SECRET = "SECRET_"
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SIZE = re.compile(r"([0-9]{1,12}) ?(B|KB|MB|GB)?", re.IGNORECASE)
 _UNITS = {"B": 1, "KB": 1_000, "MB": 1_000_000, "GB": 1_000_000_000}
-_SMALLEST_BODY, _LARGEST_BODY = 1_000, 1_000_000_000
 _MOST_THREADS = 1_000
 _LONGEST_QUEUE = 1_000_000
 _DURATION = re.compile(r"([0-9]{1,9})(s|m|h|d)")
@@ -92,6 +91,10 @@ class Settings:
     env: Mapping[str, str] = field(repr=False)
     """What flows read as ``env.NAME``: only names that are listed and set."""
     example_api: bool
+    python_steps: bool
+    """Whether the authors of flows are trusted with code."""
+    python_memory: int
+    """Address space of each process that runs it."""
     private_networks: tuple[Network, ...]
     """Networks that a url which depends on data may lead to, although they are not public."""
     secrets: Mapping[str, str] = field(repr=False)
@@ -241,14 +244,19 @@ def _http_status(text: str, _root: Path) -> str:
     return text
 
 
-def _size(text: str, _root: Path) -> int:
-    match = _SIZE.fullmatch(text)
-    if not match:
-        raise ValueError(f"{text!r} is not a size; write bytes, or a number with KB, MB or GB")
-    size = int(match[1]) * _UNITS[(match[2] or "B").upper()]
-    if not _SMALLEST_BODY <= size <= _LARGEST_BODY:
-        raise ValueError(f"{text!r} is outside of 1KB to 1GB")
-    return size
+def _size(smallest: str, largest: str) -> Callable[[str, Path], int]:
+    def in_bytes(text: str) -> int:
+        match = _SIZE.fullmatch(text)
+        if not match:
+            raise ValueError(f"{text!r} is not a size; write bytes, or a number with KB, MB or GB")
+        return int(match[1]) * _UNITS[(match[2] or "B").upper()]
+
+    def parse(text: str, _root: Path) -> int:
+        if not in_bytes(smallest) <= (size := in_bytes(text)) <= in_bytes(largest):
+            raise ValueError(f"{text!r} is outside of {smallest} to {largest}")
+        return size
+
+    return parse
 
 
 def _duration(shortest: str, longest: str) -> Callable[[str, Path], float]:
@@ -331,12 +339,14 @@ VARIABLES: Mapping[str, Variable] = {
     "tokens_file": Variable("TOKENS_FILE", "instance/tokens.yaml", _folder),
     "tokens": Variable("TOKENS", "", _tokens),
     "http_status": Variable("HTTP_STATUS", "real", _http_status),
-    "max_body_bytes": Variable("MAX_BODY_BYTES", "1MB", _size),
-    "max_response_bytes": Variable("MAX_RESPONSE_BYTES", "10MB", _size),
+    "max_body_bytes": Variable("MAX_BODY_BYTES", "1MB", _size("1KB", "1GB")),
+    "max_response_bytes": Variable("MAX_RESPONSE_BYTES", "10MB", _size("1KB", "1GB")),
     "env": Variable("ENV", "", _names),
     "secrets_dir": Variable("SECRETS_DIR", "", _optional_folder),
     "private_networks": Variable("PRIVATE_NETWORKS", "", _networks),
     "example_api": Variable("EXAMPLE_API", "on", _switch),
+    "python_steps": Variable("PYTHON_STEPS", "off", _switch),
+    "python_memory": Variable("PYTHON_MEMORY", "512MB", _size("128MB", "100GB")),
 }
 """Field of :class:`Settings` → the variable it is read from."""
 

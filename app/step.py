@@ -61,6 +61,9 @@ class Builder(Protocol):
     def program(self, name: str) -> Program:
         """The program of a flow that a step says it ``calls``."""
 
+    def line_in_file(self, step: Step, key: str, line: int) -> int:
+        """The line of the file that a line of the text at ``key`` of a step is, from 1."""
+
     def reads_fields_of_body(self, step_id: str | None) -> bool:
         """Whether the flow reads ``steps.<id>.body.<field>`` anywhere without ``default``."""
 
@@ -236,12 +239,12 @@ def assigned_in(steps: Sequence[Step], path: Path = ()) -> Iterator[tuple[str, P
         yield from assigned_in(step.on_error or (), (*here, "on_error"))
 
 
-RETRY_KINDS = ("connection", "timeout", "conflict")
+RETRY_KINDS = ("connection", "timeout", "conflict", "python")
 RETRY_DEFAULT_ON: frozenset[int | str] = frozenset({*RETRY_KINDS, 429, 502, 503, 504})
 
 
 class RetryOn(fields.Field[int | str]):
-    """A status (100–599), ``connection``, ``timeout``, or ``conflict`` of a database."""
+    """A status (100–599), or a kind of failure that may pass."""
 
     def json_schema(self) -> JsonSchema:
         statuses = {"type": "integer", "minimum": 100, "maximum": 599}

@@ -119,7 +119,7 @@ def showing(folder: Path, pages: Sequence[Path], text: str = "") -> Iterator[Ser
     Every secret that the file reads is there.
     """
     secrets = {f"SECRET_{name}": f"value of {name}" for name in SECRET.findall(text)}
-    with serving(folder, workers=2, **secrets) as running:
+    with serving(folder, workers=2, PYTHON_STEPS="on", **secrets) as running:
         shutil.copy(PROJECT / "wsgi.py", running.folder)
         if text:
             write_tls_files(running.flows, text)

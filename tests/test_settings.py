@@ -56,6 +56,8 @@ def test_the_defaults() -> None:
         max_response_bytes=10_000_000,
         env={},
         example_api=True,
+        python_steps=False,
+        python_memory=512_000_000,
         private_networks=(),
         secrets={},
     )

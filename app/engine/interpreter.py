@@ -29,6 +29,10 @@ class Interpreter:
     def __init__(self, tools: Tools) -> None:
         self.tools = tools
 
+    def close(self) -> None:
+        """Let go of the processes that the tools have started."""
+        self.tools.python.close()
+
     def run(
         self,
         program: Program,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.database import Databases, NoDatabases, Session
 from app.engine.gates import Gates
+from app.python import Python
 from app.secret_files import Secrets
 from app.transport import Transport
 
@@ -25,6 +26,7 @@ class Tools:
     """The outside world, as arguments. One per process; safe to share between runs."""
 
     transport: Transport
+    python: Python
     monotonic: Callable[[], float]
     """Seconds of a clock that never goes back; deadlines are measured on it."""
     sleep: Callable[[float], None]

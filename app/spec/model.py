@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from app.step import Step
     from app.steps.http_url import UrlTemplate
 
+Reader = Callable[[Any], Any]
+"""Turns a value into one of a type, or raises :class:`app.spec.misfits.Unfit`."""
+Readers = Mapping[str, Reader]
+"""A reader for each type: those of the door, which take text too, or those of JSON values."""
+
 MODES = ("sync", "async")
 DEFAULT_TIMEOUT = {"sync": 30.0, "async": 600.0}
 """Seconds a run may take where the flow does not say ``timeout``."""
@@ -24,12 +29,12 @@ DEFAULT_TIMEOUT = {"sync": 30.0, "async": 600.0}
 class Input:
     """One declared input, or the items of a list, or a property of an object.
 
-    ``read`` turns what a caller sent (JSON value, or text of a query string) into the typed value,
-    or raises ``ValueError`` with the reason (see ``spec/inputs.py``).
+    ``read`` turns a value into the typed one, its limits checked and defaults filled in, or raises
+    :class:`app.spec.misfits.Unfit`. Which texts count is up to the readers that it is given.
     """
 
     type: str
-    read: Callable[[Any], Any] = field(repr=False, compare=False)
+    read: Callable[[Any, Readers], Any] = field(repr=False, compare=False)
     required: bool = True
     default: Any = None
     secret: bool = False

@@ -61,8 +61,8 @@ class TypeName(Choice):
 class NestedInput(fields.Nested):
     """An input: a type name, or the whole object. Resolved late: inputs hold inputs."""
 
-    def __init__(self) -> None:
-        super().__init__(lambda: InputSchema())
+    def __init__(self, **options: Any) -> None:
+        super().__init__(lambda: InputSchema(), **options)
 
     def json_schema(self) -> JsonSchema:
         return INPUT_REF
@@ -124,7 +124,7 @@ class Declarations(fields.Field[dict[str, Any]]):
             yield problem("bad-name", f"`{name}` is not a name for an {self.what}", name_hint(name))
 
 
-_UNREAD = Input(type="object", read=lambda value: value)
+_UNREAD = Input(type="object", read=lambda value, _: value)
 """Stands for an input whose declaration is wrong."""
 
 
@@ -155,12 +155,12 @@ def _input(data: dict[str, Any]) -> Input:
         errors.setdefault(key, []).append(messages)
     if errors:
         raise ValidationError(errors)
-    read, default = limited(data), data.get("default")
+    rule, default = limited(data), data.get("default")
     return Input(
         type=data["type"],
-        read=read,
+        read=rule,
         required=data.get("required", "default" not in data),
-        default=None if default is None else default_of(read, default),
+        default=None if default is None else default_of(rule, default),
         secret=data["secret"],
         description=data.get("description"),
     )

@@ -55,7 +55,7 @@ class Surroundings:
     """What there is in this process; ``None`` when it is not known here.
 
     ``env`` and ``secrets`` are names that flows may read, ``services`` and ``databases`` those that
-    they may use.
+    they may use; ``runs_python`` says whether the authors of flows are trusted with code.
     """
 
     env: frozenset[str] | None = None
@@ -63,3 +63,4 @@ class Surroundings:
     services: frozenset[str] | None = None
     databases: frozenset[str] | None = None
     flows: Flows | None = None
+    runs_python: bool | None = None

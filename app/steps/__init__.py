@@ -16,12 +16,14 @@ from app.spec.model import Flow
 from app.spec.surroundings import Surroundings
 from app.step import Arm, Path, Step, StepSchema, Use, is_name
 from app.steps.call import Call
+from app.steps.check import Check
 from app.steps.fail import Fail
 from app.steps.for_each import ForEach
 from app.steps.http import Http
 from app.steps.if_ import If
 from app.steps.log import Log
 from app.steps.parallel import Parallel
+from app.steps.python import Python
 from app.steps.repeat import Repeat
 from app.steps.return_ import Return
 from app.steps.set_ import Set
@@ -45,10 +47,9 @@ VERBS: Mapping[str, type[Step]] = {
     "log": Log,
     "sql": Sql,
     "transaction": Transaction,
+    "check": Check,
+    "python": Python,
 }
-
-LATER = ("python", "check")
-"""Verbs that are planned; named so that the message can say so."""
 
 _ELSEWHERE: Mapping[str, str] = {
     "request": "http", "fetch": "http", "url": "http", "assign": "set", "vars": "set",
@@ -60,6 +61,8 @@ _ELSEWHERE: Mapping[str, str] = {
     "subflow": "call", "flow": "call", "run": "call",
     "query": "sql", "select": "sql", "database": "sql", "begin": "transaction",
     "atomic": "transaction",
+    "validate": "check", "assert": "check", "code": "python", "script": "python",
+    "eval": "python", "exec": "python",
 }  # fmt: skip
 """What other tools call our verbs."""
 
@@ -163,11 +166,9 @@ def _no_verb(raw: dict[str, Any]) -> ValidationError:
     if not unknown:
         return mistake("no-verb", "this step has no verb", one_of)
     meant = {key: _ELSEWHERE.get(key.lower()) or did_you_mean(key, VERBS) for key in unknown}
-    key = next((key for key in unknown if key in LATER or meant[key]), unknown[0])
-    message = (
-        f"the verb `{key}` is not in this version" if key in LATER else f"unknown verb `{key}`"
-    )
-    hint = f"write `{meant[key]}` instead" if meant[key] and key not in LATER else one_of
+    key = next((key for key in unknown if meant[key]), unknown[0])
+    message = f"unknown verb `{key}`"
+    hint = f"write `{meant[key]}` instead" if meant[key] else one_of
     return ValidationError({key: mistake("unknown-verb", message, hint).messages})
 
 
