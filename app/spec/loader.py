@@ -263,6 +263,7 @@ _AT_KEY = frozenset(
         "bad-name",
         "reserved-name",
         "unknown-output",
+        "unknown-param",
         "unused-input",
         "unsafe-retry",
         "useless-key",

@@ -216,8 +216,9 @@ class Names:
             return None
         step_id, field = read.path[1:3]
         near = did_you_mean(field, fields)
-        body = read.spelled("steps", step_id, "body", field)
-        hint = f"it has {', '.join(fields)}; perhaps `{body}`"
+        hint = f"it has {', '.join(fields)}"
+        if "body" in fields:
+            hint += f"; perhaps `{read.spelled('steps', step_id, 'body', field)}`"
         message = f"the result of `{step_id}` has no field `{field}`"
         return Mistake("unknown-field", message, f"write `{near}`" if near else hint)
 

@@ -27,7 +27,9 @@ from app.steps.python import Python
 from app.steps.repeat import Repeat
 from app.steps.return_ import Return
 from app.steps.set_ import Set
+from app.steps.sql import Sql
 from app.steps.switch import Switch
+from app.steps.transaction import Transaction
 from app.steps.try_ import Try
 from app.steps.wait import Wait
 
@@ -45,12 +47,11 @@ VERBS: Mapping[str, type[Step]] = {
     "return": Return,
     "fail": Fail,
     "log": Log,
+    "sql": Sql,
+    "transaction": Transaction,
     "check": Check,
     "python": Python,
 }
-
-LATER = ("sql",)
-"""Verbs that are planned; named so that the message can say so."""
 
 _ELSEWHERE: Mapping[str, str] = {
     "request": "http", "fetch": "http", "url": "http", "assign": "set", "vars": "set",
@@ -60,6 +61,8 @@ _ELSEWHERE: Mapping[str, str] = {
     "each": "for_each", "map": "for_each", "while": "repeat", "until": "repeat", "poll": "repeat",
     "sleep": "wait", "delay": "wait", "pause": "wait", "branches": "parallel", "fork": "parallel",
     "subflow": "call", "flow": "call", "run": "call",
+    "query": "sql", "select": "sql", "database": "sql", "begin": "transaction",
+    "atomic": "transaction",
     "validate": "check", "assert": "check", "code": "python", "script": "python",
     "eval": "python", "exec": "python", "block": "try", "group": "try", "attempt": "try",
 }  # fmt: skip
@@ -165,11 +168,9 @@ def _no_verb(raw: dict[str, Any]) -> ValidationError:
     if not unknown:
         return mistake("no-verb", "this step has no verb", one_of)
     meant = {key: _ELSEWHERE.get(key.lower()) or did_you_mean(key, VERBS) for key in unknown}
-    key = next((key for key in unknown if key in LATER or meant[key]), unknown[0])
-    message = (
-        f"the verb `{key}` is not in this version" if key in LATER else f"unknown verb `{key}`"
-    )
-    hint = f"write `{meant[key]}` instead" if meant[key] and key not in LATER else one_of
+    key = next((key for key in unknown if meant[key]), unknown[0])
+    message = f"unknown verb `{key}`"
+    hint = f"write `{meant[key]}` instead" if meant[key] else one_of
     return ValidationError({key: mistake("unknown-verb", message, hint).messages})
 
 
