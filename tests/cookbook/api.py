@@ -91,14 +91,14 @@ class Things:
     """An API that keeps things under numbers: it makes, shows and deletes them.
 
     A second request with an idempotency key that it knows gets the first one's answer, and nothing
-    is made. ``things`` are those that are there.
+    is made. ``things`` are those that are there, ``made`` counts those that ever were.
     """
 
     def __init__(self, make: Callable[[Any], Any]) -> None:
         """``make`` gives the answer to a ``POST`` of this JSON; a tuple is a refusal."""
+        self.make = make
         self.things: dict[str, Any] = {}
         self.made = 0
-        self._make = make
         self._answers: dict[str | None, Any] = {}
 
     def __call__(self, call: Call) -> Any:
@@ -113,7 +113,7 @@ class Things:
 
     def _post(self, call: Call) -> Any:
         if call.key is None or call.key not in self._answers:
-            made = self._answers[call.key] = self._make(call.body)
+            made = self._answers[call.key] = self.make(call.body)
             if not isinstance(made, tuple):
                 self.made += 1
                 self.things[call.body["order"]] = made

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 from collections.abc import Iterator
@@ -14,7 +13,6 @@ import pytest
 from tests.blackbox.client import eventually
 from tests.cookbook.api import Api, Call
 from tests.cookbook.recipe import Recipe, served
-from tests.transports.servers import answer
 
 DONE = {"state": "done", "file": "/files/2026-10.csv", "rows": 1200}
 RESULT = {"file": "/files/2026-10.csv", "rows": 1200}

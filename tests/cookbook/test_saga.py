@@ -98,7 +98,7 @@ def test_the_page(recipe: Recipe, shop: Shop) -> None:
 @pytest.mark.parametrize("failing", SYSTEMS)
 def test_a_system_that_says_no(recipe: Recipe, shop: Shop, failing: str) -> None:
     """Whichever it is: what was done before is undone, at once, and nothing comes after."""
-    shop.things[failing]._make = lambda _: (409, {"reason": "we are full"})
+    shop.things[failing].make = lambda _: (409, {"reason": "we are full"})
     answer = ended(recipe, order(recipe))
     assert answer.envelope["errorCode"] == 4401
     assert answer.message == f"no order: {failing} said we are full"
@@ -150,7 +150,7 @@ def test_a_process_that_dies_on_the_way(recipe: Recipe, shop: Shop, at: str) -> 
 @pytest.mark.parametrize("at", UNDOING)
 def test_a_process_that_dies_while_it_undoes(recipe: Recipe, shop: Shop, at: str) -> None:
     """The undoing goes on where it was, and nothing is done a second time before it."""
-    shop.things["shipping"]._make = lambda _: (409, {"reason": "we are full"})
+    shop.things["shipping"].make = lambda _: (409, {"reason": "we are full"})
     run, keys = kill_at(recipe, shop, at)
     assert ended(recipe, run).message == "no order: shipping said we are full"
     assert len(keys) == 1
@@ -190,7 +190,7 @@ def _holding(api: Api, line: str, keys: set[str | None]) -> Callable[[Call], Any
 
 def test_an_undoing_that_cannot_be_done(recipe: Recipe, shop: Shop) -> None:
     """It is tried four times; then the run names the step, and the goods are kept."""
-    shop.things["shipping"]._make = lambda _: (409, {"reason": "we are full"})
+    shop.things["shipping"].make = lambda _: (409, {"reason": "we are full"})
     api, respond = recipe.apis["payment"], recipe.apis["payment"].respond
     api.respond = lambda call: respond(call) if call.line.startswith("POST") else (503, {})
     answer = ended(recipe, order(recipe))
