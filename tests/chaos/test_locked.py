@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from pathlib import Path
 
 from tests.blackbox.client import eventually
 from tests.chaos.fleet import fleet
 from tests.chaos.judge import EXPECTED, Verdict, judge
 from tests.chaos.load import Load
+from tests.chaos.lock import locked
 from tests.chaos.sink import Sink
 
 FLOWS = ("straight", "again", "handled", "called")
-
-
-@contextmanager
-def locked(database: Path) -> Iterator[None]:
-    """Let nobody else read or write the store."""
-    with closing(sqlite3.connect(database, timeout=20, isolation_level=None)) as holder:
-        holder.execute("BEGIN EXCLUSIVE")
-        yield
-        holder.execute("ROLLBACK")
 
 
 def lock_under_load(folder: Path, seconds: float, *further_ends: str) -> Verdict:
