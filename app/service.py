@@ -227,7 +227,8 @@ class Service:
             self.executor.cancel()
             return
         limit = self.catalog.concurrency(instance.flow_key, instance.flow_version)
-        self.executor.submit(instance_id, _lane(instance, limit or DEFAULT_CONCURRENCY))
+        lane = _lane(instance, limit or DEFAULT_CONCURRENCY)
+        self.executor.submit(instance_id, lane, first=instance.attempt > 0)
 
     def result(self, instance_id: str) -> Instance:
         """An accepted instance as it stands now.

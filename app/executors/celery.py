@@ -92,8 +92,8 @@ class CeleryExecutor:
                 raise Busy(f"{self._depth} runs wait for a worker")
             self._depth += 1
 
-    def submit(self, instance_id: str, lane: Lane) -> None:
-        self._broker.send(instance_id)
+    def submit(self, instance_id: str, lane: Lane, *, first: bool = False) -> None:
+        self._broker.send(instance_id, first=first)
 
     def cancel(self) -> None:
         with self._lock:

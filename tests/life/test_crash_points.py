@@ -104,6 +104,18 @@ def test_a_run_goes_on_behind_its_last_finished_step(tmp_path: Path) -> None:
     assert world.store.get(run).status is Status.FINISH
 
 
+def test_a_run_that_was_taken_over_goes_first(tmp_path: Path) -> None:
+    """Its time passes already, so those that have not begun let it go before them."""
+    world, store, process = make(tmp_path)
+    run = process.trigger("abc")
+    store.at, store.mischief = 6, ("record", "before", Crash)
+    process.execute_next()
+    other = world.process()
+    waiting = [other.trigger("abc") for _ in range(2)]
+    world.pass_time(LEASE * 2)
+    assert other.hands.ids == [run, *waiting]
+
+
 KILLS = """
     mode: async
     steps:

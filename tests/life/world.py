@@ -103,10 +103,10 @@ class Hands:
     def reserve(self) -> None:
         """There is always a place."""
 
-    def submit(self, instance_id: str, lane: Lane) -> None:
+    def submit(self, instance_id: str, lane: Lane, *, first: bool = False) -> None:
         self.lanes[instance_id] = lane
         if instance_id not in self.ids:
-            self.ids.append(instance_id)
+            self.ids.insert(0 if first else len(self.ids), instance_id)
 
     def cancel(self) -> None:
         """There is always a place."""
