@@ -37,7 +37,7 @@ def make_celery(
     on_worker_start: Callable[[], None],
     on_worker_stop: Callable[[], None],
     *,
-    check: Callable[[], None] = lambda: None,
+    check: Callable[[], None],
 ) -> Celery:
     """The Celery application. Its one task calls ``execute`` with an instance id.
 

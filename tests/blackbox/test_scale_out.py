@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -170,3 +171,23 @@ def test_a_worker_with_wrong_settings_says_why(cluster: Cluster, tmp_path: Path)
     )  # fmt: skip
     assert done.returncode == 3
     assert done.stderr.startswith("Configuration error: SITESWAP_EXECUTOR: celery needs a broker")
+
+
+def test_a_worker_tries_its_store(cluster: Cluster, tmp_path: Path) -> None:
+    """As the server does: what cannot be reached is refused, what may forget runs is warned of."""
+    prepare_folder(tmp_path)
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        port = nobody.getsockname()[1]
+        store = f"redis://127.0.0.1:{port}/0"
+        done = subprocess.run(
+            [CELERY, *shown_command()],
+            cwd=tmp_path, env=environment({**cluster.variables, "SITESWAP_STORE": store}),
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert f"the Redis store at 127.0.0.1:{port} cannot be reached" in done.stderr
+    assert "Traceback" not in done.stderr
+    forgetful = {**cluster.variables, "SITESWAP_STORE": cluster.broker.url}
+    with working(tmp_path / "worker", forgetful) as workers:
+        assert workers.log.count("appendonly no") == 1

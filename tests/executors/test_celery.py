@@ -54,7 +54,7 @@ def broker(shared: RedisServer) -> RedisServer:
 @contextmanager
 def sending(url: str, queue_size: int = 100) -> Iterator[CeleryExecutor]:
     """An executor of a process that executes nothing itself."""
-    celery = make_celery(url, _never, _never_starts, _never_starts)
+    celery = make_celery(url, _never, _never_starts, _never_starts, check=_never_starts)
     executor = CeleryExecutor(celery, queue_size=queue_size)
     try:
         yield executor
