@@ -7,11 +7,12 @@ import os
 import shutil
 import sys
 
-from tests.bench import accepting, engine, mocked, real, waiting
+from tests.bench import accepting, engine, mocked, polling, real, scaling, waiting
 from tests.bench.workplace import workplace
 
-NAMES = ("engine", "mocked", "real", "waiting", "accepting")
+NAMES = ("engine", "mocked", "real", "waiting", "accepting", "polling", "scaling")
 ENGINE_ROUNDS = 60
+SCALING_ROUNDS = 3
 USAGE_ERROR = 2
 
 
@@ -36,6 +37,10 @@ def main() -> int:
             print(waiting.report(place), flush=True)
         if "accepting" in wanted:
             print(accepting.report(place, options.rounds, options.seconds), flush=True)
+        if "polling" in wanted:
+            print(polling.report(place, options.rounds, options.seconds), flush=True)
+        if "scaling" in wanted:
+            print(scaling.report(place, SCALING_ROUNDS), flush=True)
     return 0
 
 

@@ -10,8 +10,10 @@ import asyncio
 import re
 import sys
 
-SLOW_PATH = b"/slow"
 SLOW_SECONDS = 1.0
+BRIEF_SECONDS = 0.1
+PAUSES = {b"/slow": SLOW_SECONDS, b"/brief": BRIEF_SECONDS}
+"""Path → how long its answer takes; all others answer at once."""
 _BACKLOG = 2048
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]+)", re.IGNORECASE)
@@ -33,7 +35,7 @@ ANSWERS = {
     b"/example/order/placeOrder": _answer(
         '{"orderNo":"NO123","orderName":"送10元话费","userId":1}'
     ),
-    SLOW_PATH: _answer('{"done":true}'),
+    **dict.fromkeys(PAUSES, _answer('{"done":true}')),
 }
 """Path → the whole answer."""
 
@@ -58,9 +60,9 @@ class Connection(asyncio.Protocol):
             self._respond(path)
 
     def _respond(self, path: bytes) -> None:
-        if path == SLOW_PATH:
+        if pause := PAUSES.get(path):
             loop = asyncio.get_running_loop()
-            loop.call_later(SLOW_SECONDS, self._transport.write, ANSWERS[path])
+            loop.call_later(pause, self._transport.write, ANSWERS[path])
         else:
             self._transport.write(ANSWERS[path])
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from tempfile import NamedTemporaryFile
 
 _UNITS = {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 6e4}
 _RATE = re.compile(r"Requests/sec: +([\d.]+)")
@@ -38,15 +40,40 @@ def wrk(url: str, *, connections: int, seconds: int, headers: Mapping[str, str])
     Raises:
         LoadError: an answer was not 200, or there was none.
     """
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "--timeout=30s"]
-    for name, value in headers.items():
-        command += ["-H", f"{name}: {value}"]
+    command = _command(url, connections, seconds, headers)
     done = subprocess.run(
-        [*command, url], capture_output=True, text=True, timeout=seconds + 60, check=False
+        command, capture_output=True, text=True, timeout=seconds + 60, check=False
     )
     if done.returncode or not _RATE.search(done.stdout) or _REFUSED.search(done.stdout):
         raise LoadError(f"wrk on {url}:\n{done.stdout}{done.stderr}")
     return read(done.stdout)
+
+
+@contextmanager
+def polling(
+    url: str, *, connections: int, seconds: int, headers: Mapping[str, str]
+) -> Iterator[None]:
+    """Ask for ``url`` over each connection once a second, for at least ``seconds`` seconds.
+
+    Raises:
+        LoadError: an answer was not 200.
+    """
+    with NamedTemporaryFile("w", suffix=".lua") as script:
+        script.write("function delay() return 1000 end")
+        script.flush()
+        command = [*_command(url, connections, seconds, headers), "--script", script.name]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            yield
+            output, _ = process.communicate(timeout=seconds + 60)
+    if _REFUSED.search(output) or not read(output).count:
+        raise LoadError(f"wrk on {url}:\n{output}")
+
+
+def _command(url: str, connections: int, seconds: int, headers: Mapping[str, str]) -> list[str]:
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "--timeout=30s"]
+    for name, value in headers.items():
+        command += ["-H", f"{name}: {value}"]
+    return [*command, url]
 
 
 def read(report: str) -> Load:

@@ -49,6 +49,8 @@ steps:
   - return: {done: true}
 """
 
+BRIEF_FLOW = SLOW_FLOW.replace("timeout: 60s", "mode: async").replace("/slow", "/brief")
+
 PARKED_FLOW = SLOW_FLOW.replace("timeout: 60s", "mode: async\nconcurrency: 1")
 
 _NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
@@ -109,6 +111,7 @@ def write_flows(folder: Path, port: int) -> None:
         "real_example": real,
         "slow": SLOW_FLOW.replace("PORT", str(port)),
         "noop": NOOP_FLOW,
+        "brief": BRIEF_FLOW.replace("PORT", str(port)),
         "parked": PARKED_FLOW.replace("PORT", str(port)),
     }
     for key, text in texts.items():
