@@ -100,6 +100,11 @@ def kill_broker(cluster: Cluster, choice: random.Random) -> None:
     _kill_redis(cluster.broker, choice)
 
 
+def deliver_again(cluster: Cluster, _: random.Random) -> None:
+    """The broker delivers what it has delivered before, runs that are under way among it."""
+    cluster.deliver_again(50)
+
+
 def _kill_redis(redis: RedisServer, choice: random.Random) -> None:
     redis.kill()
     _last(choice)
@@ -142,5 +147,6 @@ CLUSTER_ACTS: Mapping[str, Act] = {
     "SIGTERM celery": restart_celery,
     "kill store": kill_store,
     "kill broker": kill_broker,
+    "deliver again": deliver_again,
 }
 """What happens to many machines."""

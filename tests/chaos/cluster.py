@@ -7,6 +7,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from celery import Celery
+
+from app.executors.celery_broker import QUEUE, TASK
 from tests.blackbox.client import eventually
 from tests.blackbox.workers import Workers
 from tests.chaos.fleet import Fleet
@@ -41,6 +44,14 @@ class Cluster(Fleet):
         """Return once server and pool have as many living processes as they should."""
         super().whole()
         eventually(self.celery.pool, lambda alive: len(alive) >= POOL, 30)
+
+    def deliver_again(self, count: int) -> None:
+        """Send a second message for each of the newest runs, whatever became of them."""
+        with self.store.client() as client:
+            ids = client.zrange("{siteswap}:all", -count, -1)
+        with Celery(broker=self.broker.url, set_as_current=False) as celery:
+            for instance_id in ids:
+                celery.send_task(TASK, (instance_id,), queue=QUEUE, ignore_result=True)
 
     @property
     def troubles(self) -> list[str]:
