@@ -123,7 +123,8 @@ class Sweeper:
         for _ in range(places - len(adopted)):
             self._service.executor.cancel()
         if adopted:
-            self._log.info("took over %d runs of processes that are gone", len(adopted))
+            runs = "run" if len(adopted) == 1 else "runs"
+            self._log.info("took over %d %s that nobody had any more", len(adopted), runs)
         return places
 
     def _reserve(self, wanted: int) -> int:
