@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 from app import boot, cli
 from app.catalog import Catalog
+from app.engine.crew import Crew
 from app.engine.interpreter import Interpreter
 from app.engine.scope import Tools
 from app.executor import Executor
@@ -32,7 +33,7 @@ from app.presence import Watch, new_owner
 from app.runtime import Siteswap
 from app.service import Service
 from app.settings import Settings
-from app.spec.names import Surroundings
+from app.spec.surroundings import Surroundings
 from app.store import Store
 from app.stores.memory import MemoryStore
 from app.stores.sqlite import SqliteStore
@@ -46,6 +47,8 @@ from app.web.auth import authenticator
 from app.web.sessions import NoSessions
 
 OFFLOAD_THREADS = 2
+BRANCH_THREADS = 1_000
+"""Branches that are under way at once in this process; more of them take turns."""
 CELERY_STOP_SECONDS = 5.0
 """A worker of Celery that goes down has waited for its runs already."""
 LOG_FORMAT = "[%(asctime)s] [%(process)d] [%(levelname)s] %(message)s"
@@ -145,6 +148,7 @@ def _tools(settings: Settings, transport: RoutingTransport, log: logging.Logger)
         env=settings.env,
         secrets=settings.secrets,
         max_response_bytes=settings.max_response_bytes,
+        crew=Crew(BRANCH_THREADS),
         log=log.getChild("flow"),
     )
 

@@ -9,17 +9,18 @@ from __future__ import annotations
 import gc
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path, PurePath
 
-from app.engine.compiler import Program, compile_flow
+from app.engine.program import Program, split_source
 from app.errors import FlowDisabled, FlowNotFound
+from app.linking import Linked, link
 from app.spec.diagnostics import Finding, Severity, render
-from app.spec.loader import Loaded, identity, load_flow
-from app.spec.names import Surroundings
+from app.spec.loader import Draft, identity, name_of, read_flow
+from app.spec.surroundings import Surroundings
 
 Signature = tuple[int, int, int]
 """Modification time in ns, size, inode: what changes when a file does."""
@@ -33,6 +34,13 @@ class Entry:
     signature: Signature
     program: Program | None
     findings: tuple[Finding, ...]
+    calls: frozenset[str] = frozenset()
+    """The flows that it calls, ``key/version``."""
+
+    @property
+    def name(self) -> str | None:
+        """``key/version``, if the path names a flow."""
+        return name_of(self.path)
 
     @property
     def is_broken(self) -> bool:
@@ -136,11 +144,21 @@ class Catalog:
         if not changed and not gone:
             return False
         with nullcontext() if before else _uncollected():
-            loaded = {path: self._load(path, found[path], before.get(path)) for path in changed}
+            loaded = self._load(self._stale(changed, gone), found)
         self._publish({path: loaded.get(path) or before[path] for path in found})
         for path in gone:
             self._log.info("%s is gone; its flow is not served any more", self._shown(path))
         return True
+
+    def _stale(self, changed: Iterable[str], gone: Iterable[str]) -> list[str]:
+        """What changed, and every flow that calls what changed or is gone, also through others."""
+        touched = {name_of(Path(path)) for path in [*changed, *gone]}
+        stale = set(changed)
+        rest = {p: e for p, e in self._entries.items() if e.calls and p not in stale | {*gone}}
+        while callers := {path for path, entry in rest.items() if entry.calls & touched}:
+            stale |= callers
+            touched |= {rest.pop(path).name for path in callers}
+        return sorted(stale)
 
     def _report_folder(self, error: OSError) -> None:
         """Say once that the folder cannot be read, until it can."""
@@ -156,24 +174,35 @@ class Catalog:
         }
         self._entries = entries
 
-    def _load(self, path: str, signature: Signature, before: Entry | None) -> Entry:
-        loaded, text = self._read(Path(path))
-        program = compile_flow(loaded.flow, text) if loaded.flow else None
-        entry = Entry(Path(path), signature, program, loaded.findings)
+    def _load(self, paths: Iterable[str], found: Mapping[str, Signature]) -> dict[str, Entry]:
+        drafts = {path: self._read(Path(path)) for path in paths}
+        served = {
+            name: entry.program
+            for path, entry in self._entries.items()
+            if path in found and entry.program and (name := entry.name)
+        }
+        linked = link(list(drafts.values()), served, self.surroundings)
+        return {
+            path: self._entry(path, found[path], draft, result)
+            for (path, draft), result in zip(drafts.items(), linked, strict=True)
+        }
+
+    def _entry(self, path: str, signature: Signature, draft: Draft, linked: Linked) -> Entry:
+        entry = Entry(Path(path), signature, linked.program, linked.findings, draft.calls)
         if entry.is_broken:
-            kept = before.program if before else None
-            entry = replace(entry, program=kept)
-            self._report(path, text, entry)
+            before = self._entries.get(path)
+            entry = replace(entry, program=before.program if before else None)
+            self._report(path, draft.text, entry)
         return entry
 
-    def _read(self, path: Path) -> tuple[Loaded, str]:
+    def _read(self, path: Path) -> Draft:
         try:
             data = path.read_bytes()
         except OSError as error:
             message = f"the file cannot be read: {error.strerror}"
             finding = Finding(1, 1, Severity.ERROR, "unreadable", message)
-            return Loaded(None, (finding,)), ""
-        return load_flow(path, data, self.surroundings), data.decode("utf-8", "replace")
+            return Draft(path, "", None, (finding,), None)
+        return read_flow(path, data)
 
     def _report(self, path: str, text: str, entry: Entry) -> None:
         kept = "its last good version is still served" if entry.program else "it is not served"
@@ -185,11 +214,16 @@ class Catalog:
 
 
 @lru_cache(maxsize=100)
-def _compiled(key: str, version: str, text: str, surroundings: Surroundings) -> Program:
-    loaded = load_flow(PurePath(key, f"{version}.yaml"), text, surroundings)
-    if loaded.flow is None:
+def _compiled(key: str, version: str, source: str, surroundings: Surroundings) -> Program:
+    text, called = split_source(source)
+    drafts = [
+        read_flow(PurePath(f"{name}.yaml"), text)
+        for name, text in {f"{key}/{version}": text, **called}.items()
+    ]
+    program = link(drafts, {}, surroundings)[0].program
+    if program is None:
         raise FlowNotFound("the version that accepted this run cannot be run any more")
-    return compile_flow(loaded.flow, text)
+    return program
 
 
 @contextmanager

@@ -13,12 +13,13 @@ from typing import Any, TypeVar
 
 from app import callback
 from app.catalog import Catalog
-from app.engine.control import HandedBack, HoldLost
+from app.engine.control import HandedBack, HoldLost, Parked
 from app.engine.interpreter import Interpreter
 from app.engine.journal import Journal
 from app.errors import Busy, FlowFailed, RunCrashed, SiteswapError
 from app.instance import Instance, Outcome, Status, StepRecord
 from app.json_text import MAX_DEPTH, dumps, loads
+from app.presence import parked
 from app.store import Store
 
 T = TypeVar("T")
@@ -82,6 +83,10 @@ class Execution:
         except HandedBack:
             self._patiently(lambda: store.release(instance.hold))
             return None
+        except Parked as signal:
+            owner = parked(signal.until)
+            self._patiently(lambda: store.release(instance.hold, owner))
+            return None
         return self._patiently(partial(end, store, instance, outcome, self._clock))
 
     def _outcome(self, store: Store, instance: Instance) -> Outcome:
@@ -89,7 +94,7 @@ class Execution:
             return Outcome(Status.FINISH, result=dumps(self._outputs(store, instance)))
         except SiteswapError as error:
             return aborted(error)
-        except (HoldLost, HandedBack):
+        except (HoldLost, HandedBack, Parked):
             raise
         except Exception:  # noqa: BLE001 - a bug is logged once and withheld
             self._log.exception("a bug met %s", instance.id)

@@ -8,6 +8,7 @@ machine was suspended) knows nothing of that while, and begins anew.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping
 
 LOOKS_PER_LEASE = 6
@@ -17,6 +18,19 @@ LOOKS_PER_LEASE = 6
 def new_owner(host: str, pid: int, token: str) -> str:
     """A name for a process that no other has: people read where it runs, the token tells apart."""
     return f"{host}/{pid}/{token}"
+
+
+_PARKED = "until/"
+
+
+def parked(until: float) -> str:
+    """The owner of a run that waits for a time, in seconds since the epoch, in nobody's hands."""
+    return f"{_PARKED}{math.ceil(until)}"
+
+
+def parked_until(owner: str) -> float | None:
+    """The time that a run with this owner waits for; ``None`` if the owner is no time."""
+    return float(owner.removeprefix(_PARKED)) if owner.startswith(_PARKED) else None
 
 
 class Watch:

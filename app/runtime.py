@@ -43,6 +43,7 @@ class Siteswap:
         self._log = log
         self._watcher = Watcher([catalog.refresh, tokens.refresh], log)
         self._sweeps = Watcher([sweeper.sweep], log, settings.lease / LOOKS_PER_LEASE)
+        self._alarm = Watcher([sweeper.wake], log)
         self._lock = threading.Lock()
         self._started = False
 
@@ -73,6 +74,7 @@ class Siteswap:
         except Busy as error:
             self._log.warning("no run is accepted before the store answers: %s", error.public)
         self._sweeps.start()
+        self._alarm.start()
 
     def close(self, timeout: float) -> None:
         """Finish what is under way for up to ``timeout`` seconds, and let go of everything."""
@@ -80,6 +82,7 @@ class Siteswap:
         self.service.close(timeout)
         if self._started:
             self._sweeps.close()
+            self._alarm.close()
             self.sweeper.retire()
             self.service.store.close()
         # At its end the interpreter collects what is left; what is frozen would outlive gevent.

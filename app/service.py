@@ -14,8 +14,8 @@ from typing import Any
 
 from app import callback
 from app.catalog import Catalog
-from app.engine.compiler import Program
 from app.engine.interpreter import Interpreter
+from app.engine.program import Program
 from app.engine.trace import Trace
 from app.errors import (
     Busy,

@@ -8,7 +8,7 @@ it defines (read by ``spec/checks.py``), and builds the function that runs it (`
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -28,8 +28,10 @@ from app.spec.fields import (
 )
 from app.spec.json_schema import STEP_REF, JsonSchema, about, field_schema, object_schema
 from app.spec.model import Flow, RetryPolicy
+from app.spec.surroundings import Surroundings
 
 if TYPE_CHECKING:
+    from app.engine.program import Program
     from app.engine.scope import Run
 
 Path = tuple[str | int, ...]
@@ -41,25 +43,46 @@ class Builder(Protocol):
     """What the compiler offers a verb."""
 
     def block(self, steps: Sequence[Step], path: Path) -> Action:
-        """The function that runs these steps, one after the other.
+        """The function that runs these steps, one after the other; it returns what the last gives.
 
         ``path`` is where they stand inside the step that is built.
         """
 
+    def round(self, steps: Sequence[Step]) -> Action:
+        """The same for steps that run many times in a run, each time at another ``run.place``."""
+
+    @property
+    def place(self) -> str:
+        """Where the step that is built stands, ``2/else/0``; behind ``run.place`` if it has one."""
+
     def may_repeat(self, step: Step) -> bool:
         """Whether the step, or its flow, says ``retryable: true``."""
+
+    def program(self, name: str) -> Program:
+        """The program of a flow that a step says it ``calls``."""
 
     def reads_fields_of_body(self, step_id: str | None) -> bool:
         """Whether the flow reads ``steps.<id>.body.<field>`` anywhere without ``default``."""
 
 
+ALL_NAMES = frozenset({"steps", "vars"})
+
+
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """A block of steps inside a step; ``path`` is relative to the step, ``title`` for people."""
+    """A block of steps inside a step; ``path`` is relative to the step, ``title`` for people.
+
+    ``last`` are templates of the step that are evaluated when the block has run, and read what it
+    defined. ``lets_out`` are the roots whose names outlive the block; ``loop_names`` are the roots
+    that can be read in it because it runs more than once.
+    """
 
     path: Path
     title: str
     steps: tuple[Step, ...]
+    last: tuple[tuple[Path, Compiled], ...] = ()
+    lets_out: frozenset[str] = ALL_NAMES
+    loop_names: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +100,7 @@ class Step:
     verb: ClassVar[str]
     schema: ClassVar[type[StepSchema]]
     result_fields: ClassVar[tuple[str, ...]] = ()
-    """Fields of ``steps.<id>``; empty for a verb that has no result."""
+    """Fields of ``steps.<id>``; none where nobody knows them before it runs."""
     ends_flow: ClassVar[bool] = False
     """Nothing after this step in its block can run."""
     has_effect: ClassVar[bool] = False
@@ -93,25 +116,54 @@ class Step:
         """What stands after the verb in a list of steps; one line."""
         return ""
 
+    @property
+    def has_result(self) -> bool:
+        """Whether ``steps.<id>`` can be read once it has run."""
+        return bool(self.result_fields)
+
+    def fields(self, around: Surroundings) -> tuple[str, ...]:
+        """``result_fields``, also where they depend on what is around the flow."""
+        return self.result_fields
+
+    @property
+    def calls(self) -> Iterable[str]:
+        """Names of the flows that it runs, ``key/version``."""
+        return ()
+
+    def limit(self, builder: Builder) -> float | None:
+        """Seconds that one attempt may take."""
+        return self.timeout
+
     def templates(self) -> Iterable[tuple[Path, Compiled]]:
-        """The step's own templates with their paths inside it (``when`` not among them)."""
+        """The step's own templates with their paths inside it (``when`` not among them).
+
+        They are evaluated before any of its blocks.
+        """
         return ()
 
     def arms(self) -> Sequence[Arm]:
-        """The blocks inside this step, of which at most one runs (``on_error`` not among them)."""
+        """The blocks inside this step, ``on_error`` not among them.
+
+        At most one of them runs, unless ``runs_every_arm``.
+        """
         return ()
 
     @property
+    def runs_every_arm(self) -> bool:
+        """Whether all of the arms run, each beside the others."""
+        return False
+
+    @property
     def is_exhaustive(self) -> bool:
-        """Whether one of the arms always runs."""
+        """Whether one of the arms always runs to its end; or all, if ``runs_every_arm``."""
         return False
 
     def defines(self) -> Iterable[str]:
         """Names this step assigns in ``vars``."""
         return ()
 
-    def check(self, flow: Flow) -> Iterable[tuple[Path, Problem]]:
-        """Mistakes that only the whole flow shows, with their paths inside the step."""
+    def check(self, flow: Flow, around: Surroundings) -> Iterable[tuple[Path, Problem]]:
+        """Mistakes that only the whole flow, or what is around it, shows; paths inside the step."""
         return ()
 
     def detail(self, result: Any) -> str:
@@ -125,6 +177,31 @@ class Step:
         :class:`app.expression.ExpressionError`.
         """
         raise NotImplementedError
+
+
+def every_step(steps: Sequence[Step]) -> Iterator[Step]:
+    """These steps and all in the blocks within them."""
+    for step in steps:
+        yield step
+        for arm in step.arms():
+            yield from every_step(arm.steps)
+        yield from every_step(step.on_error or ())
+
+
+def called_in(steps: Sequence[Step]) -> frozenset[str]:
+    """The flows that these steps call, ``key/version``."""
+    return frozenset(name for step in every_step(steps) for name in step.calls)
+
+
+def assigned_in(steps: Sequence[Step], path: Path = ()) -> Iterator[tuple[str, Path]]:
+    """Variables that these steps may set for what follows them, each with the path of its step."""
+    for index, step in enumerate(steps):
+        here = (*path, index)
+        yield from ((name, here) for name in step.defines())
+        for arm in step.arms():
+            if "vars" in arm.lets_out:
+                yield from assigned_in(arm.steps, (*here, *arm.path))
+        yield from assigned_in(step.on_error or (), (*here, "on_error"))
 
 
 RETRY_DEFAULT_ON: frozenset[int | str] = frozenset({"connection", "timeout", 429, 502, 503, 504})

@@ -59,8 +59,8 @@ class Store(Protocol):
         already is left as it is).
         """
 
-    def release(self, hold: Hold) -> bool:
-        """Give a run back before its end: it is queued again, owned by nobody.
+    def release(self, hold: Hold, owner: str = "") -> bool:
+        """Give a run back before its end: it is queued again, owned by nobody, or by ``owner``.
 
         Returns ``False`` unless the run is under exactly this hold.
         """

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from app.errors import Busy, RunCancelled
 from app.execution import aborted
 from app.instance import Hold
-from app.presence import Watch
+from app.presence import Watch, parked_until
 from app.service import Service
 from app.store import Store
 
@@ -101,20 +102,35 @@ class Sweeper:
         except Busy:
             self._log.warning("the store was busy at the end: our runs wait for the lease to pass")
 
+    def wake(self) -> None:
+        """Queue the runs whose wait is over. If the store is busy, the next look is near."""
+        with suppress(Busy):
+            waits = {owner: parked_until(owner) for owner in self._store.owners()}
+            now = self._clock()
+            over = {owner for owner, until in waits.items() if until is not None and until <= now}
+            if over:
+                self._adopt_from(over, logging.DEBUG)
+
+    def _adopt_from(self, owners: Collection[str], level: int) -> None:
+        for _ in range(CALLS_PER_SWEEP):
+            holds = self._store.held(owners, ADOPTED_AT_ONCE)
+            if self._adopt(holds, level) < ADOPTED_AT_ONCE:
+                break
+
     def _take_over(self) -> None:
         present = {self._service.owner, self._service.queue_owner}
-        gone = self._watch.gone(self._store.owners(), present)
-        for _ in range(CALLS_PER_SWEEP if gone else 0):
-            holds = self._store.held(gone, ADOPTED_AT_ONCE)
-            if self._adopt(holds) < ADOPTED_AT_ONCE:
-                break
+        owners = self._store.owners()
+        live = {owner: count for owner, count in owners.items() if parked_until(owner) is None}
+        gone = self._watch.gone(live, present)
+        if gone:
+            self._adopt_from(gone, logging.INFO)
         for owner in gone & self._emptied(gone):
             self._store.retire(owner)
 
     def _emptied(self, owners: Collection[str]) -> set[str]:
         return {owner for owner in owners if not self._store.held([owner], 1)}
 
-    def _adopt(self, holds: Sequence[Hold]) -> int:
+    def _adopt(self, holds: Sequence[Hold], level: int = logging.INFO) -> int:
         """Queue these for us, as far as there is room; how many were tried."""
         places = self._reserve(len(holds))
         adopted = self._store.adopt(holds[:places], self._service.queue_owner) if places else ()
@@ -124,7 +140,7 @@ class Sweeper:
             self._service.executor.cancel()
         if adopted:
             runs = "run" if len(adopted) == 1 else "runs"
-            self._log.info("took over %d %s that nobody had any more", len(adopted), runs)
+            self._log.log(level, "took over %d %s that nobody had in hand", len(adopted), runs)
         return places
 
     def _reserve(self, wanted: int) -> int:

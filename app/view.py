@@ -14,6 +14,7 @@ from app.errors import FlowNotFound, SiteswapError
 from app.execution import PAYLOAD_DEPTH, read_payload
 from app.instance import Instance, Status, StepRecord
 from app.json_text import loads
+from app.presence import parked_until
 from app.service import Service
 
 MAX_STEPS = 200
@@ -113,7 +114,8 @@ def _step(instance: Instance, record: StepRecord) -> dict[str, Any]:
 def _step_status(instance: Instance, record: StepRecord) -> str:
     if record.outcome is not None:
         return Status.FINISH if record.outcome == "ok" else Status.ABORT
-    is_under_way = instance.status is Status.RUNNING and not instance.queued
+    is_held = not instance.queued or parked_until(instance.owner) is not None
+    is_under_way = instance.status is Status.RUNNING and is_held
     return Status.RUNNING if is_under_way and record.attempt >= instance.attempt else UNKNOWN
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.catalog import Catalog
-from app.spec.names import Surroundings
+from app.spec.surroundings import Surroundings
 
 FLOW = "outputs: {text: string}\nsteps:\n  - return: {text: a}\n"
 

@@ -13,9 +13,9 @@ from pathlib import Path, PurePath
 
 import pytest
 
-from app.spec.checks import Surroundings
 from app.spec.diagnostics import render
 from app.spec.loader import load_flow
+from app.spec.surroundings import Surroundings
 from tests.blackbox.client import eventually, exchange, request
 from tests.blackbox.server import PROJECT, TOKEN, Server, environment, serving
 

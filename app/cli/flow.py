@@ -14,7 +14,7 @@ from app.cli.run import given_inputs, run
 from app.cli.starter import STARTER
 from app.cli.tables import table
 from app.cli.tree import describe_flow, describe_trace
-from app.engine.compiler import Program
+from app.engine.program import Program
 from app.engine.trace import Trace
 from app.errors import SiteswapError
 from app.spec.diagnostics import Severity, visible
@@ -68,8 +68,8 @@ def _lint_command(siteswap: Siteswap) -> click.Command:
     @click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path))
     @click.option("--format", "style", type=click.Choice(["text", "json"]), default="text")
     def command(paths: tuple[Path, ...], style: str) -> None:
-        named = paths or (_shown(siteswap.settings.flows_dir),)
-        reports = lint(named, siteswap.catalog.surroundings)
+        folder = siteswap.settings.flows_dir
+        reports = lint(paths or (_shown(folder),), siteswap.catalog.surroundings, folder)
         click.echo(as_json(reports) if style == "json" else as_text(reports))
         if any(report.errors for report in reports):
             raise SystemExit(1)

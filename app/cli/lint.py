@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
 
 from app.catalog import files_of, flow_files
 from app.spec.diagnostics import Finding, Severity, render, to_json
-from app.spec.loader import load_flow
-from app.spec.names import Surroundings
+from app.spec.loader import Draft, read_flow
+from app.spec.surroundings import Flows, Surroundings
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +29,26 @@ class Report:
         return sum(finding.severity is Severity.ERROR for finding in self.findings)
 
 
-def lint(paths: Sequence[Path], surroundings: Surroundings) -> list[Report]:
-    """Check files and all flow files of folders.
+def lint(paths: Sequence[Path], around: Surroundings, flows: Path) -> list[Report]:
+    """Check files and all flow files of folders. ``flows`` is the folder of those they may call.
 
     Raises:
         ClickException: a file cannot be read.
     """
-    return [_checked(file, surroundings) for path in paths for file in _files(path)]
+    drafts = {file: _draft(file) for path in paths for file in _files(path)}
+    if any(draft.calls for draft in drafts.values()):
+        others = [_draft(file) for file in _files(flows)] if flows.is_dir() else []
+        around = replace(around, flows=_flows([*others, *drafts.values()]))
+    return [
+        Report(file, draft.text, draft.check(around).findings) for file, draft in drafts.items()
+    ]
+
+
+def _flows(drafts: Iterable[Draft]) -> Flows:
+    """What can be called: also flows with mistakes, which are told where they stand."""
+    named = {draft.name: draft for draft in drafts if draft.name and draft.flow}
+    flows = {name: draft.flow for name, draft in named.items() if draft.flow}
+    return Flows(flows, {name: draft.calls for name, draft in named.items()})
 
 
 def _files(path: Path) -> Iterator[Path]:
@@ -46,13 +59,11 @@ def _files(path: Path) -> Iterator[Path]:
     yield from sorted(Path(file) for file, _ in [*flow_files(path), *files_of(path)])
 
 
-def _checked(file: Path, surroundings: Surroundings) -> Report:
+def _draft(file: Path) -> Draft:
     try:
-        data = file.read_bytes()
+        return read_flow(file.absolute(), file.read_bytes())
     except OSError as error:
         raise click.ClickException(f"{file}: {error.strerror}") from None
-    findings = load_flow(file.absolute(), data, surroundings).findings
-    return Report(file, data.decode("utf-8", "replace"), findings)
 
 
 def as_json(reports: Sequence[Report]) -> str:

@@ -8,7 +8,7 @@ from typing import IO, Any
 import click
 
 from app import envelope
-from app.engine.compiler import Program
+from app.engine.program import Program
 from app.engine.trace import Trace
 from app.errors import SiteswapError
 from app.json_text import JsonError, dumps, loads

@@ -7,64 +7,42 @@ more than its verb gets no more than its verb: layers for ``when``, ``timeout``,
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
-from app.engine.control import DeadlinePassed, StepError
+from app.engine.control import DeadlinePassed, StepError, Stopped
 from app.engine.journal import journaled, keyed
+from app.engine.program import Program
 from app.engine.retry import with_retry
 from app.engine.scope import Run
+from app.engine.timeout import with_kept_timeout, with_timeout
 from app.engine.trace import with_trace
 from app.expression import Compiled, ExpressionError
-from app.spec.inputs import check_output
 from app.spec.model import Flow
-from app.step import Action, Path, Step
+from app.step import Action, Path, Step, called_in, every_step
+
+NOTHING: Mapping[str, Program] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
-    """A flow, ready to run. ``reads_request`` says whether anything in it reads ``request``.
+def compile_flow(flow: Flow, text: str, programs: Mapping[str, Program] = NOTHING) -> Program:
+    """Compile every step of a flow that passed its checks.
 
-    ``source`` is the text it was made of, and ``digest`` names that text.
+    ``text`` is that of its file, ``programs`` has those that it calls, by ``key/version``.
     """
-
-    flow: Flow
-    steps: Action
-    reads_request: bool
-    source: str
-    digest: str
-
-    def outputs(self, values: dict[str, Any]) -> dict[str, Any]:
-        """Every declared output, checked; one that was not set is ``None``.
-
-        Raises:
-            StepError: a value is not of its declared type.
-        """
-        return {
-            name: self._output(name, type_name, values.get(name))
-            for name, type_name in self.flow.outputs.items()
-        }
-
-    def _output(self, name: str, type_name: str, value: Any) -> Any:
-        try:
-            return check_output(type_name, value)
-        except ValueError as error:
-            raise StepError("output", f"output `{name}`: {error}") from None
-
-
-def compile_flow(flow: Flow, source: str) -> Program:
-    """Compile every step of a flow that passed its checks; ``source`` is its text."""
     reads = {read for compiled in templates(flow.steps) for read in _reads(compiled)}
-    compiler = Compiler(
-        flow, {path[1] for path in reads if len(path) > 3 and path[::2][:2] == ("steps", "body")}
-    )
+    json_steps = {path[1] for path in reads if len(path) > 3 and path[::2][:2] == ("steps", "body")}
+    compiler = Compiler(flow, json_steps, programs)
     if flow.callback is not None:
         reads |= set(_reads(flow.callback))
-    reads_request = any(path[0] == "request" for path in reads)
-    digest = hashlib.sha256(source.encode()).hexdigest()[:32]
-    return Program(flow, compiler.block(flow.steps), reads_request, source, digest)
+    callees = {name: programs[name] for name in called_in(flow.steps)}
+    called = {name: callee.text for name, callee in callees.items()}
+    for callee in callees.values():
+        called |= callee.called
+    reads_request = any(path[0] == "request" for path in reads) or any(
+        callee.reads_request for callee in callees.values()
+    )
+    return Program(flow, compiler.block(flow.steps), reads_request, text, called)
 
 
 def _reads(compiled: Compiled) -> Iterator[tuple[str, ...]]:
@@ -75,26 +53,27 @@ def _reads(compiled: Compiled) -> Iterator[tuple[str, ...]]:
 
 def templates(steps: Sequence[Step]) -> Iterator[Compiled]:
     """Every expression and template in these steps and the blocks within."""
-    for step in steps:
+    for step in every_step(steps):
         if step.when is not None:
             yield step.when
-        for _, compiled in step.templates():
-            yield compiled
-        for arm in step.arms():
-            yield from templates(arm.steps)
-        yield from templates(step.on_error or ())
+        yield from (compiled for _, compiled in step.templates())
+        yield from (compiled for arm in step.arms() for _, compiled in arm.last)
 
 
 class Compiler:
     """Builds the functions; see :class:`app.step.Builder` for what it offers a verb."""
 
-    def __init__(self, flow: Flow, json_steps: set[str]) -> None:
+    def __init__(self, flow: Flow, json_steps: set[str], programs: Mapping[str, Program]) -> None:
         self._flow = flow
         self._json_steps = json_steps
+        self._programs = programs
         self._path: Path = ()
 
     def reads_fields_of_body(self, step_id: str | None) -> bool:
         return step_id in self._json_steps
+
+    def program(self, name: str) -> Program:
+        return self._programs[name]
 
     def may_repeat(self, step: Step) -> bool:
         return self._flow.retryable if step.retryable is None else step.retryable
@@ -108,18 +87,29 @@ class Compiler:
         self._path = outer
         return _sequence(tuple(actions))
 
+    def round(self, steps: Sequence[Step]) -> Action:
+        outer, self._path = self._path, ()
+        action = self.block(steps)
+        self._path = outer
+        return action
+
+    @property
+    def place(self) -> str:
+        return "/".join(map(str, self._path))
+
     def _step(self, step: Step) -> Action:
         """Order of failure handling: time limit, then the step's retries, then ``on_error``."""
         action = step.build(self)
-        if step.timeout is not None:
-            action = with_timeout(action, step.timeout)
+        limit = step.limit(self)
+        if limit is not None:
+            action = self._limited(action, step, limit)
         action = named(action, step.label)
         if step.retry is not None:
             action = with_retry(action, step.retry)
         if step.has_effect:
             action = self._once(action, step)
         action = with_trace(action, step.label, step.verb)
-        if step.id is not None and step.result_fields:
+        if step.id is not None and step.has_result:
             action = stored(action, step.id)
         if step.on_error is not None:
             action = with_on_error(action, self.block(step.on_error, ("on_error",)))
@@ -127,21 +117,25 @@ class Compiler:
             action = guarded(action, named(condition(step.when), step.label))
         return action
 
+    def _limited(self, action: Action, step: Step, seconds: float) -> Action:
+        if step.arms() or step.calls:
+            return with_kept_timeout(action, seconds, self.place, step)
+        return with_timeout(action, seconds)
+
     def _once(self, action: Action, step: Step) -> Action:
         """The action under the run's journal, which only async runs keep."""
-        path = "/".join(map(str, self._path))
         may_repeat = self.may_repeat(step)
         if may_repeat:
-            action = keyed(action, path)
-        if self._flow.mode == "async":
-            action = journaled(action, path, step, may_repeat=may_repeat)
-        return action
+            action = keyed(action, self.place)
+        return journaled(action, self.place, step, may_repeat=may_repeat)
 
 
 def _sequence(actions: tuple[Action, ...]) -> Action:
-    def run_block(run: Run) -> None:
+    def run_block(run: Run) -> Any:
+        result = None
         for action in actions:
-            action(run)
+            result = action(run)
+        return result
 
     return run_block
 
@@ -150,6 +144,8 @@ def named(action: Action, label: str) -> Action:
     """The action, whose failures know the step they happened in; no step begins too late."""
 
     def step(run: Run) -> Any:
+        if run.halt is not None and run.halt.is_called:
+            raise Stopped
         if run.tools.monotonic() >= run.deadline:
             raise DeadlinePassed(step=label)
         try:
@@ -174,8 +170,9 @@ def condition(compiled: Compiled) -> Action:
 def stored(action: Action, step_id: str) -> Action:
     """The action, whose result expressions can read as ``steps.<id>``."""
 
-    def keep(run: Run) -> None:
-        run.scope.steps[step_id] = action(run)
+    def keep(run: Run) -> Any:
+        result = run.scope.steps[step_id] = action(run)
+        return result
 
     return keep
 
@@ -183,43 +180,22 @@ def stored(action: Action, step_id: str) -> Action:
 def guarded(action: Action, condition: Action) -> Action:
     """The action, run only when the condition holds."""
 
-    def guard(run: Run) -> None:
-        if condition(run):
-            action(run)
+    def guard(run: Run) -> Any:
+        return action(run) if condition(run) else None
 
     return guard
-
-
-def with_timeout(action: Action, seconds: float) -> Action:
-    """The action, which fails with kind ``timeout`` when it takes longer."""
-
-    def timed(run: Run) -> Any:
-        clock, outer = run.tools.monotonic, run.deadline
-        run.deadline = min(outer, clock() + seconds)
-        try:
-            return action(run)
-        except DeadlinePassed as signal:
-            # When the whole flow is late, a step's own handlers have no time left to act in.
-            if clock() >= outer:
-                raise
-            detail = f": {signal.detail}" if signal.detail else ""
-            raise StepError("timeout", f"took longer than {seconds:g} s{detail}") from None
-        finally:
-            run.deadline = outer
-
-    return timed
 
 
 def with_on_error(action: Action, handler: Action) -> Action:
     """The action, whose failure is handled by a block that reads it as ``error``."""
 
-    def handled(run: Run) -> None:
+    def handled(run: Run) -> Any:
         try:
-            action(run)
+            return action(run)
         except StepError as error:
             outer, run.scope.error = run.scope.error, _masked(error, run.mask)
             try:
-                handler(run)
+                return handler(run)
             finally:
                 run.scope.error = outer
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from app.content import Json
+from app.json_text import JsonError, loads
 from app.transport import Response
 
 
@@ -53,11 +55,24 @@ class HandedBack(Signal):
     """The process is going down: the run goes on elsewhere, behind its last finished step."""
 
 
+class Stopped(Signal):
+    """A branch ends before its next step, because of what came of another one."""
+
+
+class Parked(Signal):
+    """The run waits so long that nobody should hold it: until then, in seconds since the epoch."""
+
+    def __init__(self, until: float) -> None:
+        super().__init__(until)
+        self.until = until
+
+
 class StepError(Exception):
     """A step failed: what ``retry`` looks at and ``on_error`` may handle.
 
     ``kind`` is one of ``connection timeout status response redirect too_large request expression
-    output``. ``step`` names the innermost step that failed; it is filled in by the interpreter.
+    output limit check sql python call fail``. ``step`` names the innermost step that failed; it is
+    filled in by the interpreter. ``code`` is what the run ends with if nothing handles it.
     """
 
     def __init__(
@@ -67,12 +82,14 @@ class StepError(Exception):
         *,
         response: Response | None = None,
         retry_after: float | None = None,
+        code: int = 1,
     ) -> None:
         super().__init__(message)
         self.kind = kind
         self.message = message
         self.response = response
         self.retry_after = retry_after
+        self.code = code
         self.step: str | None = None
 
     @property
@@ -82,11 +99,24 @@ class StepError(Exception):
 
     def as_value(self) -> dict[str, Any]:
         """What ``error`` holds inside ``on_error``."""
-        raw = bytes(self.response.body) if self.response else None
         return {
             "kind": self.kind,
             "message": self.message,
             "step": self.step,
             "status": self.status,
-            "body": None if raw is None else raw.decode("utf-8", "replace"),
+            "body": _readable(self.response),
+            "code": self.code,
         }
+
+
+def _readable(response: Response | None) -> Any:
+    """The body of an answer, parsed if it is JSON and as text if not."""
+    if response is None:
+        return None
+    if isinstance(response.body, Json):
+        return response.body.value
+    text = bytes(response.body).decode("utf-8", "replace")
+    try:
+        return loads(text) if "json" in response.headers.get("content-type", "") else text
+    except JsonError:
+        return text

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from app.engine.compiler import Program
 from app.engine.control import (
     DeadlinePassed,
     FailSignal,
     Interrupted,
-    ReturnSignal,
     StepError,
 )
 from app.engine.journal import Journal
 from app.engine.masking import masker
+from app.engine.program import Program
 from app.engine.scope import Run, Scope, Tools
 from app.engine.trace import Trace
 from app.errors import FlowFailed, FlowTimeout, RunInterrupted
@@ -47,26 +47,27 @@ class Interpreter:
             FlowFailed: a step failed and nothing handled it, or the flow said ``fail``.
             FlowTimeout: the flow passed its deadline.
             RunInterrupted: a step had begun before, and may not be run twice.
-            HoldLost, HandedBack: the run goes on elsewhere.
+            HoldLost, HandedBack, Parked: the run goes on elsewhere, or later.
         """
         flow, tools = program.flow, self.tools
         scope = self.scope(program, inputs, request, instance_id)
         if journal is not None:
             scope.now, scope.uuid = journal.now, journal.uuid
-        secrets = _Secrets(scope, flow.secret_inputs)
+        mask = masker_of(scope, flow.secret_inputs)
         deadline = tools.monotonic() + (flow.timeout if seconds is None else seconds)
-        run = Run(scope, tools, deadline, secrets.mask, trace, journal)
+        run = Run(scope, tools, deadline, mask, trace, journal)
         try:
-            return program.outputs(_outputs(program, run))
+            return program.outputs_of(run)
         except StepError as error:
-            message = _where(error) + error.message
-            raise FlowFailed(secrets.mask(message)[:MAX_MESSAGE]) from None
+            # What a sub-flow said with `fail` stands alone, as if this one had said it.
+            message = error.message if error.kind == "fail" else _where(error) + error.message
+            raise FlowFailed(mask(message)[:MAX_MESSAGE], code=error.code) from None
         except FailSignal as signal:
-            raise FlowFailed(secrets.mask(signal.message), code=signal.code) from None
+            raise FlowFailed(mask(signal.message), code=signal.code) from None
         except DeadlinePassed as signal:
             detail = f": {signal.detail}" if signal.detail else ""
             message = f"{_where(signal)}the flow took longer than {flow.timeout:g} s{detail}"
-            raise FlowTimeout(secrets.mask(message)[:MAX_MESSAGE]) from None
+            raise FlowTimeout(mask(message)[:MAX_MESSAGE]) from None
         except Interrupted as signal:
             raise RunInterrupted(_INTERRUPTED.format(signal.step)) from None
 
@@ -89,23 +90,11 @@ def _where(error: StepError | DeadlinePassed) -> str:
     return f"step `{error.step}`: " if error.step else ""
 
 
-def _outputs(program: Program, run: Run) -> dict[str, Any]:
-    try:
-        program.steps(run)
-    except ReturnSignal as signal:
-        return signal.outputs
-    return {}
+def masker_of(scope: Scope, secret_inputs: Sequence[str]) -> Callable[[str], str]:
+    """Masks the secrets of one run. Each has its own, which does its work only when asked to."""
 
+    def mask(text: str) -> str:
+        inputs = [scope.inputs.get(name) for name in secret_inputs]
+        return masker([*inputs, *scope.secrets.values()])(text)
 
-class _Secrets:
-    """Masks the secrets of one run. Made for each run, so it does its work only when asked to."""
-
-    __slots__ = ("_names", "_scope")
-
-    def __init__(self, scope: Scope, names: tuple[str, ...]) -> None:
-        self._scope = scope
-        self._names = names
-
-    def mask(self, text: str) -> str:
-        inputs = [self._scope.inputs.get(name) for name in self._names]
-        return masker([*inputs, *self._scope.secrets.values()])(text)
+    return mask

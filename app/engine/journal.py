@@ -9,9 +9,10 @@ seed and the entry it was drawn after.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -69,6 +70,16 @@ class Journal:
         """The idempotency key of a step: the same for all its attempts."""
         return self._derived(f"key:{path}")
 
+    def branch(self, place: str) -> Journal:
+        """The journal of a branch, whose time goes on by itself."""
+        branch = copy.copy(self)
+        branch._stand_at(self._time, place)
+        return branch
+
+    def join(self, branches: Sequence[Journal], place: str) -> None:
+        """Go on behind these branches, at the time of the last entry among them."""
+        self._stand_at(max([self._time, *(each._time for each in branches)]), place)
+
     def ended(self, path: str) -> StepRecord | None:
         """The entry of a step that was carried out to its end."""
         record = self._records.get(path)
@@ -118,6 +129,50 @@ class Journal:
         )
         self._stand_at(now, f"{begun.path}/end")
 
+    def enter(self, path: str, step: Step) -> StepRecord:
+        """The entry of a step with steps inside, which are replayed themselves; written if new.
+
+        Raises:
+            HandedBack, HoldLost: as :meth:`begin`.
+        """
+        record = self._records.get(path)
+        if record is None:
+            return self.begin(path, step, may_repeat=True)
+        self._stand_at(record.started_at, path)
+        return record
+
+    def leave(self, entered: StepRecord, outcome: str, detail: str) -> None:
+        """Go on behind a step with steps inside; its end is written if it is new.
+
+        Raises:
+            HoldLost: the run is not ours any more.
+        """
+        if entered.ended_at is None:
+            self.end(entered, outcome, None, detail)
+        else:
+            self._stand_at(entered.ended_at, f"{entered.path}/end")
+
+    def note(self, path: str, step: Step, value: Any, detail: str) -> None:
+        """Write down what a step found out, begun and ended at once.
+
+        Raises:
+            HoldLost: the run is not ours any more.
+        """
+        begun = StepRecord(path, step.label, step.verb, self._attempt, self._clock())
+        self.end(begun, "ok", value, detail)
+
+    def noted(self, path: str) -> StepRecord | None:
+        """What an earlier attempt found out; the time does not go on."""
+        return self._records.get(path)
+
+    def left(self, begun: StepRecord, seconds: float) -> float:
+        """What is left of a time that began with an entry; less than none if it is over."""
+        return begun.started_at + seconds - self._clock()
+
+    def is_from_before(self, record: StepRecord) -> bool:
+        """Whether an earlier attempt of the run wrote it."""
+        return record.attempt < self._attempt
+
     def _keep(self, record: StepRecord) -> None:
         if not self._write(record):
             raise HoldLost
@@ -138,9 +193,10 @@ def journaled(action: Action, path: str, step: Step, *, may_repeat: bool) -> Act
         journal = run.journal
         if journal is None:
             return action(run)
-        if record := journal.ended(path):
+        place = run.place + path
+        if record := journal.ended(place):
             return _replayed(record)
-        begun = journal.begin(path, step, may_repeat=may_repeat)
+        begun = journal.begin(place, step, may_repeat=may_repeat)
         try:
             result = action(run)
         except StepError as error:
@@ -171,6 +227,7 @@ def _error_value(error: StepError) -> dict[str, Any]:
         "message": error.message,
         "step": error.step,
         "retryAfter": error.retry_after,
+        "code": error.code,
         "answer": answer and [answer.status, dict(answer.headers), _text(answer.body)],
     }
 
@@ -187,6 +244,7 @@ def _error(value: dict[str, Any]) -> StepError:
         value["message"],
         response=answer and Response(answer[0], answer[1], answer[2].encode()),
         retry_after=value["retryAfter"],
+        code=value["code"],
     )
     error.step = value["step"]
     return error
@@ -196,7 +254,8 @@ def keyed(action: Action, path: str) -> Action:
     """The action, whose repetitions all carry one idempotency key."""
 
     def with_key(run: Run) -> Any:
-        run.idempotency_key = run.journal.key(path) if run.journal else run.tools.uuid()
+        journal = run.journal
+        run.idempotency_key = journal.key(run.place + path) if journal else run.tools.uuid()
         return action(run)
 
     return with_key

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from app.transport import Transport
 
 if TYPE_CHECKING:
+    from app.engine.crew import Crew
     from app.engine.journal import Journal
     from app.engine.trace import Trace
 
@@ -32,6 +33,8 @@ class Tools:
     """The environment variables flows may read."""
     secrets: Mapping[str, str]
     max_response_bytes: int
+    crew: Crew
+    """Threads for what a run does at once."""
     log: logging.Logger
 
 
@@ -69,14 +72,53 @@ class Scope:
         self.item: Any = None
         self.index: Any = None
 
+    def inner(self) -> Scope:
+        """A scope that begins as this one is now; what is defined in either stays there."""
+        inner: Scope = object.__new__(Scope)
+        for name in Scope.__slots__:
+            setattr(inner, name, getattr(self, name))
+        inner.steps = dict(self.steps)
+        inner.vars = dict(self.vars)
+        return inner
+
+
+class Halt:
+    """Tells branches to stop before their next step; those within them are told as well."""
+
+    __slots__ = ("_above", "_is_called")
+
+    def __init__(self, above: Halt | None) -> None:
+        self._above = above
+        self._is_called = False
+
+    def call(self) -> None:
+        """Stop all that look here."""
+        self._is_called = True
+
+    @property
+    def is_called(self) -> bool:
+        return self._is_called or (self._above is not None and self._above.is_called)
+
 
 class Run:
-    """One run in progress. ``deadline`` is on ``tools.monotonic`` and is only ever narrowed.
+    """One run in progress, or one of its branches, which is a run of its own within the other.
 
-    ``idempotency_key`` is of the step under way, if that may be repeated.
+    ``deadline`` is on ``tools.monotonic`` and is only ever narrowed. ``idempotency_key`` is of the
+    step under way, if that may be repeated. ``place`` stands before the place of each step that is
+    carried out more than once: ``2/else/0[17]/`` in a loop, ``3/`` in a sub-flow.
     """
 
-    __slots__ = ("deadline", "idempotency_key", "journal", "mask", "scope", "tools", "trace")
+    __slots__ = (
+        "deadline",
+        "halt",
+        "idempotency_key",
+        "journal",
+        "mask",
+        "place",
+        "scope",
+        "tools",
+        "trace",
+    )
 
     def __init__(
         self,
@@ -94,3 +136,29 @@ class Run:
         self.trace = trace
         self.journal = journal
         self.idempotency_key = ""
+        self.place = ""
+        self.halt: Halt | None = None
+
+    def branch(self, place: str, halt: Halt) -> Run:
+        """A run beside this one, to be carried out on another thread."""
+        journal = self.journal.branch(place) if self.journal else None
+        trace = self.trace.branch() if self.trace else None
+        branch = Run(self.scope.inner(), self.tools, self.deadline, self.mask, trace, journal)
+        if journal is not None:
+            branch.scope.now, branch.scope.uuid = journal.now, journal.uuid
+        branch.place, branch.halt = place, halt
+        return branch
+
+    def enter(self, scope: Scope, mask: Callable[[str], str], place: str) -> Run:
+        """A run within this one, on the same thread, that reads another scope."""
+        inner = Run(scope, self.tools, self.deadline, mask, self.trace, self.journal)
+        scope.now, scope.uuid = self.scope.now, self.scope.uuid
+        inner.place, inner.halt = place, self.halt
+        return inner
+
+    def join(self, branches: Sequence[Run], place: str) -> None:
+        """Go on behind these branches, which have ended."""
+        if self.journal is not None:
+            self.journal.join([each.journal for each in branches if each.journal], place)
+        if self.trace is not None:
+            self.trace.join([each.trace for each in branches if each.trace])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,9 +28,18 @@ class Entry:
 class Trace:
     """Entries in the order in which the steps began."""
 
-    def __init__(self) -> None:
+    def __init__(self, depth: int = 0) -> None:
         self.entries: list[Entry] = []
-        self.depth = 0
+        self.depth = depth
+
+    def branch(self) -> Trace:
+        """A trace for what happens beside others, at the same depth."""
+        return Trace(self.depth)
+
+    def join(self, branches: Sequence[Trace]) -> None:
+        """Take the entries of branches, one branch after the other."""
+        for branch in branches:
+            self.entries += branch.entries
 
     def begin(self, label: str, verb: str) -> Entry:
         """A new entry, one level inside those that have not ended."""

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import chain
 from typing import Any
 
 from app.expression import Compiled, Problem
 from app.spec.diagnostics import Severity
 from app.spec.fields import problem
 from app.spec.model import DEFAULT_CONCURRENCY, Flow
-from app.spec.names import Known, Name, Names, Surroundings, definitions, every_step, merge
-from app.step import Path, Step
+from app.spec.names import Known, Name, Names, definitions, leftovers, merge, together
+from app.spec.surroundings import Surroundings
+from app.step import ALL_NAMES, Arm, Path, Step, assigned_in
 from app.steps import Broken
 
 Report = tuple[Path, Severity, Problem]
@@ -33,6 +33,7 @@ def check(flow: Flow, surroundings: Surroundings) -> list[Report]:
 class _Checker:
     def __init__(self, flow: Flow, surroundings: Surroundings) -> None:
         self.flow = flow
+        self.around = surroundings
         self.names = Names(flow, surroundings)
         self.reports: list[Report] = []
 
@@ -103,7 +104,7 @@ class _Checker:
         own = frozenset(definitions(step))
         for where, compiled in step.templates():
             self.reads(compiled, (*path, *where), before, own)
-        for where, found in step.check(self.flow):
+        for where, found in step.check(self.flow, self.around):
             self.error((*path, *where), found)
         self.useless_keys(step, path)
         after = self.arms(step, path, before).plus(definitions(step))
@@ -127,14 +128,32 @@ class _Checker:
         arms = step.arms()
         if not arms:
             return before
-        ends = [self.block(arm.steps, (*path, *arm.path), before) for arm in arms]
+        ends = [self.arm(arm, path, before) for arm in arms]
+        if step.runs_every_arm:
+            return together(before, ends, is_each=step.is_exhaustive)
         return merge(ends if step.is_exhaustive else [*ends, before])
+
+    def arm(self, arm: Arm, path: Path, before: Known) -> Known:
+        begin = replace(before, loop_names=before.loop_names | arm.loop_names)
+        end = self.block(arm.steps, (*path, *arm.path), begin)
+        for where, compiled in arm.last:
+            self.reads(compiled, (*path, *where), end)
+        if "vars" not in arm.lets_out:
+            self.lost(arm, path, before)
+        return end.without(ALL_NAMES - arm.lets_out, before)
+
+    def lost(self, arm: Arm, path: Path, before: Known) -> None:
+        """What is set in rounds that run at once is not seen behind them."""
+        for name, where in assigned_in(arm.steps, arm.path):
+            if ("vars", name) in before.sometimes:
+                message = f"the rounds run at once, so each has a `vars.{name}` of its own"
+                hint = "gather values with `collect`, or choose another name"
+                self.error((*path, *where), problem("lost-value", message, hint))
 
     def handler(self, step: Step, path: Path, before: Known, after: Known) -> Known:
         if step.on_error is None:
             return after
-        inside = chain.from_iterable(map(definitions, every_step([replace(step, on_error=None)])))
-        failed = replace(before.doubting(inside), in_handler=True)
+        failed = replace(before.doubting(leftovers(step)), in_handler=True)
         handled = self.block(step.on_error, (*path, "on_error"), failed)
         return merge([after, replace(handled, in_handler=before.in_handler)])
 

@@ -223,6 +223,22 @@ class Condition(fields.Field[Compiled]):
         return _compiled(compile_expression, value)
 
 
+class Expression(Condition):
+    """A bare expression for any value."""
+
+    EXAMPLE = "write an expression like `steps.user.body`"
+
+    def json_schema(self) -> JsonSchema:
+        return {"type": "string"}
+
+    def _deserialize(self, value: Any, *args: Any, **options: Any) -> Compiled:
+        if not isinstance(value, str):
+            raise mistake(
+                "wrong-type", f"expected an expression, got {describe(value)}", self.EXAMPLE
+            )
+        return super()._deserialize(value, *args, **options)
+
+
 class Template(fields.Field[Compiled]):
     """Any value, whose texts may hold ``${expression}``."""
 

@@ -19,9 +19,10 @@ from app.spec.checks import check, secret_literals
 from app.spec.diagnostics import Finding, Severity, did_you_mean
 from app.spec.fields import problem
 from app.spec.model import Flow
-from app.spec.names import Surroundings
 from app.spec.schemas import FlowSchema
+from app.spec.surroundings import Surroundings
 from app.spec.yaml import Document, Path, YamlError, load
+from app.step import called_in
 
 KEY = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 VERSION = re.compile(r"v(?:0|[1-9]\d{0,8})")
@@ -72,22 +73,68 @@ def identity(path: PurePath) -> tuple[str, str] | None:
     return None
 
 
-def load_flow(path: PurePath, text: str | bytes, surroundings: Surroundings) -> Loaded:
+def name_of(path: PurePath) -> str | None:
+    """``key/version``, if the path names a flow."""
+    named = identity(path)
+    return f"{named[0]}/{named[1]}" if named else None
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A flow as far as it can be read by itself; the checks have not seen it yet.
+
+    ``flow`` is ``None`` where nothing usable was found. Then ``findings`` say why.
+    """
+
+    path: PurePath
+    text: str
+    flow: Flow | None
+    findings: tuple[Finding, ...]
+    document: Document | None
+    mistakes: tuple[Mistake, ...] = ()
+
+    @property
+    def name(self) -> str | None:
+        """``key/version``, if the path names a flow."""
+        return name_of(self.path)
+
+    @property
+    def calls(self) -> frozenset[str]:
+        """The flows that it calls."""
+        return called_in(self.flow.steps) if self.flow else frozenset()
+
+    def check(self, surroundings: Surroundings) -> Loaded:
+        """The flow, or everything that is wrong with it."""
+        document, flow = self.document, self.flow
+        if document is None:
+            return Loaded(None, self.findings)
+        findings = list(self.findings)
+        if flow is not None:
+            findings += _checked(document, flow, surroundings, self.mistakes)
+        findings = _once(document, findings)
+        if any(finding.severity is Severity.ERROR for finding in findings):
+            flow = None
+        return Loaded(flow, tuple(sorted(set(findings))))
+
+
+def read_flow(path: PurePath, data: str | bytes) -> Draft:
     """Read a flow file. Never raises, whatever the text is."""
+    text = data if isinstance(data, str) else data.decode("utf-8", "replace")
     named = identity(path)
     findings = [] if named else [_bad_path(path)]
     try:
-        document = load(text)
+        document = load(data)
     except YamlError as error:
-        return Loaded(None, tuple(sorted([*findings, *error.findings])))
+        found = tuple(sorted([*findings, *error.findings]))
+        return Draft(path, text, None, found, None)
     flow, mistakes = _flow(named or ("flow", "v1"), document)
-    findings += [_finding(document, path, Severity.ERROR, found) for path, found in mistakes]
-    if flow is not None:
-        findings += _checked(document, flow, surroundings, mistakes)
-    findings = _once(document, findings)
-    if any(finding.severity is Severity.ERROR for finding in findings):
-        flow = None
-    return Loaded(flow, tuple(sorted(set(findings))))
+    findings += [_finding(document, where, Severity.ERROR, found) for where, found in mistakes]
+    return Draft(path, text, flow, tuple(findings), document, tuple(mistakes))
+
+
+def load_flow(path: PurePath, data: str | bytes, surroundings: Surroundings) -> Loaded:
+    """Read and check a flow file. Never raises, whatever the text is."""
+    return read_flow(path, data).check(surroundings)
 
 
 def _bad_path(path: PurePath) -> Finding:
@@ -118,7 +165,7 @@ def _flow(named: tuple[str, str], document: Document) -> tuple[Flow | None, list
 
 
 def _checked(
-    document: Document, flow: Flow, surroundings: Surroundings, mistakes: list[Mistake]
+    document: Document, flow: Flow, surroundings: Surroundings, mistakes: Iterable[Mistake]
 ) -> Iterator[Finding]:
     """What the checks find, but for what follows from an unreadable or misspelt key of the flow."""
     wrong = {path[0] for path, _ in mistakes if len(path) == 1}

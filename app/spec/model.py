@@ -59,7 +59,10 @@ DEFAULT_CONCURRENCY = 16
 
 @dataclass(frozen=True)
 class Flow:
-    """One version of a flow. ``callback`` is the address that is told of a run's end."""
+    """One version of a flow. ``callback`` is the address that is told of a run's end.
+
+    ``has_own_timeout`` says whether its file says ``timeout``, or the mode's default stands.
+    """
 
     key: str
     version: str
@@ -69,6 +72,7 @@ class Flow:
     mode: str = "sync"
     enabled: bool = True
     timeout: float = DEFAULT_TIMEOUT["sync"]
+    has_own_timeout: bool = False
     retryable: bool = False
     concurrency: int = DEFAULT_CONCURRENCY
     callback: Compiled | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -10,7 +10,8 @@ from app.expression import Read
 from app.spec.diagnostics import Severity, did_you_mean
 from app.spec.inputs import article
 from app.spec.model import Flow
-from app.step import Step
+from app.spec.surroundings import Surroundings
+from app.step import Step, every_step
 from app.steps import Broken
 
 Name = tuple[str, str]
@@ -19,27 +20,23 @@ Name = tuple[str, str]
 FIXED_FIELDS: Mapping[str, tuple[str, ...]] = {
     "flow": ("key", "version", "instanceId"),
     "request": ("method", "headers", "query", "body", "raw"),
-    "error": ("kind", "message", "step", "status", "body"),
+    "error": ("kind", "message", "step", "status", "body", "code"),
 }
 _LENGTHS = ("length", "size", "count", "len")
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
-    """Names of this process that flows may read; ``None`` when they are not known here."""
-
-    env: frozenset[str] | None = None
-    secrets: frozenset[str] | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Known:
-    """Names at one point of a flow. ``ended`` means that no run gets here."""
+    """Names at one point of a flow. ``ended`` means that no run gets here.
+
+    ``loop_names`` are the roots that can be read inside the loops around it.
+    """
 
     always: frozenset[Name] = frozenset()
     sometimes: frozenset[Name] = frozenset()
     ended: bool = False
     in_handler: bool = False
+    loop_names: frozenset[str] = frozenset()
 
     def plus(self, names: Iterable[Name]) -> Known:
         """The same point, with these names defined."""
@@ -49,6 +46,28 @@ class Known:
     def doubting(self, names: Iterable[Name]) -> Known:
         """The same point, with these names perhaps defined."""
         return replace(self, sometimes=self.sometimes | frozenset(names))
+
+    def without(self, roots: Collection[str], outside: Known) -> Known:
+        """The point behind a block: names of these roots are as they were before it."""
+
+        def kept(names: frozenset[Name], before: frozenset[Name]) -> frozenset[Name]:
+            return before | {name for name in names if name[0] not in roots}
+
+        return replace(
+            self,
+            always=kept(self.always, outside.always),
+            sometimes=kept(self.sometimes, outside.sometimes),
+            loop_names=outside.loop_names,
+        )
+
+
+def together(before: Known, ends: Sequence[Known], *, is_each: bool) -> Known:
+    """Behind blocks that ran beside each other: all of them to their end, or perhaps not."""
+    after = before.doubting(frozenset.union(*(end.sometimes for end in ends)))
+    if is_each:
+        after = after.plus(frozenset.union(*(end.always for end in ends)))
+        after = replace(after, ended=any(end.ended for end in ends))
+    return after
 
 
 def merge(paths: Sequence[Known]) -> Known:
@@ -63,22 +82,28 @@ def merge(paths: Sequence[Known]) -> Known:
     )
 
 
-def every_step(steps: Sequence[Step]) -> Iterator[Step]:
-    """These steps and all in the blocks within them."""
-    for step in steps:
-        yield step
-        for arm in step.arms():
-            yield from every_step(arm.steps)
-        yield from every_step(step.on_error or ())
-
-
 def definitions(step: Step) -> Iterator[Name]:
     """The names that a step defines when it ran well, its blocks not counted."""
     if isinstance(step, Broken):
         yield from (("steps", step_id) for step_id in step.ids)
-    if step.id is not None and step.result_fields:
+    if step.id is not None and step.has_result:
         yield "steps", step.id
     yield from (("vars", name) for name in step.defines())
+
+
+def leftovers(step: Step) -> Iterator[Name]:
+    """The names that a step may have defined when it failed, its own ``on_error`` not counted."""
+    yield from definitions(step)
+    for arm in step.arms():
+        for inner in arm.steps:
+            within = [*leftovers(inner), *_handled(inner)]
+            yield from (name for name in within if name[0] in arm.lets_out)
+
+
+def _handled(step: Step) -> Iterator[Name]:
+    for inner in step.on_error or ():
+        yield from leftovers(inner)
+        yield from _handled(inner)
 
 
 class Mistake(NamedTuple):
@@ -100,7 +125,15 @@ class Names:
         steps = list(every_step(flow.steps))
         self.has_broken = any(isinstance(step, Broken) for step in steps)
         self._eventually = {name for step in steps for name in definitions(step)}
-        self._results = {step.id: step.result_fields for step in steps if step.id}
+        self._results: dict[str, tuple[str, ...]] = {}
+        for step in steps:
+            if step.id:
+                self._add_fields(step.id, step.fields(surroundings))
+
+    def _add_fields(self, step_id: str, fields: tuple[str, ...]) -> None:
+        """Steps that share an id share its fields; one whose fields nobody knows may have any."""
+        known = self._results.get(step_id, fields)
+        self._results[step_id] = tuple(dict.fromkeys(known + fields)) if known and fields else ()
 
     def mistake(self, read: Read, known: Known) -> Mistake | None:
         """What is wrong with a read at a point where these names are known."""
@@ -113,7 +146,7 @@ class Names:
             return self._outside(root, rest[0]) if rest else None
         if root == "error" and not known.in_handler:
             return Mistake("unknown-name", "`error` can only be read inside `on_error`")
-        if root in ("item", "index"):
+        if root in ("item", "index") and root not in known.loop_names:
             return Mistake("unknown-name", f"`{root}` can only be read inside a loop")
         return _fixed_field(root, rest[0]) if rest else None
 

@@ -240,5 +240,6 @@ class FlowSchema(StrictSchema):
 
     @post_load
     def _default_timeout(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        data["has_own_timeout"] = "timeout" in data
         data.setdefault("timeout", DEFAULT_TIMEOUT[data["mode"]])
         return data

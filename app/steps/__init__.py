@@ -13,33 +13,47 @@ from app.expression import Compiled, Problem
 from app.spec.diagnostics import did_you_mean
 from app.spec.fields import describe, mistake
 from app.spec.model import Flow
+from app.spec.surroundings import Surroundings
 from app.step import Arm, Path, Step, StepSchema, is_name
+from app.steps.call import Call
 from app.steps.fail import Fail
+from app.steps.for_each import ForEach
 from app.steps.http import Http
 from app.steps.if_ import If
 from app.steps.log import Log
+from app.steps.parallel import Parallel
+from app.steps.repeat import Repeat
 from app.steps.return_ import Return
 from app.steps.set_ import Set
 from app.steps.switch import Switch
+from app.steps.wait import Wait
 
 VERBS: Mapping[str, type[Step]] = {
     "http": Http,
     "set": Set,
     "if": If,
     "switch": Switch,
+    "for_each": ForEach,
+    "repeat": Repeat,
+    "parallel": Parallel,
+    "call": Call,
+    "wait": Wait,
     "return": Return,
     "fail": Fail,
     "log": Log,
 }
 
-LATER = ("for_each", "parallel", "call", "repeat", "wait", "sql", "python", "check")
+LATER = ("sql", "python", "check")
 """Verbs that are planned; named so that the message can say so."""
 
 _ELSEWHERE: Mapping[str, str] = {
     "request": "http", "fetch": "http", "url": "http", "assign": "set", "vars": "set",
     "print": "log", "echo": "log", "choose": "switch", "case": "switch", "condition": "if",
     "throw": "fail", "raise": "fail", "error": "fail", "stop": "return", "end": "return",
-    "output": "return", "uses": "http",
+    "output": "return", "uses": "http", "foreach": "for_each", "loop": "for_each",
+    "each": "for_each", "map": "for_each", "while": "repeat", "until": "repeat", "poll": "repeat",
+    "sleep": "wait", "delay": "wait", "pause": "wait", "branches": "parallel", "fork": "parallel",
+    "subflow": "call", "flow": "call", "run": "call",
 }  # fmt: skip
 """What other tools call our verbs."""
 
@@ -67,8 +81,8 @@ class Broken(Step):
     def defines(self) -> Iterable[str]:
         return self.names
 
-    def check(self, flow: Flow) -> Iterable[tuple[Path, Problem]]:
-        return self.rest.check(flow) if self.rest else ()
+    def check(self, flow: Flow, around: Surroundings) -> Iterable[tuple[Path, Problem]]:
+        return self.rest.check(flow, around) if self.rest else ()
 
 
 def load_step(raw: Any) -> tuple[Step, Any]:
@@ -113,7 +127,7 @@ def _verb_of(raw: Any) -> str:
     if not isinstance(raw, dict):
         hint = "write a verb and its value, like `set: {name: value}`"
         raise mistake("wrong-type", f"expected a step, got {describe(raw)}", hint)
-    found: list[str] = [key for key in raw if key in VERBS]
+    found = _without_options([key for key in raw if key in VERBS])
     if len(found) == 1:
         return found[0]
     if found:
@@ -123,6 +137,15 @@ def _verb_of(raw: Any) -> str:
         )
         raise ValidationError({found[1]: problem.messages})
     raise _no_verb(raw)
+
+
+def _without_options(found: list[str]) -> list[str]:
+    """Verbs that are not meant as a key of another one: ``wait`` beside ``parallel``."""
+    return [
+        verb
+        for verb in found
+        if not any(verb in _schema(other).known for other in found if other != verb)
+    ]
 
 
 def _no_verb(raw: dict[str, Any]) -> ValidationError:

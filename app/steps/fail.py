@@ -14,6 +14,7 @@ from app.expression import Compiled, Problem
 from app.json_text import dumps
 from app.spec.fields import StrictSchema, TextTemplate, Whole, problem
 from app.spec.model import Flow
+from app.spec.surroundings import Surroundings
 from app.step import Action, Builder, Path, Step, StepSchema
 
 MAX_MESSAGE = 2_000
@@ -60,7 +61,7 @@ class Fail(Step):
     def templates(self) -> Iterable[tuple[Path, Compiled]]:
         return [(("fail", "message"), self.failure.message)]
 
-    def check(self, flow: Flow) -> Iterable[tuple[Path, Problem]]:
+    def check(self, flow: Flow, around: Surroundings) -> Iterable[tuple[Path, Problem]]:
         if self.failure.code in RESERVED_CODES:
             message = f"the code {self.failure.code} is one of the open API's own"
             hint = "choose one below 2000000000"

@@ -28,6 +28,7 @@ from app.json_text import dumps
 from app.spec.fields import Flag, ObjectTemplate, Template, describe, mistake, problem
 from app.spec.json_schema import JsonSchema
 from app.spec.model import Flow
+from app.spec.surroundings import Surroundings
 from app.step import Action, Builder, Path, Step, StepSchema
 from app.steps import http_answer
 from app.transport import Request, Response, TransportError
@@ -224,7 +225,7 @@ class Http(Step):
             if template is not None:
                 yield (key,), template
 
-    def check(self, flow: Flow) -> Iterable[tuple[Path, Problem]]:
+    def check(self, flow: Flow, around: Surroundings) -> Iterable[tuple[Path, Problem]]:
         method = self.target.method
         may_repeat = flow.retryable if self.retryable is None else self.retryable
         is_safe = method in IDEMPOTENT or may_repeat

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from app.engine.scope import Run
 from app.expression import Compiled
@@ -56,7 +56,7 @@ class If(Step):
         then = builder.block(self.then, ("then",))
         otherwise = builder.block(self.otherwise or (), ("else",))
 
-        def decide(run: Run) -> None:
-            (then if holds(run.scope) else otherwise)(run)
+        def decide(run: Run) -> Any:
+            return (then if holds(run.scope) else otherwise)(run)
 
         return decide

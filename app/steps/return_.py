@@ -12,6 +12,7 @@ from app.expression import Compiled, Problem
 from app.spec.diagnostics import did_you_mean
 from app.spec.fields import Assignments, AssignmentsTemplate, problem
 from app.spec.model import Flow
+from app.spec.surroundings import Surroundings
 from app.step import Action, Builder, Path, Step, StepSchema
 
 
@@ -34,7 +35,7 @@ class Return(Step):
     def templates(self) -> Iterable[tuple[Path, Compiled]]:
         return [(("return",), self.outputs.values)]
 
-    def check(self, flow: Flow) -> Iterable[tuple[Path, Problem]]:
+    def check(self, flow: Flow, around: Surroundings) -> Iterable[tuple[Path, Problem]]:
         for name in self.outputs.names:
             if name not in flow.outputs:
                 near = did_you_mean(name, flow.outputs)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from app.engine.scope import Run
 from app.expression import Compiled, Problem
 from app.spec.fields import Assignments, AssignmentsTemplate, problem
 from app.spec.model import Flow
+from app.spec.surroundings import Surroundings
 from app.step import Action, Builder, Path, Step, StepSchema, is_name, name_hint
 
 
@@ -34,7 +35,7 @@ class Set(Step):
     def defines(self) -> Iterable[str]:
         return self.assignments.names
 
-    def check(self, flow: Flow) -> Iterable[tuple[Path, Problem]]:
+    def check(self, flow: Flow, around: Surroundings) -> Iterable[tuple[Path, Problem]]:
         return [
             (("set", name), problem("bad-name", f"`{name}` is not a name", name_hint(name)))
             for name in self.assignments.names
@@ -44,7 +45,9 @@ class Set(Step):
     def build(self, builder: Builder) -> Action:
         values = self.assignments.values.evaluate
 
-        def assign(run: Run) -> None:
-            run.scope.vars.update(values(run.scope))
+        def assign(run: Run) -> dict[str, Any]:
+            assigned: dict[str, Any] = values(run.scope)
+            run.scope.vars.update(assigned)
+            return assigned
 
         return assign

@@ -13,6 +13,7 @@ from app.expression import Compiled, Problem
 from app.spec.fields import Condition, StrictSchema, describe, mistake, problem
 from app.spec.json_schema import JsonSchema, object_schema
 from app.spec.model import Flow
+from app.spec.surroundings import Surroundings
 from app.step import Action, Arm, Block, Builder, Path, Step, StepSchema
 
 
@@ -121,7 +122,7 @@ class Switch(Step):
     def is_exhaustive(self) -> bool:
         return any(case.when is None for case in self.cases)
 
-    def check(self, flow: Flow) -> Iterable[tuple[Path, Problem]]:
+    def check(self, flow: Flow, around: Surroundings) -> Iterable[tuple[Path, Problem]]:
         if not self.cases:
             yield (
                 ("switch",),
@@ -138,11 +139,11 @@ class Switch(Step):
             for case, arm in zip(self.cases, self.arms(), strict=True)
         ]
 
-        def choose(run: Run) -> None:
+        def choose(run: Run) -> Any:
             for matches, steps in cases:
                 if matches(run.scope):
-                    steps(run)
-                    return
+                    return steps(run)
+            return None
 
         return choose
 

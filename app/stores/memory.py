@@ -72,11 +72,11 @@ class MemoryStore:
                 self._add(then, then_source)
             return True
 
-    def release(self, hold: Hold) -> bool:
+    def release(self, hold: Hold, owner: str = "") -> bool:
         with self._lock:
             if not self._is_under(hold):
                 return False
-            self._change(hold.instance_id, owner="", queued=True)
+            self._change(hold.instance_id, owner=owner, queued=True)
             return True
 
     def get(self, instance_id: str) -> Instance | None:

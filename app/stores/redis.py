@@ -88,8 +88,8 @@ class RedisStore:
             )
         )
 
-    def release(self, hold: Hold) -> bool:
-        return bool(self._run(scripts.RELEASE, *_words(hold)))
+    def release(self, hold: Hold, owner: str = "") -> bool:
+        return bool(self._run(scripts.RELEASE, *_words(hold), owner))
 
     def get(self, instance_id: str) -> Instance | None:
         with _busy():

@@ -163,11 +163,11 @@ RELEASE = (
     + """
 local run = held(ARGV[1], 2)
 if not run then return 0 end
-move(ARGV[1], run, '', '1')
+move(ARGV[1], run, ARGV[5], '1')
 return 1
 """
 )
-"""id, hold → whether it was released."""
+"""id, hold, its owner then → whether it was released."""
 
 RECORDS = (
     _COMMON

@@ -75,8 +75,8 @@ class SqliteStore:
             )
         )
 
-    def release(self, hold: Hold) -> bool:
-        return self._write(partial(statements.release, hold=hold))
+    def release(self, hold: Hold, owner: str = "") -> bool:
+        return self._write(partial(statements.release, hold=hold, owner=owner))
 
     def get(self, instance_id: str) -> Instance | None:
         return self._read(partial(statements.select, instance_id=instance_id))

@@ -139,10 +139,10 @@ def _end(
     return cursor.rowcount == 1
 
 
-def release(connection: sqlite3.Connection, *, hold: Hold) -> bool:
-    """Queue a run for anybody."""
+def release(connection: sqlite3.Connection, *, hold: Hold, owner: str) -> bool:
+    """Queue a run for anybody, or for an owner."""
     cursor = connection.execute(
-        f"UPDATE instance SET owner = '', queued = 1 WHERE {_UNDER_HOLD}", _hold(hold)
+        f"UPDATE instance SET owner = ?, queued = 1 WHERE {_UNDER_HOLD}", (owner, *_hold(hold))
     )
     return cursor.rowcount == 1
 

@@ -11,11 +11,12 @@ from datetime import UTC, datetime
 from statistics import median
 
 from app.engine.compiler import compile_flow
+from app.engine.crew import Crew
 from app.engine.interpreter import Interpreter
 from app.engine.scope import Tools
 from app.spec.inputs import coerce
 from app.spec.loader import load_flow
-from app.spec.names import Surroundings
+from app.spec.surroundings import Surroundings
 from app.transport import Request, Response
 from tests.bench import plain
 from tests.bench.processes import ROOT
@@ -62,6 +63,7 @@ def _tools() -> Tools:
         env={},
         secrets={},
         max_response_bytes=10_000_000,
+        crew=Crew(0),
         log=logging.getLogger("siteswap.bench"),
     )
 

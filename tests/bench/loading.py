@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from app.catalog import Catalog
-from app.spec.names import Surroundings
+from app.spec.surroundings import Surroundings
 from tests.bench.processes import ROOT
 from tests.bench.table import table
 

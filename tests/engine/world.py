@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import logging
 import textwrap
-from collections.abc import Callable, Iterable
+import threading
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import PurePath
+from types import MappingProxyType
 from typing import Any
 
-from app.engine.compiler import Program, compile_flow
+from app.engine.crew import Crew
 from app.engine.interpreter import Interpreter
+from app.engine.program import Program
 from app.engine.scope import Tools
 from app.engine.trace import Trace
+from app.linking import link
 from app.spec.inputs import coerce
-from app.spec.loader import load_flow
-from app.spec.names import Surroundings
+from app.spec.loader import read_flow
+from app.spec.surroundings import Surroundings
 from app.transport import Request, Response, TransportError
 
 Answer = Response | TransportError | Callable[[Request], Response]
@@ -27,11 +31,35 @@ def json_answer(text: str, status: int = 200, **headers: str) -> Response:
     return Response(status, {"content-type": "application/json", **named}, text.encode())
 
 
-def program(text: str) -> Program:
-    """The program of a flow given as text; it must have no errors."""
-    loaded = load_flow(PurePath("test/v1.yaml"), textwrap.dedent(text), Surroundings())
-    assert loaded.flow is not None, loaded.findings
-    return compile_flow(loaded.flow, textwrap.dedent(text))
+def program(text: str, flows: Mapping[str, str] = MappingProxyType({})) -> Program:
+    """The program of a flow given as text, and those it may call; they must have no errors."""
+    drafts = [
+        read_flow(PurePath(f"{name}.yaml"), textwrap.dedent(each))
+        for name, each in {"test/v1": text, **flows}.items()
+    ]
+    linked = link(drafts, {}, Surroundings())
+    for each in linked:
+        assert each.program is not None, each.findings
+    assert linked[0].program
+    return linked[0].program
+
+
+class Gauge:
+    """Counts the calls that are under way at once."""
+
+    def __init__(self) -> None:
+        self.most = self._now = 0
+        self._changed = threading.Condition()
+
+    def answer(self, _: Request) -> Response:
+        """Wait a moment for company."""
+        with self._changed:
+            self._now += 1
+            self.most = max(self.most, self._now)
+            self._changed.notify_all()
+            self._changed.wait(0.05)
+            self._now -= 1
+        return json_answer("{}")
 
 
 class World:
@@ -44,11 +72,15 @@ class World:
         seconds_per_call: float = 0.0,
         secrets: dict[str, str] | None = None,
         env: dict[str, str] | None = None,
+        concurrent: bool = False,
+        flows: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.time = 1000.0
+        self.flows = flows
         self.waits: list[float] = []
         self.requests: list[Request] = []
-        self._answers = iter(answers)
+        answers = iter(answers)
+        self.answer: Callable[[Request], Answer] = lambda _: next(answers)
         self._seconds_per_call = seconds_per_call
         self.tools = Tools(
             transport=self,
@@ -60,6 +92,7 @@ class World:
             env=env or {},
             secrets=secrets or {},
             max_response_bytes=1_000_000,
+            crew=Crew(50 if concurrent else 0),
             log=logging.getLogger("app.flow"),
         )
 
@@ -73,13 +106,19 @@ class World:
         self.time += min(self._seconds_per_call, request.timeout)
         if self._seconds_per_call > request.timeout:
             raise TransportError("timeout", "timed out waiting for the answer")
-        answer = next(self._answers)
+        answer = self.answer(request)
         if isinstance(answer, TransportError):
             raise answer
         return answer(request) if callable(answer) else answer
 
+    def gauge(self) -> Gauge:
+        """Answers that take as long as nothing else comes, for a moment; how many were at once."""
+        gauge = Gauge()
+        self.answer = gauge.answer
+        return gauge
+
     def run(self, text: str, trace: Trace | None = None, **given: Any) -> dict[str, Any]:
         """The outputs of one run of a flow given as text."""
-        flow = program(text)
+        flow = program(text, self.flows)
         inputs = coerce(flow.flow.inputs, given)
         return Interpreter(self.tools).run(flow, inputs, {}, "sync_0123456789abcdef", trace)

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from app.catalog import Catalog
+from app.engine.crew import Crew
 from app.engine.interpreter import Interpreter
 from app.engine.scope import Tools
 from app.errors import Busy
 from app.executor import Lane
 from app.presence import Watch
 from app.service import Service
-from app.spec.names import Surroundings
+from app.spec.surroundings import Surroundings
 from app.store import Store
 from app.sweeper import Retention, Sweeper
 from app.transport import Request, Response
@@ -67,6 +68,11 @@ class Unreliable:
         self.mischief: Mischief | None = None
         self.calls: list[str] = []
         self.at: int | None = None
+        self.of_its_name: int | None = None
+
+    def disturb(self, name: str, number: int, when: str, failure: type[BaseException]) -> None:
+        """Let the nth call from here of this name go wrong."""
+        self.mischief, self.of_its_name = (name, when, failure), number
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._store, name)
@@ -76,8 +82,7 @@ class Unreliable:
         def call(*args: Any) -> Any:
             self.calls.append(name)
             when, failure = "", Busy
-            is_time = self.at is None or self.at == len(self.calls)
-            if self.mischief and self.mischief[0] == name and is_time:
+            if self._is_time(name) and self.mischief:
                 _, when, failure = self.mischief
                 self.mischief = None
             if when == "before":
@@ -88,6 +93,14 @@ class Unreliable:
             return answer
 
         return call
+
+    def _is_time(self, name: str) -> bool:
+        if self.mischief is None or self.mischief[0] != name:
+            return False
+        if self.of_its_name is not None:
+            self.of_its_name -= 1
+            return self.of_its_name == 0
+        return self.at is None or self.at == len(self.calls)
 
 
 class Hands:
@@ -144,6 +157,11 @@ class World:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(textwrap.dedent(text), "utf-8")
 
+    @staticmethod
+    def json(text: str) -> Response:
+        """An answer of the downstream."""
+        return Response(200, {"content-type": "application/json"}, text.encode())
+
     def process(self) -> Process:
         """A new process, which has given its first sign of life."""
         process = Process(self, f"process {next(self.numbers)}", self.store)
@@ -157,6 +175,7 @@ class World:
             self.monotonic += LEASE / 6
             for process in list(self.processes):
                 process.does(process.sweeper.sweep)
+                process.does(process.sweeper.wake)
 
     def settle(self) -> None:
         """Let everything come to its end."""
@@ -210,6 +229,7 @@ class Process:
             env={},
             secrets={},
             max_response_bytes=1_000_000,
+            crew=Crew(0),
             log=log,
         )
         self.service = Service(

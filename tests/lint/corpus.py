@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from app.spec.diagnostics import Finding
-from app.spec.names import Surroundings
+from app.spec.surroundings import Surroundings
 
 ROOT = Path(__file__).parent
 BROKEN = ROOT / "broken"

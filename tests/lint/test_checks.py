@@ -7,7 +7,7 @@ from pathlib import PurePath
 import pytest
 
 from app.spec.loader import load_flow
-from app.spec.names import Surroundings
+from app.spec.surroundings import Surroundings
 from tests.lint.corpus import NOTHING_OUTSIDE
 
 HEAD = """\

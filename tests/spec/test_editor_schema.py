@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from app.cli.starter import STARTER
 from app.spec.editor_schema import editor_schema
 from app.spec.loader import load_flow
-from app.spec.names import Surroundings
+from app.spec.surroundings import Surroundings
 from app.spec.yaml import load
 from app.steps import VERBS
 from tests.spec.test_loader import FLOWS

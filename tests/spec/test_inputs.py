@@ -16,7 +16,7 @@ from app.json_text import dumps, loads
 from app.spec.inputs import MAX_INTEGER, READERS, TYPES, check_output, coerce
 from app.spec.loader import load_flow
 from app.spec.model import Input
-from app.spec.names import Surroundings
+from app.spec.surroundings import Surroundings
 
 HUGE = 10**400
 """A whole number that no JSON reader here lets through, and no message should spell out."""

@@ -16,7 +16,7 @@ from app.engine.compiler import compile_flow
 from app.spec.diagnostics import Severity, render
 from app.spec.inputs import TYPES
 from app.spec.loader import Loaded, identity, load_flow
-from app.spec.names import Surroundings
+from app.spec.surroundings import Surroundings
 from app.steps import VERBS
 
 ROOT = Path(__file__).parent.parent.parent

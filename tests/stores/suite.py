@@ -351,6 +351,14 @@ class StoreSuite:
         assert claimed == replace(before, owner="two", attempt=2)
         assert list(store.records("a")) == [ended(step("0"))]
 
+    def test_a_run_is_released_to_an_owner(self, store: Store) -> None:
+        """It is then that one's, queued, and nobody else's."""
+        hold = begin(store, "a")
+        before = get(store, "a")
+        assert store.release(hold, "until/1700000000")
+        assert store.get("a") == replace(before, owner="until/1700000000", queued=True)
+        assert store.owners() == {"until/1700000000": None}
+
     def test_a_queued_run_is_released(self, store: Store) -> None:
         """Who goes down gives back what waits in its queue, too."""
         store.add(new("a"), SOURCE)

@@ -368,7 +368,7 @@ QUERIES: Mapping[str, Operation[object]] = {
     "get": partial(statements.select, instance_id="running"),
     "records": partial(statements.select_records, instance_id="running"),
     "record": partial(statements.record, hold=RUNNING, record=step("0")),
-    "release": partial(statements.release, hold=RUNNING),
+    "release": partial(statements.release, hold=RUNNING, owner=""),
     "adopt": partial(statements.adopt, holds=[RUNNING], owner="two"),
     "owners": statements.select_owners,
     "held": partial(statements.select_held, owners=["one", "two"], limit=9),

@@ -1,0 +1,42 @@
+"""Waiting inside a run: within its deadline, and without holding a thread for long."""
+
+from __future__ import annotations
+
+from app.engine.control import DeadlinePassed, Parked
+from app.engine.scope import Run
+from app.step import Step
+
+SHORT_SECONDS = 2.0
+"""What is waited for in place. A run that keeps a journal is put down for longer waits."""
+
+
+def pause(run: Run, seconds: float, place: str, step: Step) -> None:
+    """Wait as part of a step; ``place`` tells its waits apart.
+
+    Raises:
+        DeadlinePassed: at once, if the wait would end after the deadline.
+        Parked: the wait is for later.
+    """
+    journal = run.journal
+    if journal is None:
+        _sleep(run, seconds)
+        return
+    if journal.ended(place):
+        return
+    begun = journal.begin(place, step, may_repeat=True)
+    left = journal.left(begun, seconds)
+    _check(run, left)
+    if left > SHORT_SECONDS:
+        raise Parked(begun.started_at + seconds)
+    _sleep(run, left)
+    journal.end(begun, "ok", None, step.summary)
+
+
+def _sleep(run: Run, seconds: float) -> None:
+    _check(run, seconds)
+    run.tools.sleep(seconds)
+
+
+def _check(run: Run, seconds: float) -> None:
+    if run.tools.monotonic() + seconds >= run.deadline:
+        raise DeadlinePassed(f"a wait of {seconds:.3g} s would end after the deadline")

@@ -1,0 +1,61 @@
+"""Time limits of steps: the deadline of a run, narrowed while one of its steps runs."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from app.engine.control import DeadlinePassed, StepError
+from app.engine.journal import Journal
+from app.engine.scope import Run
+from app.instance import StepRecord
+from app.step import Action, Step
+
+
+def with_timeout(action: Action, seconds: float) -> Action:
+    """The action, which fails with kind ``timeout`` when it takes longer."""
+    return lambda run: _limited(run, action, seconds, seconds)
+
+
+def with_kept_timeout(action: Action, seconds: float, place: str, step: Step) -> Action:
+    """The same for a step with steps inside, whose time goes on while its run is put down.
+
+    So it has an entry in the run's journal; what happens inside of it has its own.
+    """
+
+    def timed(run: Run) -> Any:
+        journal = run.journal
+        if journal is None:
+            return _limited(run, action, seconds, seconds)
+        record = journal.enter(run.place + place, step)
+        try:
+            result = _limited(run, action, _left(journal, record, seconds), seconds)
+        except StepError as error:
+            journal.leave(record, "error", run.mask(error.message))
+            raise
+        journal.leave(record, "ok", step.summary)
+        return result
+
+    return timed
+
+
+def _left(journal: Journal, record: StepRecord, seconds: float) -> float:
+    if record.outcome == "ok":
+        return math.inf
+    return journal.left(record, seconds) if journal.is_from_before(record) else seconds
+
+
+def _limited(run: Run, action: Action, left: float, seconds: float) -> Any:
+    clock, outer = run.tools.monotonic, run.deadline
+    own = clock() + left
+    run.deadline = min(outer, own)
+    try:
+        return action(run)
+    except DeadlinePassed as signal:
+        # When the whole flow is late, a step's own handlers have no time left to act in.
+        if outer <= own or clock() >= outer:
+            raise
+        detail = f": {signal.detail}" if signal.detail else ""
+        raise StepError("timeout", f"took longer than {seconds:g} s{detail}") from None
+    finally:
+        run.deadline = outer

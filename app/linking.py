@@ -1,0 +1,82 @@
+"""Flows that call each other: in which order they are checked and compiled, and with what."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from app.engine.compiler import compile_flow
+from app.engine.program import Program
+from app.spec.diagnostics import Finding
+from app.spec.loader import Draft
+from app.spec.surroundings import Flows, Surroundings
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """What became of a draft. ``program`` is ``None`` exactly when a finding is an error."""
+
+    program: Program | None
+    findings: tuple[Finding, ...]
+
+
+def link(
+    drafts: Collection[Draft], served: Mapping[str, Program], around: Surroundings
+) -> list[Linked]:
+    """Check and compile these drafts, each behind those that it calls.
+
+    ``served`` are the programs there are, by ``key/version``: for what is no draft, and in place of
+    a draft that has errors.
+    """
+    linker = _Linker(drafts, served, around)
+    named = {draft.name: draft for draft in drafts if draft.name}
+    linked = {name: linker.link(named[name]) for name in _in_order(named)}
+    return [linked[draft.name] if draft.name else linker.link(draft) for draft in drafts]
+
+
+def _in_order(drafts: Mapping[str, Draft]) -> Iterator[str]:
+    """The names, called ones first where they do not call each other in a circle."""
+    seen: set[str] = set()
+    for first in sorted(drafts):
+        pending = [(first, False)]
+        while pending:
+            name, is_last = pending.pop()
+            if is_last:
+                yield name
+            elif name not in seen and name in drafts:
+                seen.add(name)
+                pending.append((name, True))
+                pending += [(called, False) for called in sorted(drafts[name].calls)]
+
+
+class _Linker:
+    def __init__(
+        self, drafts: Iterable[Draft], served: Mapping[str, Program], around: Surroundings
+    ) -> None:
+        self._programs = dict(served)
+        self._flows = {name: program.flow for name, program in served.items()}
+        self._broken: set[str] = set()
+        calls = {name: program.calls for name, program in served.items()}
+        for draft in drafts:
+            if draft.name and draft.flow:
+                self._flows[draft.name] = draft.flow
+                calls[draft.name] = draft.calls
+        self._around = replace(around, flows=Flows(self._flows, calls, self._broken))
+
+    def link(self, draft: Draft) -> Linked:
+        loaded = draft.check(self._around)
+        if loaded.flow is None:
+            self._keep(draft.name)
+            return Linked(None, loaded.findings)
+        program = compile_flow(loaded.flow, draft.text, self._programs)
+        if draft.name:
+            self._programs[draft.name] = program
+        return Linked(program, loaded.findings)
+
+    def _keep(self, name: str | None) -> None:
+        """What callers find in place of a draft with errors."""
+        if name in self._programs:
+            self._flows[name] = self._programs[name].flow
+        elif name:
+            self._flows.pop(name, None)
+            self._broken.add(name)

@@ -1,0 +1,170 @@
+"""``call: key/version`` runs another flow as a step; its outputs are the result."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from marshmallow import fields
+
+from app.engine.control import FailSignal, StepError
+from app.engine.interpreter import masker_of
+from app.engine.program import Program
+from app.engine.scope import Run, Scope
+from app.errors import InputsInvalid
+from app.expression import Compiled, Problem, compile_template
+from app.spec.diagnostics import did_you_mean
+from app.spec.fields import Assignments, AssignmentsTemplate, describe, mistake, problem
+from app.spec.inputs import coerce
+from app.spec.json_schema import JsonSchema, about
+from app.spec.model import Flow
+from app.spec.surroundings import Flows, Surroundings
+from app.step import Action, Builder, Path, Step, StepSchema
+
+MAX_DEPTH = 10
+"""Flows within flows."""
+_TARGET = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}/v(?:0|[1-9]\d{0,8})")
+_EXAMPLE = "write the key and the version: `call: billing/v1`"
+
+
+class TargetField(fields.Field[str]):
+    """``key/version``."""
+
+    stand_in = ""
+
+    def json_schema(self) -> JsonSchema:
+        return {"type": "string", "pattern": f"^{_TARGET.pattern}$"}
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
+        if isinstance(value, str) and _TARGET.fullmatch(value):
+            return value
+        if isinstance(value, str) and _TARGET.fullmatch(f"{value}/v1"):
+            raise mistake("bad-target", "the version is missing", f"write `call: {value}/v1`")
+        raise mistake("bad-target", f"expected a flow, got {describe(value)}", _EXAMPLE)
+
+
+class CallSchema(StepSchema):
+    MISPLACED = {  # noqa: RUF012
+        "inputs": "write `with` instead",
+        "args": "write `with` instead",
+        "params": "write `with` instead",
+        "version": "the version stands behind the key: `call: billing/v1`",
+    }
+
+    target = TargetField(data_key="call", required=True)
+    arguments = AssignmentsTemplate(
+        data_key="with",
+        load_default=lambda: Assignments((), compile_template({})),
+        metadata=about("Its inputs: `name: value` lines."),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call(Step):
+    target: str
+    arguments: Assignments
+
+    verb: ClassVar[str] = "call"
+    schema: ClassVar[type[StepSchema]] = CallSchema
+
+    @property
+    def summary(self) -> str:
+        return self.target
+
+    @property
+    def has_result(self) -> bool:
+        return True
+
+    @property
+    def calls(self) -> Iterable[str]:
+        return (self.target,) if self.target else ()
+
+    def fields(self, around: Surroundings) -> tuple[str, ...]:
+        called = around.flows.flows.get(self.target) if around.flows else None
+        return tuple(called.outputs) if called else ()
+
+    def templates(self) -> Iterable[tuple[Path, Compiled]]:
+        return [(("with",), self.arguments.values)]
+
+    def check(self, flow: Flow, around: Surroundings) -> Iterable[tuple[Path, Problem]]:
+        if around.flows is not None and self.target:
+            found = self._bad_target(f"{flow.key}/{flow.version}", around.flows)
+            if found is not None:
+                yield ("call",), found
+            elif self.target in around.flows.flows:
+                yield from self._bad_arguments(around.flows.flows[self.target])
+
+    def _bad_target(self, caller: str, flows: Flows) -> Problem | None:
+        if chain := flows.chain(self.target, caller):
+            message = f"the flow calls itself: {' → '.join([caller, *chain])}"
+            return problem("call-cycle", message, "write a loop: `repeat` or `for_each`")
+        if flows.depth(self.target, MAX_DEPTH + 1) > MAX_DEPTH:
+            message = f"this is deeper than {MAX_DEPTH} flows that call each other"
+            return problem("call-depth", message, "bring the steps of some of them together")
+        if self.target in flows.broken:
+            message = f"`{self.target}` has errors itself, so it cannot be called"
+            return problem("broken-flow", message, "see: flask flow lint")
+        if self.target not in flows.flows:
+            near = did_you_mean(self.target, flows.flows)
+            hint = f"write `{near}`" if near else f"its file would be flows/{self.target}.yaml"
+            return problem("unknown-flow", f"there is no flow `{self.target}`", hint)
+        return None
+
+    def _bad_arguments(self, called: Flow) -> Iterator[tuple[Path, Problem]]:
+        for name in self.arguments.names:
+            if name not in called.inputs:
+                near = did_you_mean(name, called.inputs)
+                has = ", ".join(called.inputs) or "none"
+                hint = f"write `{near}` instead" if near else f"its inputs: {has}"
+                message = f"`{name}` is not an input of {self.target}"
+                yield ("with", name), problem("unknown-input", message, hint)
+        missing = [
+            name
+            for name, spec in called.inputs.items()
+            if spec.required and name not in self.arguments.names
+        ]
+        if missing:
+            names = ", ".join(f"`{name}`" for name in missing)
+            message = f"{self.target} needs the input{'s' if len(missing) > 1 else ''} {names}"
+            hint = f"add it below `with:`, like `{missing[0]}: ${{…}}`"
+            yield ("call",), problem("missing-input", message, hint)
+
+    def build(self, builder: Builder) -> Action:
+        program = builder.program(self.target)
+        here, values = builder.place, self.arguments.values.evaluate
+
+        def call(run: Run) -> dict[str, Any]:
+            inner = self._enter(run, program, values(run.scope), f"{run.place}{here}/call/")
+            return self._outputs(program, inner)
+
+        return call
+
+    def limit(self, builder: Builder) -> float | None:
+        called = builder.program(self.target).flow
+        limits = [called.timeout] if called.has_own_timeout else []
+        limits += [] if self.timeout is None else [self.timeout]
+        return min(limits, default=None)
+
+    def _enter(self, run: Run, program: Program, given: dict[str, Any], place: str) -> Run:
+        flow = program.flow
+        try:
+            inputs = coerce(flow.inputs, given)
+        except InputsInvalid as error:
+            raise StepError("call", f"{self.target}: {error.message}") from None
+        named = {**run.scope.flow, "key": flow.key, "version": flow.version}
+        scope = Scope(inputs, run.scope.request, named, run.tools)
+        own, outer = masker_of(scope, flow.secret_inputs), run.mask
+        return run.enter(scope, lambda text: outer(own(text)), place)
+
+    def _outputs(self, program: Program, inner: Run) -> dict[str, Any]:
+        try:
+            return program.outputs_of(inner)
+        except StepError as error:
+            where = f"step `{error.step}`: " if error.step else ""
+            message = inner.mask(f"{self.target}: {where}{error.message}")
+            raise StepError(error.kind, message, response=error.response, code=error.code) from None
+        except FailSignal as signal:
+            message = inner.mask(signal.message)
+            raise StepError("fail", message, code=signal.code) from None

@@ -1,0 +1,158 @@
+"""``for_each: expression`` with ``steps``: once for each ``item`` of a list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar
+
+from app.engine.branches import Branches
+from app.engine.control import StepError
+from app.engine.scope import Run
+from app.expression import Compiled
+from app.spec.fields import Expression, Template, Whole, describe
+from app.spec.json_schema import JsonSchema, about
+from app.step import Action, Arm, Block, Builder, Path, Step, StepSchema
+
+MAX_ITEMS = 10_000
+MOST_ITEMS = 100_000
+MOST_AT_ONCE = 100
+
+
+class Items(Expression):
+    """A bare expression for a list, or the list itself."""
+
+    EXAMPLE = "write an expression for a list, like `inputs.orders`"
+
+    def json_schema(self) -> JsonSchema:
+        return {"type": ["string", "array"]}
+
+    def _deserialize(self, value: Any, *args: Any, **options: Any) -> Compiled:
+        if isinstance(value, list):
+            return Template().deserialize(value)
+        return super()._deserialize(value, *args, **options)
+
+
+class ForEachSchema(StepSchema):
+    MISPLACED = {  # noqa: RUF012
+        "do": "write `steps` instead",
+        "then": "write `steps` instead",
+        "as": "the item is always called `item`, its number `index`",
+        "in": "the list stands behind `for_each:`",
+        "parallel": "write `concurrency: 5`",
+        "limit": "write `max_items`",
+    }
+
+    items = Items(data_key="for_each", required=True)
+    steps = Block(required=True, metadata=about("What is done for each item."))
+    concurrency = Whole(
+        1,
+        MOST_AT_ONCE,
+        load_default=1,
+        metadata=about("How many items are worked on at once; 1 by default."),
+    )
+    collect = Expression(
+        metadata=about("An expression, read behind each round: the step's result is their list.")
+    )
+    max_items = Whole(
+        1,
+        MOST_ITEMS,
+        load_default=MAX_ITEMS,
+        metadata=about("More items are a failure; 10,000 by default."),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForEach(Step):
+    items: Compiled
+    steps: tuple[Step, ...]
+    concurrency: int = 1
+    collect: Compiled | None = None
+    max_items: int = MAX_ITEMS
+
+    verb: ClassVar[str] = "for_each"
+    schema: ClassVar[type[StepSchema]] = ForEachSchema
+
+    @property
+    def summary(self) -> str:
+        at_once = f", {self.concurrency} at once" if self.concurrency > 1 else ""
+        return f"{self.items.source}{at_once}"
+
+    @property
+    def has_result(self) -> bool:
+        return self.collect is not None
+
+    def templates(self) -> Iterable[tuple[Path, Compiled]]:
+        return [(("for_each",), self.items)]
+
+    def arms(self) -> Sequence[Arm]:
+        arm = Arm(
+            ("steps",),
+            "steps",
+            self.steps,
+            last=((("collect",), self.collect),) if self.collect else (),
+            lets_out=frozenset({"vars"} if self.concurrency == 1 else ()),
+            loop_names=frozenset({"item", "index"}),
+        )
+        return [arm]
+
+    def build(self, builder: Builder) -> Action:
+        items, body, here = self.items.evaluate, builder.round(self.steps), builder.place
+        collect = self.collect.evaluate if self.collect else None
+        rounds = _one_by_one if self.concurrency == 1 else partial(_at_once, self.concurrency)
+
+        def carry_out(run: Run) -> list[Any] | None:
+            values = self._checked(items(run.scope))
+
+            def one(run: Run) -> Any:
+                body(run)
+                return collect(run.scope) if collect else None
+
+            results = rounds(run, values, f"{run.place}{here}", one)
+            return results if collect else None
+
+        return carry_out
+
+    def _checked(self, values: Any) -> list[Any]:
+        if not isinstance(values, list):
+            raise StepError("expression", f"`for_each` needs a list, not {describe(values)}")
+        if len(values) > self.max_items:
+            message = f"the list has {len(values)} items, more than `max_items: {self.max_items}`"
+            raise StepError("limit", message)
+        return values
+
+
+Round = Callable[[Run], Any]
+
+
+def _one_by_one(run: Run, values: list[Any], here: str, one: Round) -> list[Any]:
+    """The rounds one after the other: what one of them sets, the next one reads."""
+    scope, place = run.scope, run.place
+    steps, item, index = scope.steps, scope.item, scope.index
+    results = []
+    try:
+        for number, value in enumerate(values):
+            run.place = f"{here}[{number}]/"
+            scope.steps, scope.item, scope.index = dict(steps), value, number
+            results.append(one(run))
+    finally:
+        run.place = place
+        scope.steps, scope.item, scope.index = steps, item, index
+    return results
+
+
+def _at_once(width: int, run: Run, values: list[Any], here: str, one: Round) -> list[Any]:
+    """Several rounds at a time: each begins with what was there before the loop."""
+
+    def begun(number: int, value: Any) -> tuple[int, str, Round]:
+        return number, f"{here}[{number}]/", partial(_enter, one, number, value)
+
+    rounds = map(begun, range(len(values)), values)
+    given = Branches(run, here).all(rounds, min(width, len(values)))
+    return [given[number] for number in range(len(values))]
+
+
+def _enter(one: Round, number: int, value: Any, branch: Run) -> Any:
+    branch.scope.item, branch.scope.index = value, number
+    return one(branch)

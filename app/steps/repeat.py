@@ -1,0 +1,112 @@
+"""``repeat: {until, every, max}`` with ``steps``: again and again, until a condition holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from marshmallow import fields, post_load
+
+from app.engine.control import StepError
+from app.engine.pause import pause
+from app.engine.scope import Run
+from app.expression import Compiled
+from app.spec.fields import Condition, Duration, StrictSchema, Whole
+from app.spec.json_schema import about
+from app.step import Action, Arm, Block, Builder, Step, StepSchema
+
+MOST_ROUNDS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """When to stop: ``until`` is looked at behind each round. ``every`` is seconds between two."""
+
+    until: Compiled
+    every: float | None
+    max: int
+
+
+class PlanSchema(StrictSchema):
+    MISPLACED = {  # noqa: RUF012
+        "while": "write `until`: the condition under which it stops",
+        "times": "write `max` instead",
+        "delay": "write `every` instead",
+        "interval": "write `every` instead",
+        "steps": "write `steps` beside `repeat`, not in it",
+        "timeout": "write `timeout` beside `repeat`, not in it",
+    }
+    EXAMPLE = "write `repeat: {until: condition, every: 1s, max: 20}`"
+
+    until = Condition(required=True, metadata=about("Ends it; read behind each round."))
+    every = Duration(load_default=None, metadata=about("The time between two rounds."))
+    max = Whole(
+        1, MOST_ROUNDS, load_default=20, metadata=about("More rounds are a failure; 20 by default.")
+    )
+
+    @post_load
+    def _make(self, data: dict[str, Any], **_: Any) -> Plan:
+        return Plan(**data)
+
+
+class RepeatSchema(StepSchema):
+    plan = fields.Nested(PlanSchema, data_key="repeat", required=True)
+    steps = Block(required=True, metadata=about("What is done in each round."))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repeat(Step):
+    plan: Plan
+    steps: tuple[Step, ...]
+
+    verb: ClassVar[str] = "repeat"
+    schema: ClassVar[type[StepSchema]] = RepeatSchema
+
+    @property
+    def summary(self) -> str:
+        pause = f", every {self.plan.every:g} s" if self.plan.every else ""
+        return f"until {self.plan.until.source}{pause}, at most {self.plan.max} times"
+
+    def arms(self) -> Sequence[Arm]:
+        until = (("repeat", "until"), self.plan.until)
+        names = frozenset({"index"})
+        return [Arm(("steps",), "steps", self.steps, last=(until,), loop_names=names)]
+
+    @property
+    def is_exhaustive(self) -> bool:
+        return True
+
+    def build(self, builder: Builder) -> Action:
+        body, here = builder.round(self.steps), builder.place
+        holds, every, rounds = self.plan.until.evaluate, self.plan.every, self.plan.max
+
+        def carry_out(run: Run) -> Any:
+            scope, place, before = run.scope, run.place, run.scope.steps
+            for index in range(rounds):
+                if index and every:
+                    pause(run, every, f"{place}{here}[{index}]", self)
+                run.place = f"{place}{here}[{index}]/"
+                # The ids of a round are those of this round alone; the last one's are kept.
+                scope.steps, scope.index = dict(before), index
+                result = body(run)
+                if holds(scope):
+                    return result
+            raise StepError(
+                "limit", f"`{self.plan.until.source}` did not hold after {rounds} rounds"
+            )
+
+        return _restored(carry_out)
+
+
+def _restored(action: Action) -> Action:
+    """The action, after which place and index are what they were."""
+
+    def restoring(run: Run) -> Any:
+        place, index = run.place, run.scope.index
+        try:
+            return action(run)
+        finally:
+            run.place, run.scope.index = place, index
+
+    return restoring
