@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
 from urllib.request import Request, urlopen
@@ -46,24 +48,36 @@ def _round(
     folder: Path, server: Server, store: RedisServer, settings: Mapping[str, str]
 ) -> dict[int, float]:
     """Runs a second, while workers are added."""
-    found = {}
+    found: dict[int, float] = {}
+    workers: list[Workers] = []
     with ExitStack() as stack:
         for number in range(max(WORKERS)):
             name = ("--hostname", f"worker{number}@%h")
-            workers = Workers(folder, settings, (*COMMAND, *name), f"worker{number}.log")
-            stack.callback(workers.stop)
-            if number + 1 in WORKERS:
-                _execute(server, store, (number + 1) * POOL)
-                found[number + 1] = _execute(server, store, RUNS)
+            workers.append(Workers(folder, settings, (*COMMAND, *name), f"worker{number}.log"))
+            stack.callback(workers[-1].stop)
+            if len(workers) in WORKERS:
+                _execute(server, store, workers, POOL * len(workers))
+                found[len(workers)] = _execute(server, store, workers, RUNS)
     return found
 
 
-def _execute(server: Server, store: RedisServer, count: int) -> float:
+def _execute(server: Server, store: RedisServer, workers: Sequence[Workers], count: int) -> float:
+    """Runs a second, from when the workers may begin; all have been accepted by then."""
+    with _standing_still(workers):
+        for _ in range(count):
+            _trigger(server)
     began = time.monotonic()
-    for _ in range(count):
-        _trigger(server)
     _wait_for_the_last(store)
     return count / (time.monotonic() - began)
+
+
+@contextmanager
+def _standing_still(workers: Sequence[Workers]) -> Iterator[None]:
+    for each in workers:
+        os.killpg(each.process.pid, signal.SIGSTOP)
+    yield
+    for each in workers:
+        os.killpg(each.process.pid, signal.SIGCONT)
 
 
 def _trigger(server: Server) -> None:
