@@ -61,7 +61,8 @@ class Service:
     """Runs flows. ``clock`` is in seconds since the epoch; ``new_id`` makes one for a mode.
 
     ``new_seed`` makes the secret that a run's UUIDs follow from. ``owner`` is this process, once it
-    serves; before, and in a command, runs are accepted for whoever serves.
+    serves; before, and in a command, runs are accepted for whoever serves. ``unanswered`` are runs
+    that were refused and that the store may have all the same: id → how often it was looked for.
     """
 
     def __init__(
@@ -91,7 +92,7 @@ class Service:
         self.executor = executor(self.execute)
         self.owner = ""
         self.announce: Callable[[], None] = lambda: None
-        self.unanswered: set[str] = set()
+        self.unanswered: dict[str, int] = {}
         self._clock = clock
         self._new_id = new_id
         self._new_seed = new_seed
@@ -176,7 +177,7 @@ class Service:
             self.store.add(instance, program.source)
         except BaseException:
             # It may be there all the same, and nobody holds its id.
-            self.unanswered.add(instance.id)
+            self.unanswered[instance.id] = 0
             self.executor.cancel()
             raise
         self.executor.submit(instance.id, _lane(instance, program.flow.concurrency))
