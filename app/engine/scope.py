@@ -75,10 +75,11 @@ class Scope:
     def inner(self) -> Scope:
         """A scope that begins as this one is now; what is defined in either stays there."""
         inner: Scope = object.__new__(Scope)
-        for name in Scope.__slots__:
-            setattr(inner, name, getattr(self, name))
-        inner.steps = dict(self.steps)
-        inner.vars = dict(self.vars)
+        inner.inputs, inner.request, inner.flow = self.inputs, self.request, self.flow
+        inner.env, inner.secrets = self.env, self.secrets
+        inner.now, inner.uuid = self.now, self.uuid
+        inner.error, inner.item, inner.index = self.error, self.item, self.index
+        inner.steps, inner.vars = dict(self.steps), dict(self.vars)
         return inner
 
 

@@ -7,10 +7,10 @@ import os
 import shutil
 import sys
 
-from tests.bench import accepting, engine, mocked, polling, real, scaling, waiting
+from tests.bench import accepting, engine, mocked, polling, real, scaling, verbs, waiting
 from tests.bench.workplace import workplace
 
-NAMES = ("engine", "mocked", "real", "waiting", "accepting", "polling", "scaling")
+NAMES = ("engine", "verbs", "mocked", "real", "waiting", "accepting", "polling", "scaling")
 ENGINE_ROUNDS = 60
 SCALING_ROUNDS = 3
 USAGE_ERROR = 2
@@ -22,7 +22,9 @@ def main() -> int:
     wanted = options.only or NAMES
     if "engine" in wanted:
         print(engine.report(ENGINE_ROUNDS), flush=True)
-    if set(wanted) == {"engine"}:
+    if "verbs" in wanted:
+        print(verbs.report(), flush=True)
+    if set(wanted) <= {"engine", "verbs"}:
         return 0
     if shutil.which("wrk") is None:
         print("wrk is not installed; install it with: apt-get install wrk", file=sys.stderr)
