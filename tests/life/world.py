@@ -136,7 +136,10 @@ class Hands:
 
 
 class World:
-    """The clocks, the downstream and its log of effects: ``(run, step, idempotency key)``."""
+    """The clocks, the downstream and its log of effects: ``(run, step, idempotency key)``.
+
+    ``drawn`` is what the steps of each run sent as ``X-Drawn``: run → texts.
+    """
 
     def __init__(self, store: Any, flows: Path) -> None:
         self.store = store
@@ -144,6 +147,7 @@ class World:
         self.wall = 1_700_000_000.0
         self.monotonic = 1_000.0
         self.effects: list[tuple[str, str, str | None]] = []
+        self.drawn: dict[str, set[str]] = {}
         self.during = NOTHING
         self.answer: Callable[[str], Response] = lambda step: Response(
             200, {"content-type": "application/json"}, f'{{"step":"{step}"}}'.encode()
@@ -189,6 +193,8 @@ class World:
         """The downstream: ``/<run>/<step>``."""
         _, run, step = request.url.split("/")
         self.effects.append((run, step, request.headers.get("Idempotency-Key")))
+        if drawn := request.headers.get("X-Drawn"):
+            self.drawn.setdefault(run, set()).add(drawn)
         self.during(run, step)
         return self.answer(step)
 
@@ -205,6 +211,8 @@ class World:
             assert len(set(keys)) <= 1
             assert keys or reason
         assert len(set(self.of(run, "callback"))) == 1
+        # What a replay drew again is what the downstream was told before.
+        assert len(self.drawn.get(run, ())) <= 1
 
     def of(self, run: str, step: str) -> list[str | None]:
         """The keys that a step's effects came with."""
