@@ -12,7 +12,7 @@ from celery import Celery
 from app.executors.celery_broker import QUEUE, TASK
 from tests.blackbox.client import eventually
 from tests.blackbox.workers import Workers
-from tests.chaos.fleet import Fleet
+from tests.chaos.fleet import Fleet, from_there
 from tests.redis_server import RedisServer, redis_server
 
 COMMAND = ("-A", "tests.chaos.wsgi.celery", "worker", "--loglevel", "info")
@@ -56,8 +56,8 @@ class Cluster(Fleet):
     @property
     def troubles(self) -> list[str]:
         """What should not stand in a log. Celery writes a traceback for each lost connection."""
-        unexpected = [each.log for each in self._celeries if "raised unexpected" in each.log]
-        return [*super().troubles, *unexpected]
+        logs = [each.log for each in self._celeries]
+        return [*super().troubles, *from_there("raised unexpected", logs)]
 
     def end(self) -> None:
         """Stop all in good order; whatever else is left is killed."""

@@ -99,8 +99,7 @@ class Fleet:
     @property
     def troubles(self) -> list[str]:
         """The logs that hold a traceback, each from there on."""
-        logs = [server.log for server in self.servers]
-        return [log[log.index("Traceback") :] for log in logs if "Traceback" in log]
+        return from_there("Traceback", [server.log for server in self.servers])
 
     def end(self) -> None:
         """Stop the current server in good order; whatever else is left is killed."""
@@ -110,6 +109,11 @@ class Fleet:
         finally:
             for server in self.servers:
                 kill_group(server)
+
+
+def from_there(words: str, logs: Sequence[str]) -> list[str]:
+    """The logs that hold these words, each from there on."""
+    return [log[log.index(words) :] for log in logs if words in log]
 
 
 def left_alone(server: Server) -> None:
