@@ -116,6 +116,30 @@ def test_a_run_that_was_taken_over_goes_first(tmp_path: Path) -> None:
     assert other.hands.ids == [run, *waiting]
 
 
+def test_a_run_that_is_handed_back(tmp_path: Path) -> None:
+    """A process that goes down ends the step under way; another goes on, and nothing crashed."""
+    world, _, process = make(tmp_path)
+    run = process.trigger("abc")
+
+    def stop(_: str, step: str) -> None:
+        if step == "a":
+            process.service.close(0)
+
+    process.hands.close = lambda timeout: False
+    world.during = stop
+    process.execute_next()
+    assert [step for _, step, _ in world.effects] == ["a"]
+    assert world.store.get(run).queued
+    process.sweeper.retire()
+    process.die()
+    other = world.process()
+    world.pass_time(LEASE / 6)
+    other.execute_next()
+    assert [step for _, step, _ in world.effects] == ["a", "b", "c"]
+    instance = world.store.get(run)
+    assert (instance.status, instance.attempt, instance.crashes) == (Status.FINISH, 2, 0)
+
+
 KILLS = """
     mode: async
     steps:
