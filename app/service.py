@@ -201,9 +201,16 @@ class Service:
         return url or None
 
     def execute(self, instance_id: str) -> None:
-        """Run an accepted instance, unless somebody else does or did."""
-        self.announce()
-        delivery = self.execution.execute(instance_id, self.owner)
+        """Run an accepted instance, unless somebody else does or did.
+
+        If the store is busy for too long, the sweep finds it again.
+        """
+        try:
+            self.announce()
+            delivery = self.execution.execute(instance_id, self.owner)
+        except Busy as error:
+            self._log.warning("%s has to wait: %s", instance_id, error.public)
+            return
         if delivery is not None:
             self.take(delivery)
 

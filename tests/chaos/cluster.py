@@ -45,6 +45,16 @@ class Cluster(Fleet):
         super().whole()
         eventually(self.celery.pool, lambda alive: len(alive) >= POOL, 30)
 
+    @contextmanager
+    def reconnected(self) -> Iterator[None]:
+        """At the end, Celery's worker has found its broker again."""
+        before = self._connections()
+        yield
+        eventually(self._connections, lambda now: now > before, 60)
+
+    def _connections(self) -> int:
+        return self.celery.log.count("Connected to redis://")
+
     def deliver_again(self, count: int) -> None:
         """Send a second message for each of the newest runs, whatever became of them."""
         with self.store.client() as client:

@@ -140,6 +140,22 @@ def test_a_run_that_is_handed_back(tmp_path: Path) -> None:
     assert (instance.status, instance.attempt, instance.crashes) == (Status.FINISH, 2, 0)
 
 
+def test_a_store_that_is_busy_for_long(tmp_path: Path) -> None:
+    """The run waits for the sweep to find it; it is no bug, and says so in a sentence."""
+    world, _, process = make(tmp_path)
+    run = process.trigger("abc")
+
+    def busy() -> None:
+        raise Busy("the store cannot be used now")
+
+    announce, process.service.announce = process.service.announce, busy
+    process.hands.next()
+    assert not process.hands.ids
+    process.service.announce = announce
+    world.settle()
+    assert world.store.get(run).status is Status.FINISH
+
+
 KILLS = """
     mode: async
     steps:
