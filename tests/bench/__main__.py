@@ -6,13 +6,13 @@ import argparse
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 
-from tests.bench import accepting, engine, mocked, polling, real, scaling, verbs, waiting
+from tests.bench import accepting, celery, engine, mocked, polling, real, verbs, waiting
 from tests.bench.workplace import workplace
 
-NAMES = ("engine", "verbs", "mocked", "real", "waiting", "accepting", "polling", "scaling")
+NAMES = ("engine", "verbs", "mocked", "real", "waiting", "accepting", "polling", "celery")
 ENGINE_ROUNDS = 60
-SCALING_ROUNDS = 3
 USAGE_ERROR = 2
 
 
@@ -26,8 +26,8 @@ def main() -> int:
         print(verbs.report(), flush=True)
     if set(wanted) <= {"engine", "verbs"}:
         return 0
-    if shutil.which("wrk") is None:
-        print("wrk is not installed; install it with: apt-get install wrk", file=sys.stderr)
+    if missing := _missing(wanted):
+        print(f"not installed; try: apt-get install {' '.join(missing)}", file=sys.stderr)
         return USAGE_ERROR
     print(f"load average before: {os.getloadavg()[0]:.2f}\n", flush=True)
     with workplace() as place:
@@ -40,10 +40,19 @@ def main() -> int:
         if "accepting" in wanted:
             print(accepting.report(place, options.rounds, options.seconds), flush=True)
         if "polling" in wanted:
-            print(polling.report(place, options.rounds, options.seconds), flush=True)
-        if "scaling" in wanted:
-            print(scaling.report(place, SCALING_ROUNDS), flush=True)
+            print(polling.report(place, options.rounds), flush=True)
+        if "celery" in wanted:
+            print(celery.report(place, options.rounds), flush=True)
     return 0
+
+
+def _missing(wanted: Sequence[str]) -> list[str]:
+    needed = {"wrk": {*NAMES} - {"engine", "verbs", "celery"}, "redis-server": {"celery"}}
+    return [
+        program
+        for program, names in needed.items()
+        if names & {*wanted} and shutil.which(program) is None
+    ]
 
 
 def _options() -> argparse.Namespace:

@@ -22,6 +22,7 @@ from tests.bench import plain
 from tests.bench.processes import ROOT
 from tests.bench.rounds import interleave
 from tests.bench.table import table
+from tests.engine.world import NoPython
 
 GIVEN = {"userName": "juggle", "password": "123456", "deposit": "1000.00"}
 TARGET = 60.0
@@ -59,6 +60,7 @@ def stub_tools(transport: Transport) -> Tools:
     """The tools of a process, with this transport."""
     return Tools(
         transport=transport,
+        python=NoPython(),
         monotonic=time.monotonic,
         sleep=time.sleep,
         random=random.random,
