@@ -115,7 +115,7 @@ class Hands:
         self.ids: list[str] = []
         self.lanes: dict[str, Lane] = {}
 
-    def reserve(self) -> None:
+    def reserve(self, lane: str = "") -> None:
         """There is always a place."""
 
     def submit(self, instance_id: str, lane: Lane, *, first: bool = False) -> None:
