@@ -12,7 +12,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -76,9 +76,14 @@ class Journal:
         branch._stand_at(self._time, place)
         return branch
 
-    def join(self, branches: Sequence[Journal], place: str) -> None:
-        """Go on behind these branches, at the time of the last entry among them."""
-        self._stand_at(max([self._time, *(each._time for each in branches)]), place)
+    @property
+    def time(self) -> float:
+        """The time of the last entry, in seconds since the epoch."""
+        return self._time
+
+    def join(self, time: float, place: str) -> None:
+        """Go on behind branches; ``time`` is that of the last entry among theirs."""
+        self._stand_at(max(self._time, time), place)
 
     def ended(self, path: str) -> StepRecord | None:
         """The entry of a step that was carried out to its end."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import yaml
@@ -157,9 +157,7 @@ class Author:
 
     def condition(self, place: Place) -> str:
         """An expression for a truth."""
-        return self.draw(
-            st.sampled_from(["true", "false", f"{self.number(place)} % 2 == 0"])
-        )
+        return self.draw(st.sampled_from(["true", "false", f"{self.number(place)} % 2 == 0"]))
 
     # Steps
 
@@ -176,7 +174,9 @@ class Author:
         """One step of any verb that may stand here, with any of the keys that all share."""
         self.left -= 1
         is_leaf = self.left <= 0 or place.depth >= DEEPEST
-        verbs = [verb for verb in (LEAVES if is_leaf else {**LEAVES, **BLOCKS}) if self.may(verb, place)]
+        verbs = [
+            verb for verb in (LEAVES if is_leaf else {**LEAVES, **BLOCKS}) if self.may(verb, place)
+        ]
         verb = self.draw(st.sampled_from(verbs))
         written = WRITERS[verb](self, place)
         if self.flip(5) and "when" not in written.step:
@@ -202,7 +202,12 @@ class Author:
         if self.flip(3):
             written.step["on_error"] = "continue"
             return
-        seen = ("len(error.kind)", "error.code", "len(error.step)", "default(len(error.message), 0) * 0")
+        seen = (
+            "len(error.kind)",
+            "error.code",
+            "len(error.step)",
+            "default(len(error.message), 0) * 0",
+        )
         handler = replace(place.inside(*seen), results=(*place.results, *written.leftovers))
         written.step["on_error"] = self.block(handler)[0]
 
@@ -310,7 +315,9 @@ class Author:
     def race(self, place: Place) -> Written:
         names = ["left", "right"][: self.draw(st.integers(1, 2))]
         inner = place.inside()
-        return self.branched({"parallel": {n: self.block(inner)[0] for n in names}, "wait": "first"})
+        return self.branched(
+            {"parallel": {n: self.block(inner)[0] for n in names}, "wait": "first"}
+        )
 
     def branched(self, step: Raw) -> Written:
         name = self.name("r")

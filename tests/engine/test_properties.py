@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 
 from app.engine.interpreter import Interpreter
 from app.engine.trace import Trace
@@ -37,7 +36,7 @@ def run(flows: Flows, *, concurrent: bool = False) -> tuple[object, list[str], T
     return end, effects, trace
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200, deadline=None, phases=[Phase.generate, Phase.explicit])
 @given(programs())
 def test_a_program_comes_to_what_the_reference_says(flows: Flows) -> None:
     """The same end, the same effects in the same order, the same steps in the trace."""
