@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import yaml
@@ -72,7 +73,7 @@ class Flows:
     flows: Mapping[str, Raw]
     flavour: Flavour
 
-    @property
+    @cached_property
     def texts(self) -> dict[str, str]:
         """The files."""
         return {name: yaml.safe_dump(raw, sort_keys=False) for name, raw in self.flows.items()}
@@ -115,6 +116,7 @@ class Author:
         self.flavour = flavour
         self.callees = callees
         self.left = most
+        self.naps = 2
         self.numbers = itertools.count(1)
 
     def flow(self, inputs: Raw, outputs: Raw) -> Raw:
@@ -234,6 +236,9 @@ class Author:
 
     def wait(self, place: Place) -> Written:
         times = ["1s", "5s"] if self.flavour.parks else ["1s"]
+        if self.flavour.parks and not place.depth and self.naps:
+            self.naps -= 1
+            times.append("3h")
         return Written({"wait": self.draw(st.sampled_from(times))})
 
     def ret(self, place: Place) -> Written:

@@ -25,7 +25,7 @@ def run(flows: Flows, *, concurrent: bool = False) -> tuple[object, list[str], T
     """How a run ended, its effects, and its trace."""
     world, trace = World(concurrent=concurrent), Trace()
     world.answer = respond
-    texts = flows.texts
+    texts = dict(flows.texts)
     compiled = program(texts.pop("test/v1"), texts)
     try:
         outputs = Interpreter(world.tools).run(compiled, {}, {}, "run", trace)
