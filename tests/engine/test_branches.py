@@ -8,12 +8,13 @@ import sys
 import threading
 import tracemalloc
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from app.engine.control import HandedBack, HoldLost
-from app.engine.crew import Crew
+from app.engine.crew import Crew, Task
 from app.engine.interpreter import Interpreter
 from app.engine.journal import Journal
 from app.engine.trace import Trace
@@ -233,11 +234,8 @@ def test_a_replay_does_not_decide_anew() -> None:
 
 def test_branches_need_no_free_thread() -> None:
     """Loops within loops with more rounds than threads come to their end, each in its order."""
-    world = World()
     crew = Crew(2)
-    world.tools = world.tools.__class__(
-        **{name: getattr(world.tools, name) for name in world.tools.__slots__} | {"crew": crew}
-    )
+    world = with_crew(World(), crew)
     world.answer = lambda request: json_answer(f'{{"n": "{last(request)}"}}')
     outputs = world.run(
         """
@@ -262,24 +260,43 @@ def test_branches_need_no_free_thread() -> None:
     wait_for(lambda: crew._free == 2)
 
 
-def test_branches_stop_when_the_run_is_told_to_end() -> None:
+def with_crew(world: World, crew: Crew) -> World:
+    """The world, with other threads."""
+    world.tools = replace(world.tools, crew=crew)
+    return world
+
+
+@pytest.mark.parametrize("wait", ["all", "first"])
+def test_branches_stop_when_the_run_is_told_to_end(wait: str) -> None:
     """An interruption while the run waits for its branches reaches them."""
-    world = World()
+    released, threads = threading.Event(), []
 
-    class Interrupted(Crew):
-        def work_off(self, tasks: Any, width: int) -> None:
-            next(tasks)()
-            raise KeyboardInterrupt
+    class Impatient(Crew):
+        def start(self, task: Task) -> threading.Thread | None:
+            if threads:
+                raise KeyboardInterrupt
+            threads.append(super().start(task))
+            return threads[0]
 
-    begun: list[str] = []
-    world.tools = world.tools.__class__(
-        **{name: getattr(world.tools, name) for name in world.tools.__slots__}
-        | {"crew": Interrupted(0)}
-    )
-    world.answer = lambda request: begun.append(last(request)) or json_answer("{}")
+    world = with_crew(World(), Impatient(9))
+
+    def answer(request: Request) -> Answer:
+        assert released.wait(SECONDS)
+        return json_answer("{}")
+
+    world.answer = answer
+    flow = RACE.replace("wait: first", f"wait: {wait}").replace("          fast:", MIDDLE)
     with pytest.raises(KeyboardInterrupt):
-        world.run(RACE.replace("wait: first", "wait: all"))
-    assert begun == ["slow", "never"]
+        world.run(flow)
+    released.set()
+    threads[0].join(SECONDS)
+    assert len(world.requests) == 1
+
+
+MIDDLE = """          middle:
+            - http: POST https://example.com/slow
+            - http: POST https://example.com/never
+          fast:"""
 
 
 def test_an_interruption_in_a_branch_ends_the_run() -> None:

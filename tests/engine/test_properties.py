@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
 
-from hypothesis import Phase, given, settings
+from hypothesis import given, settings
 
 from app.engine.interpreter import Interpreter
 from app.engine.trace import Trace
@@ -21,7 +24,19 @@ def respond(request: Request) -> Response:
     return Response(status, {"content-type": "application/json"}, json.dumps(body).encode())
 
 
-def run(flows: Flows, *, concurrent: bool = False) -> tuple[object, list[str], Trace]:
+def every_step(flows: Flows) -> Iterator[Any]:
+    """All steps of all flows."""
+    pending: list[Any] = list(flows.flows.values())
+    while pending:
+        node = pending.pop()
+        if isinstance(node, dict):
+            pending.extend(node.values())
+            yield node
+        elif isinstance(node, list):
+            pending.extend(node)
+
+
+def run(flows: Flows, *, concurrent: bool = False) -> tuple[tuple[Any, ...], list[str], Trace]:
     """How a run ended, its effects, and its trace."""
     world, trace = World(concurrent=concurrent), Trace()
     world.answer = respond
@@ -29,14 +44,14 @@ def run(flows: Flows, *, concurrent: bool = False) -> tuple[object, list[str], T
     compiled = program(texts.pop("test/v1"), texts)
     try:
         outputs = Interpreter(world.tools).run(compiled, {}, {}, "run", trace)
-        end: object = ("finish", outputs)
+        end: tuple[Any, ...] = ("finish", outputs)
     except FlowFailed as error:
         end = ("abort", error.code, error.message)
     effects = [each.url.rpartition("/")[2].split("-00000000")[0] for each in world.requests]
     return end, effects, trace
 
 
-@settings(max_examples=200, deadline=None, phases=[Phase.generate, Phase.explicit])
+@settings(max_examples=100, deadline=None)
 @given(programs())
 def test_a_program_comes_to_what_the_reference_says(flows: Flows) -> None:
     """The same end, the same effects in the same order, the same steps in the trace."""
@@ -51,3 +66,18 @@ def test_a_program_comes_to_what_the_reference_says(flows: Flows) -> None:
     assert effects == reference.effects
     entries = [(each.label, each.verb, each.depth, each.outcome) for each in trace.entries]
     assert entries == reference.trace
+
+
+@settings(max_examples=60, deadline=None)
+@given(programs())
+def test_a_program_ends_with_threads(flows: Flows) -> None:
+    """Branches really at once: nothing happens oftener, and what cannot fail comes to the same."""
+    reference = Reference(flows.flows)
+    expected = reference.run()
+    end, effects, _ = run(flows, concurrent=True)
+    if flows.flavour.parks:  # nothing fails within its branches, so time decides nothing
+        assert end[:2] == (expected if expected[0] == "finish" else ("abort", expected[1][0]))
+        assert Counter(effects) == Counter(reference.effects)
+    ids = {effect.split("-")[1] for effect in effects}
+    assert ids <= {step["id"] for step in every_step(flows) if "http" in step}
+    assert end[0] in ("finish", "abort")

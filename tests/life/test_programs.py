@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from hypothesis import Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.catalog import Catalog
@@ -135,7 +135,7 @@ def names(flows: Flows, key: str) -> set[str]:
     return found
 
 
-@settings(max_examples=100, deadline=None, phases=[Phase.generate, Phase.explicit])
+@settings(max_examples=60, deadline=None)
 @given(programs(), MISHAPS)
 def test_a_program_comes_to_the_same_whatever_dies(flows: Flows, mishaps: list[Mishap]) -> None:
     """With and without deaths: the same end, and no effect twice that must not be."""
