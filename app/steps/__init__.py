@@ -16,12 +16,14 @@ from app.spec.model import Flow
 from app.spec.surroundings import Surroundings
 from app.step import Arm, Path, Step, StepSchema, is_name
 from app.steps.call import Call
+from app.steps.check import Check
 from app.steps.fail import Fail
 from app.steps.for_each import ForEach
 from app.steps.http import Http
 from app.steps.if_ import If
 from app.steps.log import Log
 from app.steps.parallel import Parallel
+from app.steps.python import Python
 from app.steps.repeat import Repeat
 from app.steps.return_ import Return
 from app.steps.set_ import Set
@@ -41,9 +43,11 @@ VERBS: Mapping[str, type[Step]] = {
     "return": Return,
     "fail": Fail,
     "log": Log,
+    "check": Check,
+    "python": Python,
 }
 
-LATER = ("sql", "python", "check")
+LATER = ("sql",)
 """Verbs that are planned; named so that the message can say so."""
 
 _ELSEWHERE: Mapping[str, str] = {
@@ -54,6 +58,8 @@ _ELSEWHERE: Mapping[str, str] = {
     "each": "for_each", "map": "for_each", "while": "repeat", "until": "repeat", "poll": "repeat",
     "sleep": "wait", "delay": "wait", "pause": "wait", "branches": "parallel", "fork": "parallel",
     "subflow": "call", "flow": "call", "run": "call",
+    "validate": "check", "assert": "check", "code": "python", "script": "python",
+    "eval": "python", "exec": "python",
 }  # fmt: skip
 """What other tools call our verbs."""
 
