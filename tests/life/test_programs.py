@@ -82,11 +82,11 @@ def served(flows: Flows) -> Iterator[Catalog]:
         yield Catalog(Path(folder), Surroundings(), logging.getLogger("app"))
 
 
-def live(catalog: Catalog, mishaps: list[Mishap]) -> Life:
+def live(catalog: Catalog, mishaps: list[Mishap], threads: int = 0) -> Life:
     """Let a run come to its end; a process that dies is replaced."""
     store = Troubled()
     world = World(store, Path())
-    world.catalog, world.answer = catalog, respond
+    world.catalog, world.answer, world.threads = catalog, respond, threads
     process = world.process()
     run = process.trigger("test")
     store.mishaps = list(mishaps)
@@ -135,6 +135,13 @@ def names(flows: Flows, key: str) -> set[str]:
     return found
 
 
+def check_effects(flows: Flows, life: Life) -> None:
+    """No step was carried out twice in one place that may not be."""
+    again = names(flows, "retry") | names(flows, "retryable")
+    for each, times in Counter(life.effects).items():
+        assert times == 1 or flows.flavour.retryable or each.split("-")[1] in again, each
+
+
 @settings(max_examples=60, deadline=None)
 @given(programs(), MISHAPS)
 def test_a_program_comes_to_the_same_whatever_dies(flows: Flows, mishaps: list[Mishap]) -> None:
@@ -145,14 +152,24 @@ def test_a_program_comes_to_the_same_whatever_dies(flows: Flows, mishaps: list[M
     expected = reference.run()
     if not flows.flavour.parks or expected[0] == "finish":
         assert calm.labels == Counter(reference.effects)
-    again = names(flows, "retry")
-    if not flows.flavour.retryable:
-        again |= names(flows, "retryable")
-    for each, times in Counter(troubled.effects).items():
-        assert times == 1 or flows.flavour.retryable or each.split("-")[1] in again, each
+    check_effects(flows, troubled)
     if troubled.reason in ("interrupted", "crashed"):
         assert not flows.flavour.retryable or troubled.reason == "crashed"
         assert not troubled.labels - calm.labels
         return
     assert troubled.end == calm.end
     assert troubled.labels == calm.labels
+
+
+@settings(max_examples=30, deadline=None)
+@given(programs(), MISHAPS)
+def test_a_program_ends_whatever_dies_with_threads(flows: Flows, mishaps: list[Mishap]) -> None:
+    """Branches really at once: it ends, and no effect happens twice that must not."""
+    with served(flows) as catalog:
+        calm, troubled = live(catalog, [], 50), live(catalog, mishaps, 50)
+    check_effects(flows, calm)
+    check_effects(flows, troubled)
+    assert calm.reason in (None, "failed")
+    assert troubled.reason in (None, "failed", "interrupted", "crashed")
+    if flows.flavour.parks and troubled.reason in (None, "failed"):
+        assert (troubled.end, troubled.labels) == (calm.end, calm.labels)

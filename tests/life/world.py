@@ -151,6 +151,7 @@ class World:
         )
         self.numbers = itertools.count(1)
         self.processes: list[Process] = []
+        self.threads = 0
         self.catalog: Catalog | None = None
         """One for all processes, where compiling would take the time of a test."""
 
@@ -233,7 +234,7 @@ class Process:
             env={},
             secrets={},
             max_response_bytes=1_000_000,
-            crew=Crew(0),
+            crew=Crew(world.threads),
             log=log,
         )
         self.service = Service(
