@@ -1,17 +1,19 @@
-"""``flask flow lint``: what is wrong with flow files, where, and what to write instead."""
+"""``flask flow lint``: what is wrong with the files of a project, where, and what to write."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
 
 from app.catalog import files_of, flow_files
+from app.outside import Outside
 from app.spec.diagnostics import Finding, Severity, render, to_json
 from app.spec.loader import Draft, read_flow
+from app.spec.services_file import FILE_NAME
 from app.spec.surroundings import Flows, Surroundings
 
 
@@ -29,19 +31,39 @@ class Report:
         return sum(finding.severity is Severity.ERROR for finding in self.findings)
 
 
-def lint(paths: Sequence[Path], around: Surroundings, flows: Path) -> list[Report]:
-    """Check files and all flow files of folders. ``flows`` is the folder of those they may call.
+def lint(paths: Sequence[Path], outside: Outside) -> list[Report]:
+    """Check files, and all files of folders: flows, and the ``services.yaml`` beside them.
 
     Raises:
         ClickException: a file cannot be read.
     """
-    drafts = {file: _draft(file) for path in paths for file in _files(path)}
-    if any(draft.calls for draft in drafts.values()):
-        others = [_draft(file) for file in _files(flows)] if flows.is_dir() else []
-        around = replace(around, flows=_flows([*others, *drafts.values()]))
+    outside.secrets.refresh()
+    files = [file for path in paths for file in _files(path)]
+    drafts = {file: _draft(file) for file in files if file.name != FILE_NAME}
+    around = _Around(outside, _callable(drafts.values(), outside.folder))
     return [
-        Report(file, draft.text, draft.check(around).findings) for file, draft in drafts.items()
+        _of_flow(file, drafts[file], around) if file in drafts else _of_services(file, outside)
+        for file in files
     ]
+
+
+def _of_flow(file: Path, draft: Draft, around: _Around) -> Report:
+    surroundings = around(file.absolute().parent.parent)
+    return Report(file, draft.text, draft.check(surroundings).findings)
+
+
+def _of_services(file: Path, outside: Outside) -> Report:
+    data = _read(file)
+    findings = outside.check(file.absolute().parent, data).findings
+    return Report(file, data.decode("utf-8", "replace"), findings)
+
+
+def _callable(drafts: Collection[Draft], folder: Path) -> Flows | None:
+    """The flows that these may call: themselves, and those of the flows folder."""
+    if not any(draft.calls for draft in drafts):
+        return None
+    others = _files(folder) if folder.is_dir() else ()
+    return _flows([*(_draft(file) for file in others if file.name != FILE_NAME), *drafts])
 
 
 def _flows(drafts: Iterable[Draft]) -> Flows:
@@ -51,17 +73,51 @@ def _flows(drafts: Iterable[Draft]) -> Flows:
     return Flows(flows, {name: draft.calls for name, draft in named.items()})
 
 
+class _Around:
+    """What the flows of a folder may use; found out once."""
+
+    def __init__(self, outside: Outside, flows: Flows | None) -> None:
+        self._outside = outside
+        self._flows = flows
+        self._known: dict[Path, Surroundings] = {}
+
+    def __call__(self, folder: Path) -> Surroundings:
+        if folder not in self._known:
+            self._known[folder] = replace(self._look(folder), flows=self._flows)
+        return self._known[folder]
+
+    def _look(self, folder: Path) -> Surroundings:
+        """Nobody knows the services of a folder without a ``services.yaml``.
+
+        In the flows folder itself, no such file means that there are none.
+        """
+        file, readable = folder / FILE_NAME, self._outside.readable
+        if file.is_file():
+            loaded = self._outside.check(folder, _read(file))
+            return replace(readable, services=loaded.services, databases=loaded.databases)
+        if folder == self._outside.folder:
+            return replace(readable, services=frozenset(), databases=frozenset())
+        return readable
+
+
 def _files(path: Path) -> Iterator[Path]:
-    """The flow files of a flows folder, of one flow's folder, or the file itself."""
+    """The files of a flows folder, of one flow's folder, or the file itself."""
     if not path.is_dir():
         yield path
         return
-    yield from sorted(Path(file) for file, _ in [*flow_files(path), *files_of(path)])
+    if (path / FILE_NAME).is_file():
+        yield path / FILE_NAME
+    found = (Path(file) for file, _ in [*flow_files(path), *files_of(path)])
+    yield from sorted(file for file in found if file.name != FILE_NAME)
 
 
 def _draft(file: Path) -> Draft:
+    return read_flow(file.absolute(), _read(file))
+
+
+def _read(file: Path) -> bytes:
     try:
-        return read_flow(file.absolute(), file.read_bytes())
+        return file.read_bytes()
     except OSError as error:
         raise click.ClickException(f"{file}: {error.strerror}") from None
 

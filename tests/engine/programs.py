@@ -305,7 +305,7 @@ class Author:
             plan["every"] = "5s" if self.flavour.parks and self.flip(2) else "1s"
         results = tuple(each for each in end.results if each not in place.results)
         written = self.named(self.limited({"repeat": plan, "steps": steps}), leftovers=results)
-        return replace_results(written, results)
+        return replace(written, results=results)
 
     def parallel(self, place: Place) -> Written:
         names = ["left", "middle", "right"][: self.draw(st.integers(1, 3))]
@@ -348,10 +348,6 @@ class Author:
         """The step, with the id that its result is read by."""
         step = {"id": name, **step} if name else step
         return Written(step, (result,) if result else (), leftovers)
-
-
-def replace_results(written: Written, results: tuple[str, ...]) -> Written:
-    return Written(written.step, results, written.leftovers)
 
 
 LEAVES: Mapping[str, Callable[[Author, Place], Written]] = {

@@ -51,7 +51,7 @@ def run(flows: Flows, *, concurrent: bool = False) -> tuple[tuple[Any, ...], lis
     return end, effects, trace
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(programs())
 def test_a_program_comes_to_what_the_reference_says(flows: Flows) -> None:
     """The same end, the same effects in the same order, the same steps in the trace."""
@@ -68,7 +68,7 @@ def test_a_program_comes_to_what_the_reference_says(flows: Flows) -> None:
     assert entries == reference.trace
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(programs())
 def test_a_program_ends_with_threads(flows: Flows) -> None:
     """Branches really at once: nothing happens oftener, and what cannot fail comes to the same."""
