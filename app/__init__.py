@@ -20,7 +20,7 @@ from flask import Flask
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-from app import cli
+from app import boot, cli
 from app.catalog import Catalog
 from app.databases import NamedDatabases
 from app.engine.crew import Crew
@@ -104,7 +104,7 @@ def create_app(
         catalog=catalog,
         interpreter=Interpreter(_tools(settings, transport, outside, databases, log)),
         open_store=partial(_open_store, settings, around_store or _as_it_is),
-        executor=partial(_make_executor, settings, app),
+        executor=partial(_make_executor, settings, app, log),
         clock=time.time,
         sleep=time.sleep,
         new_id=partial(new_id, token_bytes=secrets.token_bytes),
@@ -188,15 +188,22 @@ def _new_owner() -> str:
     return new_owner(socket.gethostname(), os.getpid(), secrets.token_hex(4))
 
 
-def _make_executor(settings: Settings, app: Flask, execute: Callable[[str], None]) -> Executor:
+def _make_executor(
+    settings: Settings, app: Flask, log: logging.Logger, execute: Callable[[str], None]
+) -> Executor:
     if settings.executor.kind == "threads":
         threads = settings.executor.threads
         return ThreadsExecutor(execute, threads=threads, queue_size=settings.queue_size)
     from app.executors.celery import CeleryExecutor, make_celery  # an extra
 
+    def check() -> None:
+        for warning in boot.try_store(settings.store_address):
+            log.warning(warning)
+
     app.extensions["celery"] = celery = make_celery(
         settings.broker or "",
         execute,
+        check=check,
         on_worker_start=lambda: app.extensions["siteswap"].start(),
         on_worker_stop=lambda: app.extensions["siteswap"].close(CELERY_STOP_SECONDS),
     )

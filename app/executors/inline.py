@@ -17,11 +17,11 @@ class InlineExecutor:
         self._execute = execute
         self._closed = False
 
-    def reserve(self) -> None:
+    def reserve(self, lane: str = "") -> None:
         if self._closed:
             raise Busy("this process is stopping")
 
-    def submit(self, instance_id: str, lane: Lane) -> None:
+    def submit(self, instance_id: str, lane: Lane, *, first: bool = False) -> None:
         self._execute(instance_id)
 
     def cancel(self) -> None:

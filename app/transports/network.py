@@ -24,8 +24,9 @@ from app.transports.message import encode
 from app.transports.pool import IdlePool, Use
 from app.transports.url import Origin, split_url
 
-_IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"})
-"""Methods that may be repeated (RFC 9110, 9.2.2)."""
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+"""Methods that only read (RFC 9110, 9.2.1), so that a second time has no effect. A ``PUT`` or
+``DELETE`` may be idempotent, but whether it may happen twice is for the flow to say."""
 
 _MAX_CONTEXTS = 256
 """Services with files of their own whose TLS contexts are kept."""
@@ -109,7 +110,7 @@ class NetworkTransport:
 def _may_repeat(request: Request, answer: Answer, error: TransportError) -> bool:
     """Whether the server just closed the idle connection while the request was on its way."""
     is_unanswered = error.kind == "connection" and not answer.has_begun
-    return is_unanswered and request.method in _IDEMPOTENT
+    return is_unanswered and request.method in _SAFE
 
 
 def _talk(connection: Connection, data: bytes, answer: Answer, deadline: Deadline) -> None:

@@ -115,13 +115,13 @@ class Hands:
         self.ids: list[str] = []
         self.lanes: dict[str, Lane] = {}
 
-    def reserve(self) -> None:
+    def reserve(self, lane: str = "") -> None:
         """There is always a place."""
 
-    def submit(self, instance_id: str, lane: Lane) -> None:
+    def submit(self, instance_id: str, lane: Lane, *, first: bool = False) -> None:
         self.lanes[instance_id] = lane
         if instance_id not in self.ids:
-            self.ids.append(instance_id)
+            self.ids.insert(0 if first else len(self.ids), instance_id)
 
     def cancel(self) -> None:
         """There is always a place."""
@@ -138,7 +138,10 @@ class Hands:
 
 
 class World:
-    """The clocks, the downstream and its log of effects: ``(run, step, idempotency key)``."""
+    """The clocks, the downstream and its log of effects: ``(run, step, idempotency key)``.
+
+    ``drawn`` is what the steps of each run sent as ``X-Drawn``: run → texts.
+    """
 
     def __init__(self, store: Any, flows: Path) -> None:
         self.store = store
@@ -146,12 +149,16 @@ class World:
         self.wall = 1_700_000_000.0
         self.monotonic = 1_000.0
         self.effects: list[tuple[str, str, str | None]] = []
+        self.drawn: dict[str, set[str]] = {}
         self.during = NOTHING
         self.answer: Callable[[str], Response] = lambda step: Response(
             200, {"content-type": "application/json"}, f'{{"step":"{step}"}}'.encode()
         )
         self.numbers = itertools.count(1)
         self.processes: list[Process] = []
+        self.threads = 0
+        self.catalog: Catalog | None = None
+        """One for all processes, where compiling would take the time of a test."""
 
     def flow(self, key: str, text: str) -> None:
         """Write a flow's first version; processes that start afterwards read it."""
@@ -191,6 +198,8 @@ class World:
         """The downstream: ``/<run>/<step>``."""
         _, run, step = request.url.split("/")
         self.effects.append((run, step, request.headers.get("Idempotency-Key")))
+        if drawn := request.headers.get("X-Drawn"):
+            self.drawn.setdefault(run, set()).add(drawn)
         self.during(run, step)
         return self.answer(step)
 
@@ -207,6 +216,8 @@ class World:
             assert len(set(keys)) <= 1
             assert keys or reason
         assert len(set(self.of(run, "callback"))) == 1
+        # What a replay drew again is what the downstream was told before.
+        assert len(self.drawn.get(run, ())) <= 1
 
     def of(self, run: str, step: str) -> list[str | None]:
         """The keys that a step's effects came with."""
@@ -219,7 +230,7 @@ class Process:
     def __init__(self, world: World, name: str, store: Store) -> None:
         self.world = world
         log = logging.getLogger("app")
-        catalog = Catalog(world.flows, Surroundings, log)
+        catalog = world.catalog or Catalog(world.flows, Surroundings, log)
         catalog.refresh()
         tools = Tools(
             transport=world,
@@ -232,7 +243,7 @@ class Process:
             env={},
             secrets=Secrets(),
             max_response_bytes=1_000_000,
-            crew=Crew(0),
+            crew=Crew(world.threads),
             log=log,
         )
         self.service = Service(
@@ -258,6 +269,8 @@ class Process:
         self.sweeper.announce()
 
     def _sleep(self, seconds: float) -> None:
+        if seconds < 0:
+            raise ValueError("sleep length must be non-negative")  # as the real one does
         self.world.wall += seconds
         self.world.monotonic += seconds
 
