@@ -30,9 +30,7 @@ def files(page: Path) -> dict[str, str]:
     return {named[1]: text for named, text in shown if named}
 
 
-def write(
-    page: Path, folder: Path, changed: Mapping[str, str] = MappingProxyType({})
-) -> None:
+def write(page: Path, folder: Path, changed: Mapping[str, str] = MappingProxyType({})) -> None:
     """Put the files of a page into a flows folder; ``changed`` is for ``services.yaml``."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in files(page).items():

@@ -19,7 +19,7 @@ WAIT_SECONDS = 30
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request. ``line`` is method and target, ``body`` its JSON, ``key`` the idempotency key."""
+    """One request: ``line`` is method and target, ``body`` JSON, ``key`` the idempotency key."""
 
     line: str
     body: Any

@@ -11,7 +11,7 @@ from tests.blackbox.server import PROJECT, TOKEN, Server, serving
 from tests.cookbook.api import Api, addresses
 from tests.pages import blocks, perform, session, with_flask, write
 
-SETTINGS = {"LEASE": "2s"}
+LEASE = "2s"
 """A process that died is noticed soon."""
 
 
@@ -57,6 +57,6 @@ def served(folder: Path, name: str, **apis: Api) -> Iterator[Recipe]:
         for api in apis.values():
             stack.enter_context(api)
         write(page, folder / "flows", addresses(apis))
-        server = stack.enter_context(serving(folder, **SETTINGS))
+        server = stack.enter_context(serving(folder, LEASE=LEASE))
         yield Recipe(page, server, apis)
     assert "Traceback" not in server.log

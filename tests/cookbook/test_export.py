@@ -120,7 +120,7 @@ def test_a_job_that_failed_says_why(recipe: Recipe, reports: Reports) -> None:
 
 def test_a_reports_system_that_is_down_for_a_moment(recipe: Recipe, reports: Reports) -> None:
     """Its first answer is a 503; nobody notices."""
-    busy = iter([(503, {})])
+    busy: Iterator[Any] = iter([(503, {})])
     reports.state = DONE
     recipe.apis["reports"].respond = lambda call: next(busy, None) or reports(call)
     assert recipe.client.ended(start(recipe)).envelope["result"] == RESULT

@@ -52,7 +52,7 @@ def test_one_handler_is_for_every_step_and_reads_what_was_done() -> None:
 def test_its_handler_may_fail_the_flow() -> None:
     """Nothing of the failure is lost: not its kind, nor the step."""
     world = World([TransportError("connection", "refused"), Response(204, {}, b"")])
-    with pytest.raises(FlowFailed, match="^goods: connection$") as caught:
+    with pytest.raises(FlowFailed, match=r"^goods: connection$") as caught:
         world.run(SAGA, order="A1")
     assert caught.value.code == 4100
     assert seen(world) == ["POST /goods", "DELETE /goods/none"]
