@@ -266,6 +266,12 @@ class Author:
             step["else"] = self.block(place.inside())[0]
         return self.named(self.limited(step), leftovers=end.results)
 
+    def try_(self, place: Place) -> Written:
+        steps, end = self.block(place.inside())
+        written = Written(self.limited({"try": steps}), leftovers=end.results)
+        self.on_error(written, place)
+        return written
+
     def switch(self, place: Place) -> Written:
         cases: list[Raw] = []
         for _ in range(self.draw(st.integers(1, 2))):
@@ -367,6 +373,7 @@ BLOCKS: Mapping[str, Callable[[Author, Place], Written]] = {
     "race": Author.race,
     "call": Author.call,
     "late": Author.late,
+    "try": Author.try_,
 }
 """Who writes which verb. A new verb of the language is one line in one of these, and its function;
 and one more in ``tests/engine/reference.py``."""

@@ -16,8 +16,8 @@ Entry = tuple[str, str, int, str]
 """A line of the trace: label, verb, depth, outcome."""
 
 SECONDS = {"s": 1, "m": 60, "h": 3600}
-VERBS = ("http", "set", "if", "switch", "for_each", "repeat", "parallel", "call", "return", "fail",
-         "log", "wait")  # fmt: skip
+VERBS = ("http", "set", "if", "switch", "for_each", "repeat", "parallel", "call", "try", "return",
+         "fail", "log", "wait")  # fmt: skip
 
 
 class Failed(Exception):
@@ -260,6 +260,9 @@ class Reference:
     def do_if(self, step: Raw, names: Names) -> Any:
         holds = names.evaluate(step["if"])
         return self.block(step["then"] if holds else step.get("else", []), names)
+
+    def do_try(self, step: Raw, names: Names) -> Any:
+        return self.block(step["try"], names)
 
     def do_switch(self, step: Raw, names: Names) -> Any:
         for case in step["switch"]:
