@@ -94,7 +94,7 @@ class Catalog:
         text = source()
         if text is None:
             raise FlowNotFound("the text of the version that accepted this run is gone")
-        return _compiled(key, version, text)
+        return _compiled(key, version, text, self.surroundings.runs_python)
 
     def concurrency(self, key: str, version: str) -> int | None:
         """How many runs of a version may be under way at once; ``None`` if it is not there."""
@@ -230,14 +230,15 @@ def _depends_on_surroundings(entry: Entry) -> bool:
 
 
 @lru_cache(maxsize=100)
-def _compiled(key: str, version: str, source: str) -> Program:
+def _compiled(key: str, version: str, source: str, runs_python: bool | None) -> Program:
     text, called = split_source(source)
     drafts = [
         read_flow(PurePath(f"{name}.yaml"), text)
         for name, text in {f"{key}/{version}": text, **called}.items()
     ]
-    # What is not there any more fails the step that needs it, not a run that was accepted.
-    program = link(drafts, {}, Surroundings())[0].program
+    # A name that is not there any more fails the step that needs it, not an accepted run.
+    around = Surroundings(runs_python=runs_python)
+    program = link(drafts, {}, around)[0].program
     if program is None:
         raise FlowNotFound("the version that accepted this run cannot be run any more")
     return program

@@ -67,12 +67,12 @@ class Outside:
         secrets: Secrets,
         log: logging.Logger,
         *,
-        runs_python: bool = False,
+        runs_python: bool | None = None,
     ) -> None:
         """``folder`` is that of the flows; ``env`` holds what flows may read as ``env.NAME``."""
         self._env = env
-        self._log = log
         self._runs_python = runs_python
+        self._log = log
         self._state: _State | None = None
         self.folder = folder
         self.path = folder / FILE_NAME
@@ -109,8 +109,12 @@ class Outside:
 
     @property
     def readable(self) -> Surroundings:
-        """The names that ``services.yaml`` may read, and flows as well."""
-        return Surroundings(env=frozenset(self._env), secrets=frozenset(self.secrets.values))
+        """What there is for ``services.yaml``, and for flows without it."""
+        return Surroundings(
+            env=frozenset(self._env),
+            secrets=frozenset(self.secrets.values),
+            runs_python=self._runs_python,
+        )
 
     def check(self, folder: Path, data: bytes) -> Loaded:
         """What becomes of a services file with this content in a folder."""

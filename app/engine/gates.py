@@ -25,6 +25,8 @@ class Gate:
     def enter(self, limit: int, seconds: float) -> bool:
         """Go in, after a wait of up to ``seconds``; whether there was room in that time."""
         turn = self._ask(limit)
+        if turn is None:
+            return True
         try:
             turn.wait(seconds)
         except BaseException:
@@ -40,14 +42,17 @@ class Gate:
             self._inside -= 1
             self._admit()
 
-    def _ask(self, limit: int) -> threading.Event:
-        """Stand in line; what is set once it is the caller's turn, perhaps at once."""
-        turn = threading.Event()
+    def _ask(self, limit: int) -> threading.Event | None:
+        """``None`` for who may go in at once; else what is set once it is the caller's turn."""
         with self._lock:
             self._limit = limit
+            if self._inside < limit and not self._waiting:
+                self._inside += 1
+                return None
+            turn = threading.Event()
             self._waiting.append(turn)
             self._admit()
-        return turn
+            return turn
 
     def _admit(self) -> None:
         while self._waiting and self._inside < self._limit:

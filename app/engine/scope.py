@@ -53,6 +53,7 @@ class Scope:
     """The roots an expression can read. Values are JSON values and are never changed in place."""
 
     __slots__ = (
+        "_secrets",
         "env",
         "error",
         "flow",
@@ -61,7 +62,6 @@ class Scope:
         "item",
         "now",
         "request",
-        "secrets",
         "steps",
         "uuid",
         "vars",
@@ -74,7 +74,7 @@ class Scope:
         self.request = request
         self.flow = flow
         self.env = tools.env
-        self.secrets = tools.secrets.values
+        self._secrets = tools.secrets
         self.now = tools.now
         self.uuid = tools.uuid
         self.steps: dict[str, Any] = {}
@@ -83,11 +83,16 @@ class Scope:
         self.item: Any = None
         self.index: Any = None
 
+    @property
+    def secrets(self) -> Mapping[str, str]:
+        """As they are now: one that changes while a run is long changes for the run, too."""
+        return self._secrets.values
+
     def inner(self) -> Scope:
         """A scope that begins as this one is now; what is defined in either stays there."""
         inner: Scope = object.__new__(Scope)
         inner.inputs, inner.request, inner.flow = self.inputs, self.request, self.flow
-        inner.env, inner.secrets = self.env, self.secrets
+        inner.env, inner._secrets = self.env, self._secrets
         inner.now, inner.uuid = self.now, self.uuid
         inner.error, inner.item, inner.index = self.error, self.item, self.index
         inner.steps, inner.vars = dict(self.steps), dict(self.vars)

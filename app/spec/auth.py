@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -32,7 +32,7 @@ class Message:
     target: str
     timestamp: int
     """Seconds since the epoch."""
-    body: bytes
+    body: Callable[[], bytes]
 
 
 def text(value: Any) -> str:
@@ -125,7 +125,7 @@ class Hmac:
 
 def signed(message: Message) -> bytes:
     """The bytes that are signed: four lines without a line end behind the last."""
-    digest = hashlib.sha256(message.body).hexdigest()
+    digest = hashlib.sha256(message.body()).hexdigest()
     lines = (message.method, message.target, str(message.timestamp), digest)
     return "\n".join(lines).encode()
 

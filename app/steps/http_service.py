@@ -5,11 +5,12 @@ A service is looked up when it is called, so a change of the file holds from the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import parse_qsl, quote
 
 from app.engine.control import DeadlinePassed, StepError
 from app.engine.scope import Run, Scope
@@ -24,6 +25,7 @@ Send = Callable[[Run, Request], Response]
 
 _KEPT_CHARACTERS = "!$%&'()*+,/:;=?@~"
 """Of a path and its query; any other is percent-encoded before it is signed and sent."""
+_PLAIN = re.compile(r"/[A-Za-z0-9\-._!$%&'()*+,/:;=?@~]*")
 
 
 def find(run: Run, name: str) -> Service:
@@ -77,8 +79,10 @@ def query(service: Service, scope: Scope, address: str) -> dict[str, Any]:
     """Parameters that a step's own go over; those that its address has are not among them."""
     if service.query is None:
         return {}
-    own = {name for name, _ in parse_qsl(address.partition("?")[2], keep_blank_values=True)}
     given: dict[str, Any] = service.query.evaluate(scope)
+    if "?" not in address:
+        return given
+    own = {name for name, _ in parse_qsl(address.partition("?")[2], keep_blank_values=True)}
     return {name: value for name, value in given.items() if name not in own}
 
 
@@ -88,42 +92,44 @@ def sender(service: Service, send: Send) -> Send:
     The service's credentials and certificates go to its own origin, and to nobody after a redirect
     has led away from there once.
     """
-    origin: tuple[str, str] | None = None
-    is_there = True
+    home: str | None = None
+    is_home = True
 
     def send_one(run: Run, request: Request) -> Response:
-        nonlocal origin, is_there
-        origin = origin or _origin(request)
-        is_there = is_there and _origin(request) == origin
-        return send(run, _authorized(run, service, request) if is_there else request)
+        nonlocal home, is_home
+        origin, target = _split(request.url)
+        home = origin if home is None else home
+        is_home = is_home and origin == home
+        if is_home:
+            request = _authorized(run, service, request, target)
+        return send(run, request)
 
     return send_one
 
 
-def _origin(request: Request) -> tuple[str, str]:
-    parts = urlsplit(request.url)
-    return parts.scheme, parts.netloc.lower()
-
-
-def _authorized(run: Run, service: Service, request: Request) -> Request:
+def _authorized(run: Run, service: Service, request: Request, target: str) -> Request:
     """The request as it is sent: with credentials, which go over headers of the same name."""
-    start, target = _split(request.url)
-    request = replace(request, url=start + target, tls=service.tls)
-    if service.auth is None:
-        return request
-    now = int(run.tools.now().timestamp())
-    message = Message(request.method, target, now, bytes(request.body))
-    shown = service.auth.headers(run.scope, message)
-    return replace(request, headers=http_headers.over(request.headers, shown))
+    url, headers = request.url, request.headers
+    if not _PLAIN.fullmatch(target):
+        origin, target = url.removesuffix(target), _quoted(target)
+        url = origin + target
+    if service.auth is not None:
+        now = int(run.tools.now().timestamp())
+        message = Message(request.method, target, now, lambda: bytes(request.body))
+        headers = http_headers.over(headers, service.auth.headers(run.scope, message))
+    return replace(request, url=url, headers=headers, tls=service.tls)
 
 
 def _split(url: str) -> tuple[str, str]:
-    """The origin, and the target in the form in which it goes over the wire."""
+    """Scheme, host and port in lower case; path and query."""
     start = url.find("/", url.find("://") + 3 if "://" in url else 0)
-    if start < 0:
-        return url, "/"
+    return (url.lower(), "") if start < 0 else (url[:start].lower(), url[start:])
+
+
+def _quoted(target: str) -> str:
+    """The target in the form in which it goes over the wire."""
     try:
-        return url[:start], quote(url[start:], safe=_KEPT_CHARACTERS)
+        return quote(target or "/", safe=_KEPT_CHARACTERS)
     except UnicodeEncodeError:
         message = "the url cannot be used: it holds half a character (a lone surrogate)"
         raise StepError("request", message) from None
