@@ -72,7 +72,6 @@ class Outside:
         """``folder`` is that of the flows; ``env`` holds what flows may read as ``env.NAME``."""
         self._env = env
         self._log = log
-        self._runs_python = runs_python
         self._state: _State | None = None
         self.folder = folder
         self.path = folder / FILE_NAME
