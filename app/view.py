@@ -111,7 +111,7 @@ def _step(instance: Instance, record: StepRecord) -> dict[str, Any]:
 
 
 def _step_status(instance: Instance, record: StepRecord) -> str:
-    if record.outcome is not None:
+    if record.ended_at is not None:
         return Status.FINISH if record.outcome == "ok" else Status.ABORT
     is_held = not instance.queued or parked_until(instance.owner) is not None
     is_under_way = instance.status is Status.RUNNING and is_held
