@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -30,25 +30,67 @@ class Report:
 
 
 def lint(paths: Sequence[Path], around: Surroundings, flows: Path) -> list[Report]:
-    """Check files and all flow files of folders. ``flows`` is the folder of those they may call.
+    """Check files and all flow files of folders.
+
+    A flow may call those of the folder that it stands in, and those of ``flows``.
 
     Raises:
         ClickException: a file cannot be read.
     """
     drafts = {file: _draft(file) for path in paths for file in _files(path)}
-    if any(draft.calls for draft in drafts.values()):
-        others = [_draft(file) for file in _files(flows)] if flows.is_dir() else []
-        around = replace(around, flows=_flows([*others, *drafts.values()]))
+    homes = {_home(draft) for draft in drafts.values() if draft.calls}
+    others = [_draft(file) for file in _files(flows)] if homes and flows.is_dir() else []
+    known = {}
+    for home in homes:
+        linted = [draft for draft in drafts.values() if _home(draft) == home]
+        known[home] = replace(around, flows=_callable(home, linted, others, around))
     return [
-        Report(file, draft.text, draft.check(around).findings) for file, draft in drafts.items()
+        Report(file, draft.text, draft.check(known.get(_home(draft), around)).findings)
+        for file, draft in drafts.items()
     ]
 
 
-def _flows(drafts: Iterable[Draft]) -> Flows:
-    """What can be called: also flows with mistakes, which are told where they stand."""
-    named = {draft.name: draft for draft in drafts if draft.name and draft.flow}
-    flows = {name: draft.flow for name, draft in named.items() if draft.flow}
-    return Flows(flows, {name: draft.calls for name, draft in named.items()})
+def _home(draft: Draft) -> Path:
+    """The flows folder that a flow stands in."""
+    return Path(draft.path.parent.parent)
+
+
+def _callable(
+    home: Path, linted: Sequence[Draft], others: Iterable[Draft], around: Surroundings
+) -> Flows:
+    """What the flows of a folder can call: also those with mistakes that are told themselves."""
+    named = {draft.name: draft for draft in [*others, *linted] if draft.name}
+    told = {draft.name for draft in linted if draft.flow}
+    reached = _reached(home, linted, named)
+    flows = Flows(
+        {name: draft.flow for name, draft in named.items() if draft.flow},
+        {name: draft.calls for name, draft in named.items()},
+    )
+    untold = {name: named[name] for name in reached - told}
+    return Flows(flows.flows, flows.calls, _broken(untold, replace(around, flows=flows)))
+
+
+def _reached(home: Path, linted: Sequence[Draft], named: dict[str, Draft]) -> set[str]:
+    """What these call, also through others; ``named`` gets what stands beside them."""
+    told = {draft.name for draft in linted}
+    reached: set[str] = set()
+    pending = [name for draft in linted for name in draft.calls]
+    while pending:
+        name = pending.pop()
+        if name not in reached | told and (file := home / f"{name}.yaml").is_file():
+            named[name] = _draft(file)
+        if name in named and name not in reached:
+            reached.add(name)
+            pending += named[name].calls
+    return reached
+
+
+def _broken(drafts: Mapping[str, Draft], around: Surroundings) -> set[str]:
+    """Those that have errors themselves, or call one that has."""
+    broken = {name for name, draft in drafts.items() if draft.check(around).flow is None}
+    while more := {name for name in drafts.keys() - broken if drafts[name].calls & broken}:
+        broken |= more
+    return broken
 
 
 def _files(path: Path) -> Iterator[Path]:
