@@ -128,7 +128,7 @@ def test_a_code_that_no_flow_may_end_with(code: int) -> None:
           - id: end
             fail: {message: it went wrong, code: "${inputs.code}"}
     """
-    with pytest.raises(FlowFailed, match="step `end`: .* code ") as caught:
+    with pytest.raises(FlowFailed, match=r"step `end`: .* code ") as caught:
         World().run(text, code=code)
     assert caught.value.code == 1
 
