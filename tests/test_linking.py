@@ -28,7 +28,8 @@ def calling(*names: str, plus: int = 0) -> str:
     """A flow whose output is the sum of those it calls."""
     calls = [f"  - {{id: {name}, call: {name}/v1}}" for name in names]
     total = " + ".join([str(plus), *(f"steps.{name}.n" for name in names)])
-    return "\n".join(["outputs: {n: integer}", "steps:", *calls, f"  - return: {{n: '${{{total}}}'}}"])
+    end = f"  - return: {{n: '${{{total}}}'}}"
+    return "\n".join(["outputs: {n: integer}", "steps:", *calls, end])
 
 
 class Folder:
@@ -110,9 +111,7 @@ def test_a_flow_that_is_gone_is_missed(folder: Folder) -> None:
     ],
     ids=["loses an output", "needs an input"],
 )
-def test_a_change_that_a_caller_cannot_live_with(
-    folder: Folder, text: str, finding: str
-) -> None:
+def test_a_change_that_a_caller_cannot_live_with(folder: Folder, text: str, finding: str) -> None:
     """It is the caller's mistake; the caller serves as before, with what it called before."""
     folder.write(c=text)
     assert finding in folder.findings
@@ -160,7 +159,8 @@ def test_a_program_is_made_of_one_text_of_each_flow(folder: Folder, tmp_path: Pa
         assert folder.run("d") == 2
         other = Folder(tmp_path / "other")
         (tmp_path / "other").mkdir(exist_ok=True)
-        pinned = other.catalog.pinned("d", "v1", program.digest, lambda: program.source)
+        source = program.source
+        pinned = other.catalog.pinned("d", "v1", program.digest, source.__str__)
         assert pinned.digest == program.digest
 
 

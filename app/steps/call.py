@@ -67,7 +67,9 @@ class CallSchema(StepSchema):
         "version": "the version stands behind the key: `call: billing/v1`",
     }
 
-    target = TargetField(data_key="call", required=True)
+    target = TargetField(
+        data_key="call", required=True, metadata=about("The flow to run: `key/version`.")
+    )
     arguments = AssignmentsTemplate(
         data_key="with",
         load_default=lambda: Assignments((), compile_template({})),

@@ -58,7 +58,11 @@ class ForEachSchema(StepSchema):
         "until": "write `repeat` with `until` for a loop that ends by a condition",
     }
 
-    items = Items(data_key="for_each", required=True)
+    items = Items(
+        data_key="for_each",
+        required=True,
+        metadata=about("An expression for a list, or the list: `steps` run once for each `item`."),
+    )
     steps = Block(required=True, metadata=about("What is done for each item."))
     concurrency = Whole(
         1,

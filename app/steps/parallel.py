@@ -88,7 +88,11 @@ class ParallelSchema(StepSchema):
         "concurrency": "all branches run at once; for a list write `for_each` with `concurrency`",
     }
 
-    branches = BranchesField(data_key="parallel", required=True)
+    branches = BranchesField(
+        data_key="parallel",
+        required=True,
+        metadata=about("Branches with names, each a list of steps; they run at once."),
+    )
     wait = WaitField(
         ("all", "first"),
         load_default="all",

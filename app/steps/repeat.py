@@ -66,7 +66,12 @@ class RepeatSchema(StepSchema):
         "collect": "write `for_each` for a list, or `set` a variable in each round",
     }
 
-    plan = fields.Nested(PlanSchema, data_key="repeat", required=True)
+    plan = fields.Nested(
+        PlanSchema,
+        data_key="repeat",
+        required=True,
+        metadata=about("When to stop, how long to pause between two rounds, how many at most."),
+    )
     steps = Block(required=True, metadata=about("What is done in each round."))
 
     def elsewhere(self, data: Mapping[str, Any]) -> frozenset[str]:

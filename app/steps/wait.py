@@ -10,13 +10,16 @@ from app.engine.pause import pause
 from app.engine.scope import Run
 from app.expression import Problem
 from app.spec.fields import Duration, problem, too_long
+from app.spec.json_schema import about
 from app.spec.model import Flow
 from app.spec.surroundings import Surroundings
 from app.step import Action, Builder, Path, Step, StepSchema
 
 
 class WaitSchema(StepSchema):
-    seconds = Duration(data_key="wait", required=True)
+    seconds = Duration(
+        data_key="wait", required=True, metadata=about("How long: `200ms`, `5s`, `10m`.")
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

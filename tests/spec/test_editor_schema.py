@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -20,6 +21,7 @@ from tests.spec.test_loader import FLOWS
 
 ROOT = Path(__file__).parent.parent.parent
 SHIPPED = ROOT / "flows" / "flow.schema.json"
+FENCED = re.MULTILINE | re.DOTALL
 VALIDATOR = jsonschema.Draft7Validator(json.loads(editor_schema()))
 
 
@@ -47,6 +49,25 @@ def test_every_verb_is_offered_with_a_sentence(verb: str) -> None:
     assert verb in definition["required"]
     assert definition["description"].startswith(f"`{verb}")
     assert {"id", "when", "on_error"} < definition["properties"].keys()
+
+
+@pytest.mark.parametrize("verb", ["for_each", "repeat", "parallel", "call", "wait"])
+def test_every_key_is_described(verb: str) -> None:
+    """Editors show a sentence for each key, also those one level deeper."""
+    definition = json.loads(editor_schema())["definitions"][verb]
+    pending = [*definition["properties"].items()]
+    for key, found in pending:
+        assert "$ref" in found or found["description"].endswith((".", "`")), key
+        pending += found.get("properties", {}).items()
+
+
+def test_flows_of_the_docs_validate() -> None:
+    """Whatever the pages show, of every verb, an editor has nothing against."""
+    pages = [page.read_text(encoding="utf-8") for page in ROOT.glob("docs/*.md")]
+    flows = [text for page in pages for text in re.findall(r"^```yaml\n(.*?)^```$", page, FENCED)]
+    assert [mistakes(text) for text in flows] == [[]] * len(flows)
+    shown = "\n".join(flows)
+    assert [verb for verb in VERBS if f" {verb}:" not in shown] == []
 
 
 def test_shipped_flows_validate() -> None:
