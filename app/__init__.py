@@ -30,6 +30,7 @@ from app.executors.threads import ThreadsExecutor
 from app.instance import new_id
 from app.offload import native_offload
 from app.presence import Watch, new_owner
+from app.pythons.pool import PythonPool
 from app.runtime import Siteswap
 from app.service import Service
 from app.settings import Settings
@@ -39,6 +40,7 @@ from app.stores.memory import MemoryStore
 from app.stores.sqlite import SqliteStore
 from app.sweeper import Retention, Sweeper
 from app.tokens import TokenRegistry
+from app.transports.dial import Resolve, resolve
 from app.transports.local import LocalTransport
 from app.transports.network import NetworkTransport
 from app.transports.routing import RoutingTransport
@@ -57,11 +59,15 @@ LOG_DATE_FORMAT = "%Y-%m-%d %H:%M:%S %z"
 
 
 def create_app(
-    settings: Settings | None = None, *, around_store: Callable[[Store], Store] | None = None
+    settings: Settings | None = None,
+    *,
+    around_store: Callable[[Store], Store] | None = None,
+    resolve: Resolve = resolve,
 ) -> Flask:
     """The Flask application, wired from the environment unless ``settings`` are given.
 
-    ``around_store`` may put something of its own around the store, such as one that fails.
+    ``around_store`` may put something of its own around the store, such as one that fails;
+    ``resolve`` looks the names of other machines up.
 
     Raises:
         SettingsError: a setting is wrong.
@@ -78,7 +84,8 @@ def create_app(
     app.session_interface = NoSessions()
 
     routes = example.example_routes(today=date.today) if settings.example_api else {}
-    transport = RoutingTransport(LocalTransport(routes, app), NetworkTransport())
+    network = NetworkTransport(resolve=resolve, private_networks=settings.private_networks)
+    transport = RoutingTransport(LocalTransport(routes, app), network)
     catalog = Catalog(settings.flows_dir, _surroundings(settings), log)
     tokens = TokenRegistry(settings.tokens_file, settings.tokens, log=log)
     service = Service(
@@ -134,12 +141,22 @@ def _logger() -> logging.Logger:
 
 
 def _surroundings(settings: Settings) -> Surroundings:
-    return Surroundings(env=frozenset(settings.env), secrets=frozenset(settings.secrets))
+    return Surroundings(
+        env=frozenset(settings.env),
+        secrets=frozenset(settings.secrets),
+        runs_python=settings.python_steps,
+    )
 
 
 def _tools(settings: Settings, transport: RoutingTransport, log: logging.Logger) -> Tools:
     return Tools(
         transport=transport,
+        python=PythonPool(
+            size=max(2, os.cpu_count() or 1),
+            memory=settings.python_memory,
+            environ=os.environ,
+            monotonic=time.monotonic,
+        ),
         monotonic=time.monotonic,
         sleep=time.sleep,
         random=random.random,

@@ -39,16 +39,25 @@ steps:
 DIGEST = hashlib.sha256(SOURCE.encode()).hexdigest()[:32]
 
 
-def delivery(run: Instance, url: str, seed: str, outcome: Outcome, now: float) -> Instance:
-    """The run that tells ``url`` how another one ended; queued, and owned by nobody yet."""
-    inputs = {"url": url, "body": body(run, outcome)}
+def delivery(run: Instance, accepted: dict[str, Any], outcome: Outcome, now: float) -> Instance:
+    """The run that tells how another one ended, which was ``accepted`` with this payload.
+
+    It is queued, and owned by nobody yet. Its url is an input, so it may lead to public addresses
+    only, unless the flow's own text chose it.
+    """
+    payload = {
+        "inputs": {"url": accepted["callback"], "body": body(run, outcome)},
+        "request": {},
+        "seed": f"{accepted['seed']}/callback",
+        "allows_private": accepted.get("callback_allows_private", False),
+    }
     return Instance(
         id=delivery_id(run.id),
         flow_key=KEY,
         flow_version="v1",
         status=Status.INIT,
         created_at=now,
-        payload=dumps({"inputs": inputs, "request": {}, "seed": f"{seed}/callback"}),
+        payload=dumps(payload),
         source=DIGEST,
     )
 

@@ -118,6 +118,7 @@ class Execution:
             instance.id,
             journal=self._journal(store, instance, payload.get("seed", instance.id)),
             seconds=self._seconds_left(instance, program.flow.timeout),
+            allows_private=payload["allows_private"],
         )
 
     def _journal(self, store: Store, instance: Instance, seed: str) -> Journal:
@@ -165,12 +166,11 @@ def end(
         Busy: the store cannot take it now.
     """
     payload, now = read_payload(instance), clock()
-    url = payload.get("callback")
     hold = None if whoever_has_it else instance.hold
-    if not url:
+    if "callback" not in payload:
         store.complete(instance.id, hold, outcome, now)
         return None
-    then = callback.delivery(instance, url, payload["seed"], outcome, now)
+    then = callback.delivery(instance, payload, outcome, now)
     ended = store.complete(instance.id, hold, outcome, now, then, callback.SOURCE)
     return then.id if ended else None
 
@@ -183,6 +183,10 @@ def aborted(error: SiteswapError) -> Outcome:
 
 
 def read_payload(instance: Instance) -> dict[str, Any]:
-    """What the run was accepted with: ``inputs``, ``request``, and perhaps more."""
+    """What the run was accepted with: ``inputs``, ``request``, and perhaps more.
+
+    ``callback`` is the address to tell of its end, and ``callback_allows_private`` what its
+    delivery is accepted with as ``allows_private`` (see :class:`app.engine.scope.Run`).
+    """
     payload: dict[str, Any] = loads(instance.payload or "{}", PAYLOAD_DEPTH)
-    return {"inputs": {}, "request": {}, "seed": "", **payload}
+    return {"inputs": {}, "request": {}, "seed": "", "allows_private": False, **payload}

@@ -80,6 +80,7 @@ class Siteswap:
         """Finish what is under way for up to ``timeout`` seconds, and let go of everything."""
         self._watcher.close()
         self.service.close(timeout)
+        self.service.interpreter.close()
         if self._started:
             self._sweeps.close()
             self._alarm.close()

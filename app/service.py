@@ -14,6 +14,7 @@ from typing import Any
 
 from app import callback
 from app.catalog import Catalog
+from app.engine.control import StepError
 from app.engine.interpreter import Interpreter
 from app.engine.program import Program
 from app.engine.trace import Trace
@@ -38,6 +39,8 @@ from app.store import Store
 SUSPECT = Lane("suspect", 1)
 """Runs that were under way when two processes died. One at a time: a third death tells which."""
 SUSPICIOUS = 2
+_NOBODY: tuple[list[Any], ...] = ([None], [""])
+"""Callback urls that tell nobody, as the pieces of their template."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,14 +148,26 @@ class Service:
         return Triggered(instance_id, Status.FINISH, data)
 
     def submit(
-        self, program: Program, inputs: dict[str, Any], request: dict[str, Any]
+        self,
+        program: Program,
+        inputs: dict[str, Any],
+        request: dict[str, Any],
+        *,
+        allows_private: bool = False,
     ) -> Triggered:
-        """Accept a run: once this returns, the instance is committed and has its place."""
+        """Accept a run: once this returns, the instance is committed and has its place.
+
+        ``allows_private`` is as in :class:`app.engine.scope.Run`.
+        """
         flow = program.flow
         instance_id = self._new_id("async")
-        payload = {"inputs": inputs, "request": request, "seed": self._new_seed()}
-        if url := self._callback(program, inputs, request, instance_id):
-            payload["callback"] = url
+        payload = {
+            "inputs": inputs,
+            "request": request,
+            "seed": self._new_seed(),
+            "allows_private": allows_private,
+            **self._callback(program, inputs, request, instance_id),
+        }
         instance = Instance(
             id=instance_id,
             flow_key=flow.key,
@@ -187,17 +202,21 @@ class Service:
 
     def _callback(
         self, program: Program, inputs: dict[str, Any], request: dict[str, Any], instance_id: str
-    ) -> str | None:
+    ) -> dict[str, Any]:
+        """What is kept of whom to tell; nothing where that is nobody."""
         template = program.flow.callback
         if template is None:
-            return None
+            return {}
+        scope = self.interpreter.scope(program, inputs, request, instance_id)
         try:
-            url = template.evaluate(self.interpreter.scope(program, inputs, request, instance_id))
-        except ExpressionError as error:
+            if template.parts.evaluate(scope) in _NOBODY:
+                return {}
+            url = template.make(scope)
+        except (ExpressionError, StepError) as error:
             raise InputsInvalid([InputProblem("callback", error.message)]) from None
-        if url and not (isinstance(url, str) and url.startswith(("http://", "https://", "/"))):
+        if template.depends_on_data and url.startswith("/"):
             raise InputsInvalid([InputProblem("callback", "expected an http or https address")])
-        return url or None
+        return {"callback": url, "callback_allows_private": not template.depends_on_data}
 
     def execute(self, instance_id: str) -> None:
         """Run an accepted instance, unless somebody else does or did."""
@@ -271,7 +290,9 @@ class Service:
         program = self._program_now(instance)
         payload = read_payload(instance)
         inputs = coerce(program.flow.inputs, payload["inputs"])
-        return self.submit(program, inputs, payload["request"])
+        return self.submit(
+            program, inputs, payload["request"], allows_private=payload["allows_private"]
+        )
 
     def _program_now(self, instance: Instance) -> Program:
         if instance.source == callback.DIGEST:

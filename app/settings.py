@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import importlib.util
+import ipaddress
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -26,11 +27,13 @@ SECRET = "SECRET_"
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SIZE = re.compile(r"([0-9]{1,12}) ?(B|KB|MB|GB)?", re.IGNORECASE)
 _UNITS = {"B": 1, "KB": 1_000, "MB": 1_000_000, "GB": 1_000_000_000}
-_SMALLEST_BODY, _LARGEST_BODY = 1_000, 1_000_000_000
 _MOST_THREADS = 1_000
 _LONGEST_QUEUE = 1_000_000
 _DURATION = re.compile(r"([0-9]{1,9})(s|m|h|d)")
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,12 @@ class Settings:
     env: Mapping[str, str] = field(repr=False)
     """What flows read as ``env.NAME``: only names that are listed and set."""
     example_api: bool
+    python_steps: bool
+    """Whether the authors of flows are trusted with code."""
+    python_memory: int
+    """Address space of each process that runs it."""
+    private_networks: tuple[Network, ...]
+    """Networks that a url which depends on data may lead to, although they are not public."""
     secrets: Mapping[str, str] = field(repr=False)
     """What flows read as ``secrets.NAME``; to be masked wherever it turns up."""
     warnings: tuple[str, ...] = ()
@@ -224,14 +233,19 @@ def _http_status(text: str, _root: Path) -> str:
     return text
 
 
-def _size(text: str, _root: Path) -> int:
-    match = _SIZE.fullmatch(text)
-    if not match:
-        raise ValueError(f"{text!r} is not a size; write bytes, or a number with KB, MB or GB")
-    size = int(match[1]) * _UNITS[(match[2] or "B").upper()]
-    if not _SMALLEST_BODY <= size <= _LARGEST_BODY:
-        raise ValueError(f"{text!r} is outside of 1KB to 1GB")
-    return size
+def _size(smallest: str, largest: str) -> Callable[[str, Path], int]:
+    def in_bytes(text: str) -> int:
+        match = _SIZE.fullmatch(text)
+        if not match:
+            raise ValueError(f"{text!r} is not a size; write bytes, or a number with KB, MB or GB")
+        return int(match[1]) * _UNITS[(match[2] or "B").upper()]
+
+    def parse(text: str, _root: Path) -> int:
+        if not in_bytes(smallest) <= (size := in_bytes(text)) <= in_bytes(largest):
+            raise ValueError(f"{text!r} is outside of {smallest} to {largest}")
+        return size
+
+    return parse
 
 
 def _duration(shortest: str, longest: str) -> Callable[[str, Path], float]:
@@ -268,6 +282,22 @@ def _names(text: str, _root: Path) -> tuple[str, ...]:
     return names
 
 
+def _networks(text: str, _root: Path) -> tuple[Network, ...]:
+    return tuple(map(_network, filter(None, map(str.strip, text.split(",")))))
+
+
+def _network(text: str) -> Network:
+    try:
+        network = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise ValueError(
+            f"{text!r} is not a network; write addresses like 10.1.0.0/16,fd00::/8,127.0.0.1"
+        ) from None
+    if "/" in text and ipaddress.ip_address(text.partition("/")[0]) != network.network_address:
+        raise ValueError(f"{text!r} begins inside of a network; write {network}")
+    return network
+
+
 def _switch(text: str, _root: Path) -> bool:
     if text not in ("on", "off"):
         raise ValueError(f"{text!r} is neither on nor off")
@@ -298,10 +328,13 @@ VARIABLES: Mapping[str, Variable] = {
     "tokens_file": Variable("TOKENS_FILE", "instance/tokens.yaml", _folder),
     "tokens": Variable("TOKENS", "", _tokens),
     "http_status": Variable("HTTP_STATUS", "real", _http_status),
-    "max_body_bytes": Variable("MAX_BODY_BYTES", "1MB", _size),
-    "max_response_bytes": Variable("MAX_RESPONSE_BYTES", "10MB", _size),
+    "max_body_bytes": Variable("MAX_BODY_BYTES", "1MB", _size("1KB", "1GB")),
+    "max_response_bytes": Variable("MAX_RESPONSE_BYTES", "10MB", _size("1KB", "1GB")),
     "env": Variable("ENV", "", _names),
+    "private_networks": Variable("PRIVATE_NETWORKS", "", _networks),
     "example_api": Variable("EXAMPLE_API", "on", _switch),
+    "python_steps": Variable("PYTHON_STEPS", "off", _switch),
+    "python_memory": Variable("PYTHON_MEMORY", "512MB", _size("128MB", "100GB")),
 }
 """Field of :class:`Settings` → the variable it is read from."""
 

@@ -61,6 +61,9 @@ class Builder(Protocol):
     def program(self, name: str) -> Program:
         """The program of a flow that a step says it ``calls``."""
 
+    def line_in_file(self, step: Step, key: str, line: int) -> int:
+        """The line of the file that a line of the text at ``key`` of a step is, from 1."""
+
     def reads_fields_of_body(self, step_id: str | None) -> bool:
         """Whether the flow reads ``steps.<id>.body.<field>`` anywhere without ``default``."""
 
@@ -208,25 +211,28 @@ def assigned_in(steps: Sequence[Step], path: Path = ()) -> Iterator[tuple[str, P
         yield from assigned_in(step.on_error or (), (*here, "on_error"))
 
 
-RETRY_DEFAULT_ON: frozenset[int | str] = frozenset({"connection", "timeout", 429, 502, 503, 504})
+RETRY_KINDS = ("connection", "timeout", "python")
+RETRY_DEFAULT_ON: frozenset[int | str] = frozenset(
+    {"connection", "timeout", "python", 429, 502, 503, 504}
+)
 
 
 class RetryOn(fields.Field[int | str]):
-    """A status (100–599) or ``connection`` or ``timeout``."""
+    """A status (100–599), or a kind of failure that may pass."""
 
     def json_schema(self) -> JsonSchema:
         statuses = {"type": "integer", "minimum": 100, "maximum": 599}
-        return {"anyOf": [{"enum": ["connection", "timeout"]}, statuses]}
+        return {"anyOf": [{"enum": list(RETRY_KINDS)}, statuses]}
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> int | str:
-        if value in ("connection", "timeout"):
+        if value in RETRY_KINDS:
             return str(value)
         if isinstance(value, int) and not isinstance(value, bool) and 100 <= value <= 599:
             return value
-        near = did_you_mean(value, ("connection", "timeout")) if isinstance(value, str) else None
+        near = did_you_mean(value, RETRY_KINDS) if isinstance(value, str) else None
         raise mistake(
             "bad-choice",
-            f"expected connection, timeout or a status, got {describe(value)}",
+            f"expected {', '.join(RETRY_KINDS)} or a status, got {describe(value)}",
             f"write `{near}` instead" if near else None,
         )
 

@@ -27,6 +27,10 @@ class Request:
     """Seconds the whole exchange may take: name lookup, connecting, TLS, and the last body byte."""
     max_bytes: int
     """Largest answer body accepted, counted after decompression; a value is not counted."""
+    is_guarded: bool = False
+    """Whether data decided who is asked: it may lead to public addresses only."""
+    allows_private: bool = False
+    """Whether the operator lets it lead anywhere, its redirects included: it is never guarded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,7 @@ class TransportError(Exception):
     ``too_large``   the answer is larger than ``Request.max_bytes``
     ``response``    what came back is not HTTP, or is encoded in a way we cannot read
     ``request``     the request cannot be sent as it is (a bad URL, scheme or header)
+    ``address``     the request is guarded, and would go to an address that is not public
     """
 
     def __init__(self, kind: str, message: str) -> None:

@@ -92,7 +92,7 @@ def with_flask(variables: dict[str, str]) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server for the pages; the flows they show are in its folder."""
-    with serving(tmp_path_factory.mktemp("docs"), workers=2) as running:
+    with serving(tmp_path_factory.mktemp("docs"), workers=2, PYTHON_STEPS="on") as running:
         shutil.copy(PROJECT / "wsgi.py", running.folder)
         for name, text in flows().items():
             file = running.flows / f"{name.split(': ')[1]}.yaml"
@@ -104,7 +104,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.mark.parametrize("page", PAGES[1:], ids=lambda page: str(page.name))
 def test_the_commands_of_a_page_print_what_it_shows(page: Path, server: Server) -> None:
     """A reader who types along sees the same."""
-    variables = environment({"BASE": f"http://127.0.0.1:{server.port}", "TOKEN": TOKEN})
+    named = {"BASE": f"http://127.0.0.1:{server.port}", "TOKEN": TOKEN}
+    variables = environment({**named, "SITESWAP_PYTHON_STEPS": "on"})
     perform(page, server.folder, with_flask(variables))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from app.tokens import digest_of
 
 ROOT = Path("/srv/siteswap")
 REDIS = "rediss://me:p%40ss@cache.example:6380/3"
+NETWORKS = (ip_network("10.1.0.0/16"), ip_network("::1/128"))
 PAGE = Path(__file__).parent.parent / "docs" / "configuration.md"
 
 
@@ -54,6 +56,9 @@ def test_the_defaults() -> None:
         max_response_bytes=10_000_000,
         env={},
         example_api=True,
+        python_steps=False,
+        python_memory=512_000_000,
+        private_networks=(),
         secrets={},
     )
 
@@ -82,6 +87,7 @@ def test_an_empty_value_is_unset() -> None:
         ("MAX_BODY_BYTES", "512KB", "max_body_bytes", 512_000),
         ("MAX_RESPONSE_BYTES", "1 gb", "max_response_bytes", 1_000_000_000),
         ("EXAMPLE_API", "off", "example_api", False),
+        ("PRIVATE_NETWORKS", "10.1.0.0/16, ::1", "private_networks", NETWORKS),
     ],
 )
 def test_a_value_is_read(name: str, text: str, field: str, value: object) -> None:
@@ -115,6 +121,8 @@ def test_a_value_is_read(name: str, text: str, field: str, value: object) -> Non
         ("ENV", "SITESWAP_TOKENS", "may not be read as env"),
         ("ENV", "SITESWAP_SECRET_CRM", "flows read SITESWAP_SECRET_NAME as secrets.NAME"),
         ("EXAMPLE_API", "true", "'true' is neither on nor off"),
+        ("PRIVATE_NETWORKS", "localhost", "'localhost' is not a network; write addresses like"),
+        ("PRIVATE_NETWORKS", "10.1.2.3/16", "begins inside of a network; write 10.1.0.0/16"),
         ("TOKENS", "hunter2", "entry 1 is not name=token"),
         ("TOKENS", "a=good,-b=hunter2", "entry 2 is not name=token"),
         ("TOKENS", "a=hunter2,a=hunter3", "the name a stands twice"),

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from app.engine.control import HandedBack, HoldLost, Interrupted, Parked, StepError, Stopped
-from app.engine.crew import Task
 from app.engine.scope import Halt, Run
 from app.step import Action
 
@@ -41,7 +41,7 @@ class Branches:
         Raises:
             Exception: how the run ends or fails, or waits.
         """
-        tasks = (self._task(branch, is_race=False) for branch in branches)
+        tasks = (partial(self._attempt, branch) for branch in branches)
         self._run.tools.crew.work_off(tasks, width)
         self._join(sorted(self._given))
         return self._given
@@ -54,7 +54,7 @@ class Branches:
         Raises:
             Exception: how the run ends or fails if none ended well, or how it waits.
         """
-        tasks = [self._task(branch, is_race=True) for branch in branches]
+        tasks = [partial(self._compete, branch) for branch in branches]
         self._under_way = len(tasks)
         crew = self._run.tools.crew
         for task in [task for task in tasks if crew.start(task) is None]:
@@ -71,17 +71,15 @@ class Branches:
     def _is_decided(self) -> bool:
         return self._halt.is_called or self._winner is not None
 
-    def _task(self, branch: Branch, *, is_race: bool) -> Task:
-        def carry_out() -> None:
-            if not self._halt.is_called:
-                self._attempt(branch, is_race=is_race)
-            with self._changed:
-                self._under_way -= 1
-                self._changed.notify_all()
+    def _compete(self, branch: Branch) -> None:
+        self._attempt(branch, is_race=True)
+        with self._changed:
+            self._under_way -= 1
+            self._changed.notify_all()
 
-        return carry_out
-
-    def _attempt(self, branch: Branch, *, is_race: bool) -> None:
+    def _attempt(self, branch: Branch, *, is_race: bool = False) -> None:
+        if self._halt.is_called:
+            return
         index, place, action = branch
         run = self.runs[index] = self._run.branch(place, self._halt)
         try:

@@ -13,6 +13,7 @@ from typing import Any
 
 from app.engine.control import DeadlinePassed, StepError, Stopped
 from app.engine.journal import journaled, keyed
+from app.engine.lines import line_in_file
 from app.engine.program import Program
 from app.engine.retry import with_retry
 from app.engine.scope import Run
@@ -32,9 +33,9 @@ def compile_flow(flow: Flow, text: str, programs: Mapping[str, Program] = NOTHIN
     """
     reads = {read for compiled in templates(flow.steps) for read in _reads(compiled)}
     json_steps = {path[1] for path in reads if len(path) > 3 and path[::2][:2] == ("steps", "body")}
-    compiler = Compiler(flow, json_steps, programs)
+    compiler = Compiler(flow, text, json_steps, programs)
     if flow.callback is not None:
-        reads |= set(_reads(flow.callback))
+        reads |= set(_reads(flow.callback.parts))
     callees = {name: programs[name] for name in called_in(flow.steps)}
     called = {name: callee.text for name, callee in callees.items()}
     for callee in callees.values():
@@ -63,8 +64,11 @@ def templates(steps: Sequence[Step]) -> Iterator[Compiled]:
 class Compiler:
     """Builds the functions; see :class:`app.step.Builder` for what it offers a verb."""
 
-    def __init__(self, flow: Flow, json_steps: set[str], programs: Mapping[str, Program]) -> None:
+    def __init__(
+        self, flow: Flow, text: str, json_steps: set[str], programs: Mapping[str, Program]
+    ) -> None:
         self._flow = flow
+        self._text = text
         self._json_steps = json_steps
         self._programs = programs
         self._path: Path = ()
@@ -74,6 +78,9 @@ class Compiler:
 
     def program(self, name: str) -> Program:
         return self._programs[name]
+
+    def line_in_file(self, step: Step, key: str, line: int) -> int:
+        return line_in_file(self._text, self._flow.steps, step, key, line)
 
     def may_repeat(self, step: Step) -> bool:
         return self._flow.retryable if step.retryable is None else step.retryable

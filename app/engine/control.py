@@ -70,9 +70,10 @@ class Parked(Signal):
 class StepError(Exception):
     """A step failed: what ``retry`` looks at and ``on_error`` may handle.
 
-    ``kind`` is one of ``connection timeout status response redirect too_large request expression
-    output limit check sql python call fail``. ``step`` names the innermost step that failed; it is
-    filled in by the interpreter. ``code`` is what the run ends with if nothing handles it.
+    ``kind`` is one of ``connection timeout status response redirect too_large request address
+    expression output limit check sql python call fail``. ``step`` names the innermost step that
+    failed; it is filled in by the interpreter. ``code`` is what the run ends with if nothing
+    handles it.
     """
 
     def __init__(

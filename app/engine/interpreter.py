@@ -28,6 +28,10 @@ class Interpreter:
     def __init__(self, tools: Tools) -> None:
         self.tools = tools
 
+    def close(self) -> None:
+        """Let go of the processes that the tools have started."""
+        self.tools.python.close()
+
     def run(
         self,
         program: Program,
@@ -37,11 +41,13 @@ class Interpreter:
         trace: Trace | None = None,
         journal: Journal | None = None,
         seconds: float | None = None,
+        *,
+        allows_private: bool = False,
     ) -> dict[str, Any]:
         """The outputs of one run; ``inputs`` are coerced already.
 
         With a ``journal`` the run goes on behind its last finished step; ``seconds`` is what is
-        left of the time it may take.
+        left of the time it may take; ``allows_private`` is as in :class:`Run`.
 
         Raises:
             FlowFailed: a step failed and nothing handled it, or the flow said ``fail``.
@@ -56,6 +62,7 @@ class Interpreter:
         mask = masker_of(scope, flow.secret_inputs)
         deadline = tools.monotonic() + (flow.timeout if seconds is None else seconds)
         run = Run(scope, tools, deadline, mask, trace, journal)
+        run.allows_private = allows_private
         try:
             return program.outputs_of(run)
         except StepError as error:

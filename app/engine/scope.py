@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from app.python import Python
 from app.transport import Transport
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ class Tools:
     """The outside world, as arguments. One per process; safe to share between runs."""
 
     transport: Transport
+    python: Python
     monotonic: Callable[[], float]
     """Seconds of a clock that never goes back; deadlines are measured on it."""
     sleep: Callable[[float], None]
@@ -75,10 +77,11 @@ class Scope:
     def inner(self) -> Scope:
         """A scope that begins as this one is now; what is defined in either stays there."""
         inner: Scope = object.__new__(Scope)
-        for name in Scope.__slots__:
-            setattr(inner, name, getattr(self, name))
-        inner.steps = dict(self.steps)
-        inner.vars = dict(self.vars)
+        inner.inputs, inner.request, inner.flow = self.inputs, self.request, self.flow
+        inner.env, inner.secrets = self.env, self.secrets
+        inner.now, inner.uuid = self.now, self.uuid
+        inner.error, inner.item, inner.index = self.error, self.item, self.index
+        inner.steps, inner.vars = dict(self.steps), dict(self.vars)
         return inner
 
 
@@ -105,10 +108,13 @@ class Run:
 
     ``deadline`` is on ``tools.monotonic`` and is only ever narrowed. ``idempotency_key`` is of the
     step under way, if that may be repeated. ``place`` stands before the place of each step that is
-    carried out more than once: ``2/else/0[17]/`` in a loop, ``3/`` in a sub-flow.
+    carried out more than once: ``2/else/0[17]/`` in a loop, ``3/`` in a sub-flow. With
+    ``allows_private`` its urls may lead anywhere: the operator chose them, although they came as
+    inputs.
     """
 
     __slots__ = (
+        "allows_private",
         "deadline",
         "halt",
         "idempotency_key",
@@ -135,6 +141,7 @@ class Run:
         self.mask = mask
         self.trace = trace
         self.journal = journal
+        self.allows_private = False
         self.idempotency_key = ""
         self.place = ""
         self.halt: Halt | None = None
@@ -147,6 +154,7 @@ class Run:
         if journal is not None:
             branch.scope.now, branch.scope.uuid = journal.now, journal.uuid
         branch.place, branch.halt = place, halt
+        branch.allows_private = self.allows_private
         return branch
 
     def enter(self, scope: Scope, mask: Callable[[str], str], place: str) -> Run:

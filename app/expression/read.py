@@ -20,3 +20,12 @@ class Read:
     length: int
     where: TemplatePath
     safe: bool
+
+    def spelled(self, *path: str) -> str:
+        """How the author of this read would write another one."""
+        return ".".join(path)
+
+    @property
+    def fallback(self) -> str:
+        """What to write instead where the name may not be defined."""
+        return f"write `default({self.spelled(*self.path)}, null)`, or another value than null"

@@ -48,7 +48,7 @@ class _Checker:
         """What is only for async flows, and what a callback can read."""
         flow = self.flow
         if flow.callback is not None:
-            self.callback(flow.callback)
+            self.callback(flow.callback.parts)
         if flow.mode == "async":
             return
         hint = "write `mode: async`, or delete it"

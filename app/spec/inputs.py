@@ -1,24 +1,23 @@
 """Types at the door: what a caller sent becomes what a flow declared, or a sentence says why not.
 
 A *reader* takes a JSON value, or text as it stands in a query string or form, and returns the
-typed value; it raises ``ValueError`` with the reason. Inside a flow every value is a JSON value:
-dates and times are ISO 8601 text. An *output check* is stricter: a flow decides its types itself.
+typed value; it raises :class:`app.spec.misfits.Unfit` with the reason. Inside a flow every value is
+a JSON value: dates and times are ISO 8601 text. The *JSON readers* take no text for anything else,
+and an *output check* has no limits either: a flow decides its types itself.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from typing import Any
 
 from app.errors import InputProblem, InputsInvalid
 from app.json_text import JsonError, dumps, loads
-from app.spec.fields import describe
-from app.spec.model import Input
-
-Reader = Callable[[Any], Any]
+from app.spec.misfits import Unfit, unfit
+from app.spec.model import Input, Reader, Readers
 
 MAX_INTEGER = 2**63 - 1
 """Whole numbers beyond 64 bits are refused: other systems could not read them back."""
@@ -43,19 +42,40 @@ def coerce(inputs: Mapping[str, Input], given: Mapping[str, Any]) -> dict[str, A
     problems: list[InputProblem] = []
     for name, spec in inputs.items():
         value = given.get(name)
-        if value is None or (value == "" and spec.type != "string"):
-            values[name] = spec.default
-            if spec.required:
-                problems.append(InputProblem(name, f"missing; expected {article(spec.type)}"))
-            continue
+        if value == "" and spec.type != "string":
+            value = None
         try:
-            values[name] = spec.read(value)
-        except ValueError as error:
-            reason = f"expected {article(spec.type)}" if spec.secret else str(error)
-            problems.append(InputProblem(name, reason))
+            values[name] = read(spec, value, READERS)
+        except Unfit as error:
+            problems += _problems(name, error)
     if problems:
         raise InputsInvalid(problems)
     return values
+
+
+def _problems(name: str, error: Unfit) -> Iterator[InputProblem]:
+    for misfit in error.misfits:
+        yield InputProblem(name + misfit.path, misfit.sentence())
+    if error.more:
+        yield InputProblem(name, f"and {error.more} more")
+
+
+def read(spec: Input, value: Any, readers: Readers) -> Any:
+    """The value as what was declared, or the default where there is none.
+
+    Raises:
+        Unfit: everything that is wrong with it; of a secret only that it is.
+    """
+    if value is None:
+        if spec.required:
+            raise unfit(f"missing; expected {article(spec.type)}")
+        return spec.default
+    try:
+        return spec.read(value, readers)
+    except Unfit:
+        if spec.secret:
+            raise unfit(f"expected {article(spec.type)}") from None
+        raise
 
 
 def article(type_name: str) -> str:
@@ -65,8 +85,8 @@ def article(type_name: str) -> str:
     return f"{'an' if type_name[0] in 'aeiou' else 'a'} {type_name}"
 
 
-def _wrong(type_name: str, value: Any) -> ValueError:
-    return ValueError(f"expected {article(type_name)}, got {describe(value)}")
+def _wrong(type_name: str, value: Any) -> Unfit:
+    return unfit(f"expected {article(type_name)}", value)
 
 
 def read_string(value: Any) -> str:
@@ -90,7 +110,7 @@ def read_integer(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise _wrong("integer", value)
     if abs(value) > MAX_INTEGER:
-        raise ValueError("expected an integer of at most 64 bits")
+        raise unfit("expected an integer of at most 64 bits")
     return value
 
 
@@ -101,9 +121,9 @@ def read_number(value: Any) -> int | float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise _wrong("number", value)
     if isinstance(value, int) and abs(value) > MAX_INTEGER:
-        raise ValueError("expected a whole number of at most 64 bits")
+        raise unfit("expected a whole number of at most 64 bits")
     if not math.isfinite(value):
-        raise ValueError("expected a finite number")
+        raise unfit("expected a finite number")
     return value
 
 
@@ -125,7 +145,7 @@ def read_date(value: Any) -> str:
             return date.fromisoformat(text).isoformat()
         except ValueError:
             pass
-    raise ValueError(f"expected a date like 2026-11-23, got {describe(value)}")
+    raise unfit("expected a date like 2026-11-23", value)
 
 
 def read_datetime(value: Any) -> str:
@@ -139,7 +159,7 @@ def read_datetime(value: Any) -> str:
             pass
         else:
             return f"{moment[:-6]}Z" if moment.endswith("+00:00") else moment
-    raise ValueError(f"expected a time like 2026-11-23T20:07:40Z, got {describe(value)}")
+    raise unfit("expected a time like 2026-11-23T20:07:40Z", value)
 
 
 def read_list(value: Any) -> list[Any]:
@@ -164,10 +184,10 @@ def _from_text(type_name: str, text: str) -> Any:
     try:
         return loads(text)
     except JsonError as error:
-        raise ValueError(f"expected {article(type_name)} as JSON: {error}") from None
+        raise unfit(f"expected {article(type_name)} as JSON: {error}") from None
 
 
-READERS: Mapping[str, Reader] = {
+READERS: Readers = {
     "string": read_string,
     "integer": read_integer,
     "number": read_number,
@@ -179,14 +199,32 @@ READERS: Mapping[str, Reader] = {
 }
 TYPES = tuple(READERS)
 
-_PYTHON_TYPES: Mapping[str, tuple[type, ...]] = {
+_FORMS: Mapping[str, tuple[type, ...]] = {
     "string": (str,),
-    "integer": (int,),
+    "integer": (int, float),
     "number": (int, float),
     "boolean": (bool,),
+    "date": (str,),
+    "datetime": (str,),
     "list": (list,),
     "object": (dict,),
 }
+"""What a value of a type is in JSON."""
+
+
+def _json_reader(type_name: str, reader: Reader) -> Reader:
+    forms, is_boolean = _FORMS[type_name], type_name == "boolean"
+
+    def read_json(value: Any) -> Any:
+        if not isinstance(value, forms) or isinstance(value, bool) is not is_boolean:
+            raise _wrong(type_name, value)
+        return reader(value)
+
+    return read_json
+
+
+JSON_READERS: Readers = {name: _json_reader(name, reader) for name, reader in READERS.items()}
+"""The same types for values that are JSON already: the text ``"5"`` is no integer."""
 
 
 def check_output(type_name: str, value: Any) -> Any:
@@ -199,9 +237,11 @@ def check_output(type_name: str, value: Any) -> Any:
         return None
     if type_name in ("date", "datetime"):
         return READERS[type_name](value)
-    if type_name == "integer" and isinstance(value, float) and value.is_integer():
-        return int(value)
     wrong_bool = isinstance(value, bool) and type_name != "boolean"
-    if wrong_bool or not isinstance(value, _PYTHON_TYPES[type_name]):
+    if wrong_bool or not isinstance(value, _FORMS[type_name]):
         raise _wrong(type_name, value)
+    if type_name == "integer" and isinstance(value, float):
+        if not value.is_integer():
+            raise _wrong(type_name, value)
+        return int(value)
     return value

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from marshmallow import ValidationError
 
 from app.expression import Problem
-from app.spec.fields import describe, problem
-from app.spec.inputs import READERS, Reader, article
-from app.spec.model import Input
+from app.spec.fields import problem
+from app.spec.inputs import READERS, read
+from app.spec.misfits import read_parts, unfit
+from app.spec.model import Input, Reader, Readers
+
+Rule = Callable[[Any, Readers], Any]
+"""Reads or checks a value; what is inside of it is read by the readers it is given."""
 
 _LIMITS: Mapping[str, tuple[str, ...]] = {
     "min": ("integer", "number", "date"),
@@ -56,102 +61,89 @@ def _unread(kind: str, value: Any) -> Iterator[Problem]:
         yield problem("wrong-type", str(error))
 
 
-def default_of(read: Reader, value: Any) -> Any:
+def default_of(rule: Rule, value: Any) -> Any:
     """The default as callers would have to send it.
 
     Raises:
         ValidationError: it is not of the input's type, or outside its limits.
     """
     try:
-        return read(value)
+        return rule(value, READERS)
     except ValueError as error:
         found = problem("bad-default", f"the default does not fit: {error}")
         raise ValidationError({"default": [found]}) from None
 
 
-def limited(data: Mapping[str, Any]) -> Reader:
+def limited(data: Mapping[str, Any]) -> Rule:
     """The reader of the type, then one check for each limit that the input declares."""
-    base = READERS[data["type"]]
-    checks = [make(data[key], base) for key, make in _CHECKS.items() if key in data]
-    if not checks:
-        return base
+    kind = data["type"]
+    checks = [make(data[key], READERS[kind]) for key, make in _CHECKS.items() if key in data]
 
-    def read(value: Any) -> Any:
-        typed = base(value)
+    def rule(value: Any, readers: Readers) -> Any:
+        typed = readers[kind](value)
         for check in checks:
-            typed = check(typed)
+            typed = check(typed, readers)
         return typed
 
-    return read
+    return rule
 
 
-def _refuse_unless(holds: Callable[[Any], bool], sentence: str) -> Reader:
-    def check(value: Any) -> Any:
+def _refuse_unless(holds: Callable[[Any], bool], sentence: str) -> Rule:
+    def check(value: Any, _: Readers) -> Any:
         if not holds(value):
-            raise ValueError(f"expected {sentence}, got {describe(value)}")
+            raise unfit(f"expected {sentence}", value)
         return value
 
     return check
 
 
-def _at_least(low: Any, base: Reader) -> Reader:
+def _at_least(low: Any, base: Reader) -> Rule:
     bound = base(low)
     return _refuse_unless(lambda value: value >= bound, f"at least {low}")
 
 
-def _at_most(high: Any, base: Reader) -> Reader:
+def _at_most(high: Any, base: Reader) -> Rule:
     bound = base(high)
     return _refuse_unless(lambda value: value <= bound, f"at most {high}")
 
 
-def _max_length(size: int, _: Reader) -> Reader:
+def _max_length(size: int, _: Reader) -> Rule:
     return _refuse_unless(lambda value: len(value) <= size, f"a length of at most {size}")
 
 
-def _matches(pattern: re.Pattern[str], _: Reader) -> Reader:
+def _matches(pattern: re.Pattern[str], _: Reader) -> Rule:
     def holds(text: str) -> bool:
         return len(text) <= MAX_MATCHED and pattern.fullmatch(text) is not None
 
     return _refuse_unless(holds, f"text that matches {pattern.pattern}")
 
 
-def _one_of(values: list[Any], base: Reader) -> Reader:
+def _one_of(values: list[Any], base: Reader) -> Rule:
     allowed = [base(value) for value in values]
     return _refuse_unless(lambda value: value in allowed, f"one of {', '.join(map(str, values))}")
 
 
-def _each_item(item: Input, _: Reader) -> Reader:
-    def check(values: list[Any]) -> list[Any]:
-        return [_named(f"[{index}]", item, value) for index, value in enumerate(values)]
+def _each_item(item: Input, _: Reader) -> Rule:
+    def check(values: list[Any], readers: Readers) -> list[Any]:
+        return read_parts(
+            (index, partial(read, item, value, readers)) for index, value in enumerate(values)
+        )
 
     return check
 
 
-def _each_property(properties: Mapping[str, Input], _: Reader) -> Reader:
-    def check(value: dict[str, Any]) -> dict[str, Any]:
-        typed = {name: _property(name, spec, value.get(name)) for name, spec in properties.items()}
-        return {**value, **typed}
+def _each_property(properties: Mapping[str, Input], _: Reader) -> Rule:
+    def check(value: dict[str, Any], readers: Readers) -> dict[str, Any]:
+        typed = read_parts(
+            (name, partial(read, spec, value.get(name), readers))
+            for name, spec in properties.items()
+        )
+        return {**value, **dict(zip(properties, typed, strict=True))}
 
     return check
 
 
-def _property(name: str, spec: Input, value: Any) -> Any:
-    if value is not None:
-        return _named(f".{name}", spec, value)
-    if spec.required:
-        raise ValueError(f".{name}: missing; expected {article(spec.type)}")
-    return spec.default
-
-
-def _named(where: str, spec: Input, value: Any) -> Any:
-    try:
-        return spec.read(value)
-    except ValueError as error:
-        text = str(error)
-        raise ValueError(f"{where}{'' if text.startswith(('.', '[')) else ': '}{text}") from None
-
-
-_CHECKS: Mapping[str, Callable[[Any, Reader], Reader]] = {
+_CHECKS: Mapping[str, Callable[[Any, Reader], Rule]] = {
     "enum": _one_of,
     "min": _at_least,
     "max": _at_most,

@@ -266,6 +266,7 @@ _AT_KEY = frozenset(
         "useless-key",
         "misplaced-limit",
         "required-default",
+        "switched-off",
     ]
 )
 """Findings that are about a key rather than its value."""

@@ -12,8 +12,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from app.expression import Compiled
     from app.step import Step
+    from app.steps.http_url import UrlTemplate
+
+Reader = Callable[[Any], Any]
+"""Turns a value into one of a type, or raises :class:`app.spec.misfits.Unfit`."""
+Readers = Mapping[str, Reader]
+"""A reader for each type: those of the door, which take text too, or those of JSON values."""
 
 MODES = ("sync", "async")
 DEFAULT_TIMEOUT = {"sync": 30.0, "async": 600.0}
@@ -24,12 +29,12 @@ DEFAULT_TIMEOUT = {"sync": 30.0, "async": 600.0}
 class Input:
     """One declared input, or the items of a list, or a property of an object.
 
-    ``read`` turns what a caller sent (JSON value, or text of a query string) into the typed value,
-    or raises ``ValueError`` with the reason (see ``spec/inputs.py``).
+    ``read`` turns a value into the typed one, its limits checked and defaults filled in, or raises
+    :class:`app.spec.misfits.Unfit`. Which texts count is up to the readers that it is given.
     """
 
     type: str
-    read: Callable[[Any], Any] = field(repr=False, compare=False)
+    read: Callable[[Any, Readers], Any] = field(repr=False, compare=False)
     required: bool = True
     default: Any = None
     secret: bool = False
@@ -75,7 +80,7 @@ class Flow:
     has_own_timeout: bool = False
     retryable: bool = False
     concurrency: int = DEFAULT_CONCURRENCY
-    callback: Compiled | None = None
+    callback: UrlTemplate | None = None
     inputs: Mapping[str, Input] = field(default_factory=dict)
     outputs: Mapping[str, str] = field(default_factory=dict)
 

@@ -161,7 +161,7 @@ class Names:
         if root in _LOOPS and root not in known.loop_names:
             loop, hint = _LOOPS[root]
             return Mistake("unknown-name", f"`{root}` can only be read inside {loop}", hint)
-        return _fixed_field(root, rest[0]) if rest else None
+        return _fixed_field(read) if rest else None
 
     def _input(self, read: Read) -> Mistake | None:
         if len(read.path) == 1:
@@ -172,7 +172,8 @@ class Names:
         if name in self._flow.inputs:
             return self._input_field(read)
         near = did_you_mean(name, self._flow.inputs)
-        hint = f"write `inputs.{near}`" if near else f"declare it: `inputs: {{{name}: string}}`"
+        spelled = near and read.spelled("inputs", near)
+        hint = f"write `{spelled}`" if near else f"declare it: `inputs: {{{name}: string}}`"
         return Mistake("unknown-input", f"`{name}` is not an input of this flow", hint)
 
     def _input_field(self, read: Read) -> Mistake | None:
@@ -189,11 +190,10 @@ class Names:
         name = (read.path[0], read.path[1])
         if name in known.always or (name in known.sometimes and read.safe):
             return self._result_field(read)
-        dotted, whole = ".".join(name), ".".join(read.path)
+        dotted = read.spelled(*name)
         if name in known.sometimes:
             message = f"`{dotted}` is defined only on some paths to this step"
-            hint = f"write `default({whole}, null)`, or another value than null"
-            return Mistake("maybe-undefined", message, hint)
+            return Mistake("maybe-undefined", message, read.fallback)
         if name in self._gone:
             message = f"`{dotted}` is known only inside the loop or branch that defines it"
             return Mistake("out-of-scope", message, self._gone[name])
@@ -202,7 +202,7 @@ class Names:
             return Mistake("used-before-defined", message, "move the step that defines it up")
         if self.has_broken and name[0] == "vars":
             return None
-        return self._unknown(name)
+        return self._unknown(read)
 
     def _result_field(self, read: Read) -> Mistake | None:
         fields = self._results.get(read.path[1], ())
@@ -211,17 +211,18 @@ class Names:
         step_id, field = read.path[1:3]
         near = did_you_mean(field, fields)
         hint = f"it has {', '.join(fields)}"
-        hint += f"; perhaps `steps.{step_id}.body.{field}`" if "body" in fields else ""
+        if "body" in fields:
+            hint += f"; perhaps `{read.spelled('steps', step_id, 'body', field)}`"
         message = f"the result of `{step_id}` has no field `{field}`"
         return Mistake("unknown-field", message, f"write `{near}`" if near else hint)
 
-    def _unknown(self, name: Name) -> Mistake:
-        kind, word = name
+    def _unknown(self, read: Read) -> Mistake:
+        kind, word = read.path[:2]
         if kind == "steps" and word in self._results:
             message = f"the step `{word}` has no result to read"
             return Mistake("no-result", message, self._without_result.get(word))
         near = did_you_mean(word, [other for root, other in self._eventually if root == kind])
-        hint = f"write `{kind}.{near}`" if near else None
+        hint = f"write `{read.spelled(kind, near)}`" if near else None
         if kind == "steps":
             return Mistake("unknown-step", f"no step has the id `{word}`", hint)
         return Mistake("unknown-name", f"no `set` gives `vars.{word}` a value", hint)
@@ -238,10 +239,11 @@ class Names:
         return Mistake("not-available", message, hint, Severity.WARNING)
 
 
-def _fixed_field(root: str, name: str) -> Mistake | None:
+def _fixed_field(read: Read) -> Mistake | None:
+    root, name = read.path[:2]
     fields = FIXED_FIELDS.get(root)
     if fields is None or name in fields:
         return None
     near = did_you_mean(name, fields)
-    hint = f"write `{root}.{near}`" if near else f"it has {', '.join(fields)}"
+    hint = f"write `{read.spelled(root, near)}`" if near else f"it has {', '.join(fields)}"
     return Mistake("unknown-field", f"`{root}` has no field `{name}`", hint)

@@ -7,14 +7,12 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, post_load
 
-from app.expression import Compiled
 from app.spec.fields import (
     Choice,
     Duration,
     Flag,
     StrictSchema,
     Text,
-    TextTemplate,
     Whole,
     describe,
     mistake,
@@ -26,6 +24,8 @@ from app.spec.limits import default_of, limited, misfits
 from app.spec.model import DEFAULT_TIMEOUT, MODES, Input
 from app.spec.patterns import Pattern
 from app.step import Block, is_name, name_hint
+from app.steps.http_target import UrlField
+from app.steps.http_url import UrlTemplate
 
 RESERVED_INPUTS = ("juggleToken", "flowData")
 """Parameter names that the open API uses itself."""
@@ -61,8 +61,8 @@ class TypeName(Choice):
 class NestedInput(fields.Nested):
     """An input: a type name, or the whole object. Resolved late: inputs hold inputs."""
 
-    def __init__(self) -> None:
-        super().__init__(lambda: InputSchema())
+    def __init__(self, **options: Any) -> None:
+        super().__init__(lambda: InputSchema(), **options)
 
     def json_schema(self) -> JsonSchema:
         return INPUT_REF
@@ -124,7 +124,7 @@ class Declarations(fields.Field[dict[str, Any]]):
             yield problem("bad-name", f"`{name}` is not a name for an {self.what}", name_hint(name))
 
 
-_UNREAD = Input(type="object", read=lambda value: value)
+_UNREAD = Input(type="object", read=lambda value, _: value)
 """Stands for an input whose declaration is wrong."""
 
 
@@ -155,12 +155,12 @@ def _input(data: dict[str, Any]) -> Input:
         errors.setdefault(key, []).append(messages)
     if errors:
         raise ValidationError(errors)
-    read, default = limited(data), data.get("default")
+    rule, default = limited(data), data.get("default")
     return Input(
         type=data["type"],
-        read=read,
+        read=rule,
         required=data.get("required", "default" not in data),
-        default=None if default is None else default_of(read, default),
+        default=None if default is None else default_of(rule, default),
         secret=data["secret"],
         description=data.get("description"),
     )
@@ -178,11 +178,11 @@ class CallbackSchema(StrictSchema):
 
     EXAMPLE = "write `callback: {url: https://…}`"
 
-    url = TextTemplate(required=True, metadata=about("The address; `null` means nobody."))
+    url = UrlField(required=True, metadata=about("The address; `null` means nobody."))
 
     @post_load
-    def _make(self, data: dict[str, Any], **_: Any) -> Compiled:
-        url: Compiled = data["url"]
+    def _make(self, data: dict[str, Any], **_: Any) -> UrlTemplate:
+        url: UrlTemplate = data["url"]
         return url
 
 

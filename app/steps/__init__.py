@@ -17,12 +17,14 @@ from app.spec.model import Flow
 from app.spec.surroundings import Surroundings
 from app.step import Arm, Path, Step, StepSchema, is_name
 from app.steps.call import Call
+from app.steps.check import Check
 from app.steps.fail import Fail
 from app.steps.for_each import ForEach
 from app.steps.http import Http
 from app.steps.if_ import If
 from app.steps.log import Log
 from app.steps.parallel import BranchesField, Parallel
+from app.steps.python import Python
 from app.steps.repeat import Repeat
 from app.steps.return_ import Return
 from app.steps.set_ import Set
@@ -42,9 +44,11 @@ VERBS: Mapping[str, type[Step]] = {
     "return": Return,
     "fail": Fail,
     "log": Log,
+    "check": Check,
+    "python": Python,
 }
 
-LATER = ("sql", "python", "check")
+LATER = ("sql",)
 """Verbs that are planned; named so that the message can say so."""
 
 _ELSEWHERE: Mapping[str, str] = {
@@ -60,6 +64,8 @@ _ELSEWHERE: Mapping[str, str] = {
     "do_while": "repeat", "dowhile": "repeat", "retry_until": "repeat", "repeat_until": "repeat",
     "sleep_for": "wait", "wait_for": "wait", "concurrent": "parallel", "concurrently": "parallel",
     "race": "parallel", "all": "parallel", "any": "parallel",
+    "validate": "check", "assert": "check", "code": "python", "script": "python",
+    "eval": "python", "exec": "python",
 }  # fmt: skip
 """What other tools call our verbs."""
 

@@ -6,10 +6,10 @@ body as text, an empty one ``null``. A url that begins with ``/`` is served by t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
-from urllib.parse import quote
 
 from marshmallow import ValidationError, fields, validates_schema
 
@@ -17,126 +17,24 @@ from app import form_text
 from app.content import Content, Form, Json
 from app.engine.control import DeadlinePassed, StepError
 from app.engine.scope import Run, Scope
-from app.expression import (
-    Compiled,
-    ExpressionSyntaxError,
-    Problem,
-    compile_template,
-    split_template,
-)
-from app.json_text import dumps
+from app.expression import Compiled, Problem
 from app.spec.fields import Flag, ObjectTemplate, Template, describe, mistake, problem
 from app.spec.json_schema import JsonSchema
 from app.spec.model import Flow
 from app.spec.surroundings import Surroundings
 from app.step import Action, Builder, Path, Step, StepSchema
 from app.steps import http_answer
+from app.steps.http_target import Target, TargetField
+from app.steps.http_url import text
 from app.transport import Request, Response, TransportError
 
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
 """Methods that may be repeated (RFC 9110 section 9.2.2)."""
 _DEFAULT_HEADERS = {"Accept": "application/json, */*;q=0.5", "User-Agent": "siteswap"}
 _GROUPS = ("1xx", "2xx", "3xx", "4xx", "5xx")
 _SUCCESS = frozenset(range(200, 300))
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Method and address; ``parts`` is the address as a list template, ``address`` as written.
-
-    Values after the host are percent-encoded, so that no value can change where the request goes.
-    """
-
-    method: str
-    address: str
-    parts: Compiled
-    is_encoded: tuple[bool, ...]
-
-    def url(self) -> Callable[[Scope], str]:
-        """The function that makes the address of one request, without query."""
-        if "${" not in self.address:
-            return lambda _: self.address
-        evaluate, is_encoded = self.parts.evaluate, self.is_encoded
-
-        def url(scope: Scope) -> str:
-            return "".join(map(_url_part, evaluate(scope), is_encoded))
-
-        return url
-
-
-def _url_part(value: Any, is_encoded: bool) -> str:
-    if value is None or isinstance(value, list | dict):
-        raise StepError("request", f"the url holds {describe(value)} where text belongs")
-    return quote(text(value), safe="") if is_encoded else text(value)
-
-
-def text(value: Any) -> str:
-    """A value as it is written in a url, a header or a form."""
-    if isinstance(value, str):
-        return value
-    # Most values are ids, for which JSON has no other form than Python.
-    return str(value) if type(value) is int else dumps(value)
-
-
-class TargetField(fields.Field[Target]):
-    """``GET https://host/path/${value}``."""
-
-    stand_in = Target("GET", "", compile_template([]), ())
-
-    def json_schema(self) -> JsonSchema:
-        return {"type": "string", "pattern": f"^({'|'.join(METHODS)}) "}
-
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> Target:
-        if not isinstance(value, str):
-            message = f"expected a method and a url, got {describe(value)}"
-            raise mistake("wrong-type", message, _target_hint(value))
-        method, _space, url = value.partition(" ")
-        if method not in METHODS:
-            raise ValidationError([_bad_method(method, value)])
-        address = url.strip()
-        if not address:
-            raise mistake("bad-url", f"the url after `{method}` is missing", _EXAMPLE)
-        if not address.startswith(("http://", "https://", "/", "${")):
-            message = "a url begins with https://, http://, or / for this very application"
-            hint = _EXAMPLE if "://" in address else f"write `{method} https://{address}`"
-            offset = value.index(address, len(method))
-            raise ValidationError([Problem("bad-url", message, offset, len(address), hint)])
-        return _target(method, address, value.index(address, len(method)))
-
-
-_EXAMPLE = "write it like `http: GET https://host/path`"
-
-
-def _target_hint(value: Any) -> str:
-    if isinstance(value, dict) and isinstance(value.get("url"), str):
-        return f"write `http: {str(value.get('method', 'GET')).upper()} {value['url']}`"
-    return _EXAMPLE
-
-
-def _bad_method(method: str, value: str) -> Problem:
-    if method.startswith(("http://", "https://", "/", "${")):
-        hint = f"write `GET {value}`, or another method"
-        return Problem("bad-method", "the method before the url is missing", 0, len(method), hint)
-    hint = f"write `{method.upper()}`" if method.upper() in METHODS else ""
-    message = f"unknown method `{method}`"
-    return Problem("bad-method", message, 0, len(method), hint or f"one of {', '.join(METHODS)}")
-
-
-def _target(method: str, address: str, offset: int) -> Target:
-    spans = split_template(address)
-    starts = {(index,): offset + start for index, (start, _) in enumerate(spans)}
-    try:
-        parts = compile_template([part for _, part in spans])
-    except ExpressionSyntaxError as error:
-        raise ValidationError(
-            [replace(p, offset=starts[p.path[:1]] + p.offset, path=()) for p in error.problems]  # type: ignore[index]
-        ) from None
-    reads = (replace(r, offset=starts[r.where[:1]] + r.offset, where=()) for r in parts.reads)  # type: ignore[index]
-    is_hole = (part.startswith("${") for _, part in spans)
-    after_host = ("/" in address[:start].replace("://", "") for start, _ in spans)
-    encoded = tuple(map(bool.__and__, is_hole, after_host))
-    return Target(method, address, replace(parts, reads=tuple(reads)), encoded)
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+"""What no header value may hold (RFC 9110 section 5.5); a tab is no harm."""
 
 
 class Expect(fields.Field[frozenset[int]]):
@@ -216,10 +114,10 @@ class Http(Step):
 
     @property
     def summary(self) -> str:
-        return f"{self.target.method} {self.target.address}"
+        return f"{self.target.method} {self.target.url.written}"
 
     def templates(self) -> Iterable[tuple[Path, Compiled]]:
-        yield ("http",), self.target.parts
+        yield ("http",), self.target.url.parts
         for key in ("query", "headers", "json", "form", "body"):
             template = getattr(self, key)
             if template is not None:
@@ -253,13 +151,13 @@ class Http(Step):
         return call
 
     def _prepare(self, *, sends_key: bool) -> Callable[[Run], Request]:
-        method, url = self.target.method, self.target.url()
+        method, url = self.target.method, self.target.url
         query = self.query.evaluate if self.query else None
         headers, body = self._headers(), self._body()
 
         def prepare(run: Run) -> Request:
             scope = run.scope
-            address = url(scope)
+            address = url.make(scope)
             if query is not None and (pairs := _pairs(query(scope))):
                 address += ("&" if "?" in address else "?") + form_text.encode(pairs)
             return Request(
@@ -269,6 +167,8 @@ class Http(Step):
                 body(scope),
                 run.deadline - run.tools.monotonic(),
                 run.tools.max_response_bytes,
+                is_guarded=url.depends_on_data and not run.allows_private,
+                allows_private=run.allows_private,
             )
 
         return prepare
@@ -288,7 +188,11 @@ class Http(Step):
         given = self.headers.evaluate
 
         def headers(scope: Scope) -> dict[str, str]:
-            own = {name: text(value) for name, value in given(scope).items() if value is not None}
+            own = {
+                name: _header(name, value)
+                for name, value in given(scope).items()
+                if value is not None
+            }
             replaced = {name.lower() for name in own}
             return {n: v for n, v in fixed.items() if n.lower() not in replaced} | own
 
@@ -305,6 +209,13 @@ class Http(Step):
             body = self.body.evaluate
             return lambda scope: text(body(scope)).encode()
         return lambda _: b""
+
+
+def _header(name: str, value: Any) -> str:
+    written = text(value)
+    if _CONTROL.search(written):
+        raise StepError("request", f"the header {name[:80]!r} holds a control character")
+    return written
 
 
 def _with_key(headers: dict[str, str], run: Run) -> dict[str, str]:

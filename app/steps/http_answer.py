@@ -24,6 +24,7 @@ MAX_EXCERPT = 1000
 _MASKED_BYTES = 20_000
 """Bytes in which secrets are masked before they are cut, so that none is cut in two."""
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 _USER_INFORMATION = re.compile(r"(?<=:)//[^/]*@")
 _ANONYMOUS_HEADERS = frozenset({"accept", "accept-language", "content-type", "user-agent"})
 """Headers that may follow a redirect to another origin; any other could be a credential."""
@@ -173,8 +174,11 @@ def _target(request: Request, location: str) -> str:
 
 
 def _redirected(run: Run, request: Request, status: int, url: str) -> Request:
-    """The next request, by the rules of the Fetch standard for method and body."""
-    if not url.startswith(("http://", "https://", "/")):
+    """The next request, by the rules of the Fetch standard for method and body.
+
+    Another origin is one that the answer chose: the request is guarded from there on.
+    """
+    if not url.startswith(("http://", "https://", "/")) or url.startswith("//"):
         raise StepError("redirect", f"{name(request)} redirects to {url[:200]}, which is not HTTP")
     becomes_get = (status == 303 and request.method != "HEAD") or (
         status in (301, 302) and request.method == "POST"
@@ -196,9 +200,11 @@ def _redirected(run: Run, request: Request, status: int, url: str) -> Request:
         headers=headers,
         body=b"" if becomes_get else request.body,
         timeout=run.deadline - run.tools.monotonic(),
+        is_guarded=not request.allows_private and (request.is_guarded or not same_origin),
     )
 
 
 def _origin(url: str) -> tuple[str, str]:
     parts = urlsplit(url)
-    return parts.scheme, parts.netloc.lower()
+    place = parts.netloc.lower()
+    return parts.scheme, place.removesuffix(_DEFAULT_PORTS.get(parts.scheme, ""))

@@ -82,9 +82,13 @@ class Log(Step):
 
         def log(run: Run) -> None:
             value = message(run.scope)
-            text = run.mask(value if isinstance(value, str) else dumps(value))
-            flow = run.scope.flow
-            where = f"{flow['key']}/{flow['version']} {flow['instanceId']}"
-            run.tools.log.log(level, "%s: %s", where, one_line(text, MAX_LINE))
+            write(run, level, run.mask(value if isinstance(value, str) else dumps(value)))
 
         return log
+
+
+def write(run: Run, level: int, text: str) -> None:
+    """Write one line, with the flow and the instance before it; secrets are masked already."""
+    flow = run.scope.flow
+    where = f"{flow['key']}/{flow['version']} {flow['instanceId']}"
+    run.tools.log.log(level, "%s: %s", where, one_line(text, MAX_LINE))

@@ -183,7 +183,7 @@ class Parallel(Step):
 
     def _first(self, run: Run, under_way: _UnderWay) -> None:
         """Which branch was the first is written down: a replay must not decide it again."""
-        journal, place = run.journal, under_way.place
+        journal, place = run.journal, f"{under_way.place}/first"
         record = journal.noted(place) if journal else None
         if journal is None:
             under_way.race()

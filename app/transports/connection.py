@@ -1,4 +1,4 @@
-"""A connection to one origin, plain or under TLS, whose every wait ends by a deadline.
+"""A connection to one server, plain or under TLS, whose every wait ends by a deadline.
 
 Made of the ordinary ``socket`` module. Under gevent's monkey patch that is gevent's, and a wait
 lets other greenlets run; elsewhere it is the system's, and a connection may pass from one thread
@@ -13,7 +13,6 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from app.transports.deadline import Deadline
-from app.transports.url import Origin
 
 _BLOCK = 64 * 1024
 
@@ -23,8 +22,7 @@ T = TypeVar("T")
 class Connection:
     """A TCP connection. Everything raises ``OSError``, and ``TimeoutError`` when time is up."""
 
-    def __init__(self, origin: Origin, sock: socket.socket) -> None:
-        self.origin = origin
+    def __init__(self, sock: socket.socket) -> None:
         self.idle_since = 0.0
         self._socket = sock
 
@@ -64,11 +62,11 @@ class TlsConnection(Connection):
     would wait by itself, and gevent's starts its timeout anew with every fragment of a record.
     """
 
-    def __init__(self, origin: Origin, sock: socket.socket, context: ssl.SSLContext) -> None:
-        super().__init__(origin, sock)
+    def __init__(self, sock: socket.socket, context: ssl.SSLContext, host: str) -> None:
+        super().__init__(sock)
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
-        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=origin.host)
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
 
     def handshake(self, deadline: Deadline) -> None:
         """Agree on keys and check the peer's certificate."""

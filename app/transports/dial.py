@@ -46,9 +46,9 @@ def dial(
     with _named(deadline, "while connecting"):
         sock = _connect(addresses, deadline)
     if origin.scheme == "http":
-        return Connection(origin, sock)
+        return Connection(sock)
     with _named(deadline, "while agreeing on TLS"), _closed_on_error(sock):
-        connection = TlsConnection(origin, sock, tls())
+        connection = TlsConnection(sock, tls(), origin.host)
         connection.handshake(deadline)
     return connection
 

@@ -1,7 +1,8 @@
 """HTTP/1.1 over sockets, with connections kept alive.
 
 The parts: ``url`` (where to), ``message`` (the request as bytes), ``dial`` and ``connection``
-(sockets under a deadline), ``answer`` and ``inflate`` (what comes back, bounded), ``pool``.
+(sockets under a deadline), ``guard`` (where data may lead), ``answer`` and ``inflate`` (what comes
+back, bounded), ``pool``.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import os
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cached_property
 
@@ -20,8 +21,9 @@ from app.transports.answer import Answer
 from app.transports.connection import Connection
 from app.transports.deadline import Deadline
 from app.transports.dial import Resolve, dial, failure, resolve
+from app.transports.guard import Network, guarded
 from app.transports.message import encode
-from app.transports.pool import IdlePool
+from app.transports.pool import IdlePool, Use
 from app.transports.url import Origin, split_url
 
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"})
@@ -48,12 +50,16 @@ class NetworkTransport:
         max_idle: int = 512,
         idle_seconds: float = 30.0,
         resolve: Resolve = resolve,
+        private_networks: Sequence[Network] = (),
         tls: Callable[[], ssl.SSLContext] = trusted_context,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Keep up to ``max_idle`` unused connections, each for up to ``idle_seconds``."""
+        """Keep up to ``max_idle`` unused connections, each for up to ``idle_seconds``.
+
+        Guarded requests may go to ``private_networks``, too.
+        """
         self._clock = clock
-        self._resolve = resolve
+        self._resolve = {False: resolve, True: guarded(resolve, private_networks)}
         self._make_tls = tls
         self._pool = IdlePool(max_idle, idle_seconds, clock)
 
@@ -80,20 +86,20 @@ class NetworkTransport:
         return self._make_tls()
 
     def _exchange(self, request: Request, origin: Origin, data: bytes) -> Response:
-        deadline = Deadline(request.timeout, self._clock)
+        deadline, use = Deadline(request.timeout, self._clock), Use(origin, request.is_guarded)
         answer = Answer(request.method, request.max_bytes)
-        if connection := self._pool.take(origin):
+        if connection := self._pool.take(use):
             try:
-                return self._converse(connection, data, answer, deadline)
+                return self._converse(use, connection, data, answer, deadline)
             except TransportError as error:
                 if not _may_repeat(request, answer, error):
                     raise
                 answer = Answer(request.method, request.max_bytes)
-        connection = dial(origin, deadline, self._resolve, lambda: self._tls)
-        return self._converse(connection, data, answer, deadline)
+        connection = dial(origin, deadline, self._resolve[use.is_guarded], lambda: self._tls)
+        return self._converse(use, connection, data, answer, deadline)
 
     def _converse(
-        self, connection: Connection, data: bytes, answer: Answer, deadline: Deadline
+        self, use: Use, connection: Connection, data: bytes, answer: Answer, deadline: Deadline
     ) -> Response:
         """Send the request and read the answer; then keep the connection, or close it."""
         try:
@@ -102,7 +108,7 @@ class NetworkTransport:
             connection.close()
             raise
         if answer.keeps_connection:
-            self._pool.put(connection)
+            self._pool.put(use, connection)
         else:
             connection.close()
         return answer.response()

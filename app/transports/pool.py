@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import NamedTuple
 
 from app.transports.connection import Connection
 from app.transports.url import Origin
 
 
-class IdlePool:
-    """Keeps at most ``size`` idle connections, to any number of origins.
+class Use(NamedTuple):
+    """What a connection was opened for: only for the same it is used again."""
 
-    The one used last is used first; when there are too many, the origin that was not used for the
+    origin: Origin
+    is_guarded: bool
+
+
+class IdlePool:
+    """Keeps at most ``size`` idle connections, for any number of uses.
+
+    The one used last is used first; when there are too many, the use that was not met for the
     longest time loses one. Safe to call from many threads or greenlets.
     """
 
@@ -22,24 +30,24 @@ class IdlePool:
         self._clock = clock
         self._lock = threading.Lock()
         self._count = 0
-        self._idle: dict[Origin, list[Connection]] = {}
+        self._idle: dict[Use, list[Connection]] = {}
 
-    def take(self, origin: Origin) -> Connection | None:
+    def take(self, use: Use) -> Connection | None:
         """A connection that was open a moment ago, or ``None``; dead ones are closed."""
         oldest = self._clock() - self._max_age
-        while connection := self._pop(origin):
+        while connection := self._pop(use):
             if connection.idle_since >= oldest and connection.is_quiet:
                 return connection
             connection.close()
         return None
 
-    def put(self, connection: Connection) -> None:
+    def put(self, use: Use, connection: Connection) -> None:
         """Keep a connection, perhaps at the cost of another one."""
         connection.idle_since = self._clock()
         with self._lock:
-            connections = self._idle.pop(connection.origin, [])
+            connections = self._idle.pop(use, [])
             connections.append(connection)
-            self._idle[connection.origin] = connections
+            self._idle[use] = connections
             self._count += 1
             longest_unused = next(iter(self._idle)) if self._count > self._size else None
         if longest_unused and (surplus := self._pop(longest_unused, 0)):
@@ -47,17 +55,17 @@ class IdlePool:
 
     def close(self) -> None:
         """Close every idle connection."""
-        for origin in list(self._idle):
-            while connection := self._pop(origin):
+        for use in list(self._idle):
+            while connection := self._pop(use):
                 connection.close()
 
-    def _pop(self, origin: Origin, position: int = -1) -> Connection | None:
+    def _pop(self, use: Use, position: int = -1) -> Connection | None:
         with self._lock:
-            connections = self._idle.get(origin)
+            connections = self._idle.get(use)
             if connections is None:
                 return None
             connection = connections.pop(position)
             self._count -= 1
             if not connections:
-                del self._idle[origin]
+                del self._idle[use]
             return connection

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.transport import Request, Response, Transport
+from app.transport import Request, Response, Transport, TransportError
 
 
 class RoutingTransport:
@@ -16,7 +16,11 @@ class RoutingTransport:
         """Exchange one request for one response.
 
         Raises:
-            TransportError: no usable answer.
+            TransportError: no usable answer, or of kind ``address``: data led to this application.
         """
-        is_local = request.url.startswith("/")
-        return (self._local if is_local else self._network).send(request)
+        if not request.url.startswith("/"):
+            return self._network.send(request)
+        if request.is_guarded:
+            message = "a url that depends on data may not lead to this very application"
+            raise TransportError("address", message)
+        return self._local.send(request)

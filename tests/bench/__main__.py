@@ -6,11 +6,12 @@ import argparse
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 
-from tests.bench import accepting, engine, mocked, real, waiting
+from tests.bench import accepting, celery, engine, mocked, polling, real, verbs, waiting
 from tests.bench.workplace import workplace
 
-NAMES = ("engine", "mocked", "real", "waiting", "accepting")
+NAMES = ("engine", "verbs", "mocked", "real", "waiting", "accepting", "polling", "celery")
 ENGINE_ROUNDS = 60
 USAGE_ERROR = 2
 
@@ -21,10 +22,12 @@ def main() -> int:
     wanted = options.only or NAMES
     if "engine" in wanted:
         print(engine.report(ENGINE_ROUNDS), flush=True)
-    if set(wanted) == {"engine"}:
+    if "verbs" in wanted:
+        print(verbs.report(), flush=True)
+    if set(wanted) <= {"engine", "verbs"}:
         return 0
-    if shutil.which("wrk") is None:
-        print("wrk is not installed; install it with: apt-get install wrk", file=sys.stderr)
+    if missing := _missing(wanted):
+        print(f"not installed; try: apt-get install {' '.join(missing)}", file=sys.stderr)
         return USAGE_ERROR
     print(f"load average before: {os.getloadavg()[0]:.2f}\n", flush=True)
     with workplace() as place:
@@ -36,7 +39,20 @@ def main() -> int:
             print(waiting.report(place), flush=True)
         if "accepting" in wanted:
             print(accepting.report(place, options.rounds, options.seconds), flush=True)
+        if "polling" in wanted:
+            print(polling.report(place, options.rounds), flush=True)
+        if "celery" in wanted:
+            print(celery.report(place, options.rounds), flush=True)
     return 0
+
+
+def _missing(wanted: Sequence[str]) -> list[str]:
+    needed = {"wrk": {*NAMES} - {"engine", "verbs", "celery"}, "redis-server": {"celery"}}
+    return [
+        program
+        for program, names in needed.items()
+        if names & {*wanted} and shutil.which(program) is None
+    ]
 
 
 def _options() -> argparse.Namespace:

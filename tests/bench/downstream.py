@@ -10,8 +10,8 @@ import asyncio
 import re
 import sys
 
-SLOW_PATH = b"/slow"
 SLOW_SECONDS = 1.0
+SOON_SECONDS = 0.1
 _BACKLOG = 2048
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]+)", re.IGNORECASE)
@@ -33,9 +33,13 @@ ANSWERS = {
     b"/example/order/placeOrder": _answer(
         '{"orderNo":"NO123","orderName":"送10元话费","userId":1}'
     ),
-    SLOW_PATH: _answer('{"done":true}'),
+    b"/slow": _answer('{"done":true}'),
+    b"/soon": _answer('{"done":true}'),
 }
 """Path → the whole answer."""
+
+DELAYS = {b"/slow": SLOW_SECONDS, b"/soon": SOON_SECONDS}
+"""Path → how many seconds its answer takes."""
 
 
 class Connection(asyncio.Protocol):
@@ -58,9 +62,9 @@ class Connection(asyncio.Protocol):
             self._respond(path)
 
     def _respond(self, path: bytes) -> None:
-        if path == SLOW_PATH:
+        if delay := DELAYS.get(path):
             loop = asyncio.get_running_loop()
-            loop.call_later(SLOW_SECONDS, self._transport.write, ANSWERS[path])
+            loop.call_later(delay, self._transport.write, ANSWERS[path])
         else:
             self._transport.write(ANSWERS[path])
 

@@ -17,11 +17,12 @@ from app.engine.scope import Tools
 from app.spec.inputs import coerce
 from app.spec.loader import load_flow
 from app.spec.surroundings import Surroundings
-from app.transport import Request, Response
+from app.transport import Request, Response, Transport
 from tests.bench import plain
 from tests.bench.processes import ROOT
 from tests.bench.rounds import interleave
 from tests.bench.table import table
+from tests.engine.world import NoPython
 
 GIVEN = {"userName": "juggle", "password": "123456", "deposit": "1000.00"}
 TARGET = 60.0
@@ -48,13 +49,18 @@ def engine() -> Callable[[], object]:
     path = ROOT / "flows/sync_example/v1.yaml"
     flow = load_flow(path, path.read_bytes(), Surroundings()).flow
     assert flow is not None
-    program, interpreter = compile_flow(flow, ""), Interpreter(_tools())
+    program, interpreter = (
+        compile_flow(flow, ""),
+        Interpreter(stub_tools(StubTransport(plain.ANSWERS))),
+    )
     return lambda: interpreter.run(program, coerce(flow.inputs, GIVEN), {}, "sync_0123456789abcdef")
 
 
-def _tools() -> Tools:
+def stub_tools(transport: Transport) -> Tools:
+    """The tools of a process, with this transport."""
     return Tools(
-        transport=StubTransport(plain.ANSWERS),
+        transport=transport,
+        python=NoPython(),
         monotonic=time.monotonic,
         sleep=time.sleep,
         random=random.random,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 _UNITS = {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 6e4}
 _RATE = re.compile(r"Requests/sec: +([\d.]+)")
@@ -22,7 +24,8 @@ class LoadError(Exception):
 class Load:
     """What wrk saw. ``rate`` is answers a second, ``p50`` and ``p99`` are milliseconds.
 
-    ``broken`` counts connections that failed and answers that took longer than wrk waits.
+    They are infinite if nothing was answered. ``broken`` counts connections that failed and
+    answers that took longer than wrk waits.
     """
 
     rate: float
@@ -32,8 +35,17 @@ class Load:
     broken: int
 
 
-def wrk(url: str, *, connections: int, seconds: int, headers: Mapping[str, str]) -> Load:
+def wrk(
+    url: str,
+    *,
+    connections: int,
+    seconds: int,
+    headers: Mapping[str, str],
+    script: Path | None = None,
+) -> Load:
     """Ask for ``url`` again and again over ``connections`` connections for ``seconds`` seconds.
+
+    ``script`` is Lua that may say otherwise (:mod:`tests.bench.pacing`).
 
     Raises:
         LoadError: an answer was not 200, or there was none.
@@ -41,6 +53,8 @@ def wrk(url: str, *, connections: int, seconds: int, headers: Mapping[str, str])
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "--timeout=30s"]
     for name, value in headers.items():
         command += ["-H", f"{name}: {value}"]
+    if script is not None:
+        command += ["-s", str(script)]
     done = subprocess.run(
         [*command, url], capture_output=True, text=True, timeout=seconds + 60, check=False
     )
@@ -52,11 +66,13 @@ def wrk(url: str, *, connections: int, seconds: int, headers: Mapping[str, str])
 def read(report: str) -> Load:
     """The figures in wrk's report."""
     broken = _BROKEN.search(report)
+    count = int(_group(_COUNT, report))
     return Load(
         rate=float(_group(_RATE, report)),
-        count=int(_group(_COUNT, report)),
-        p50=_milliseconds("50", report),
-        p99=_milliseconds("99", report),
+        count=count,
+        # Of no answers at all wrk says 0.
+        p50=_milliseconds("50", report) if count else math.inf,
+        p99=_milliseconds("99", report) if count else math.inf,
         broken=sum(map(int, broken.groups())) if broken else 0,
     )
 

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +31,7 @@ class Server:
 
     def cpu_seconds(self) -> float:
         """What the process and its children have used so far, as the kernel counts it."""
-        return sum(map(_cpu_seconds, [self.pid, *_children(self.pid)]))
+        return cpu_seconds(self.pid)
 
 
 @contextmanager
@@ -44,21 +44,42 @@ def running(
         RuntimeError: it did not begin to listen; the text holds what it wrote.
     """
     log = folder / f"{port}.log"
+    with started(arguments, log, environ, is_ready=lambda: _listens(port)) as pid:
+        yield Server(port, pid)
+
+
+@contextmanager
+def started(
+    arguments: Sequence[str],
+    log: Path,
+    environ: Mapping[str, str],
+    is_ready: Callable[[], bool],
+) -> Iterator[int]:
+    """Run ``python <arguments>`` in the folder of its log until the block ends; its pid.
+
+    Raises:
+        RuntimeError: it did not become ready; the text holds what it wrote.
+    """
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, *arguments],
-            cwd=folder,
+            cwd=log.parent,
             env={**os.environ, "PYTHONPATH": str(ROOT), **environ},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
         )
     try:
-        if not _listens(port, process):
+        if not _becomes(is_ready, process):
             raise RuntimeError(f"{' '.join(arguments)} does not serve:\n{log.read_text()}")
-        yield Server(port, process.pid)
+        yield process.pid
     finally:
         _end(process)
+
+
+def cpu_seconds(pid: int) -> float:
+    """What a process and its children have used so far, as the kernel counts it."""
+    return sum(map(_cpu_seconds, [pid, *_children(pid)]))
 
 
 def free_port() -> int:
@@ -68,12 +89,18 @@ def free_port() -> int:
         return int(sock.getsockname()[1])
 
 
-def _listens(port: int, process: subprocess.Popen[bytes]) -> bool:
+def _becomes(is_ready: Callable[[], bool], process: subprocess.Popen[bytes]) -> bool:
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until and process.poll() is None:
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1.0):
+        if is_ready():
             return True
         time.sleep(0.05)
+    return False
+
+
+def _listens(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1.0):
+        return True
     return False
 
 

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from types import MappingProxyType
 
 from tests.bench.load import Load, wrk
-from tests.bench.processes import ROOT, Server, free_port, running
+from tests.bench.processes import ROOT, Server, free_port, running, started
 
 TOKEN = "sws_only_for_the_benchmarks_0123456789"
 HEADERS = {"Juggle-Token": TOKEN}
@@ -49,6 +49,8 @@ steps:
   - return: {done: true}
 """
 
+SOON_FLOW = SLOW_FLOW.replace("/slow", "/soon").replace("timeout: 60s", "mode: async")
+
 PARKED_FLOW = SLOW_FLOW.replace("timeout: 60s", "mode: async\nconcurrency: 1")
 
 _NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
@@ -71,6 +73,16 @@ class Workplace:
         environ = {**self._environ(port), **settings}
         with running(arguments, port, self.folder, environ) as server:
             yield server
+
+    @contextmanager
+    def celery(self, name: str, concurrency: int, settings: Mapping[str, str]) -> Iterator[int]:
+        """Run a worker of Celery; it waits for messages when the block begins."""
+        log = self.folder / f"{name}.log"
+        options = ["-n", f"{name}@%h", "--loglevel", "info", "--concurrency", str(concurrency)]
+        arguments = ["-m", "celery", "-A", "wsgi.celery", "worker", *options]
+        environ = {**self._environ(0), **settings}
+        with started(arguments, log, environ, lambda: " ready." in log.read_text()) as pid:
+            yield pid
 
     def store_of(self, server: Server) -> Path:
         """The file with the runs of a server."""
@@ -108,6 +120,7 @@ def write_flows(folder: Path, port: int) -> None:
         "sync_example": example,
         "real_example": real,
         "slow": SLOW_FLOW.replace("PORT", str(port)),
+        "soon": SOON_FLOW.replace("PORT", str(port)),
         "noop": NOOP_FLOW,
         "parked": PARKED_FLOW.replace("PORT", str(port)),
     }

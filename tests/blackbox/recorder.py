@@ -10,10 +10,10 @@ from tests.transports.servers import Server, answer, read_request
 class Recorder(Server):
     """Gives its answers in turn, the last one for ever; ``requests`` holds what came."""
 
-    def __init__(self, *answers: bytes) -> None:
+    def __init__(self, *answers: bytes, host: str = "127.0.0.1") -> None:
         self.requests: list[bytes] = []
         self._answers = answers or (answer(b"1"),)
-        super().__init__(self._record)
+        super().__init__(self._record, host)
 
     def _record(self, connection: socket.socket) -> None:
         while request := read_request(connection):

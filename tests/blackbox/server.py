@@ -22,13 +22,20 @@ STOP_SECONDS = 40
 
 
 def environment(settings: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a server: nothing of the tests' own settings comes through."""
+    """The environment of a server: nothing of the tests' own settings comes through.
+
+    Data may lead to this machine, where the tests' downstreams are.
+    """
     inherited = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("SITESWAP_", "GUNICORN_", "WEB_CONCURRENCY", "BIND", "FLASK_"))
     }
-    tests = {"PYTHONPATH": str(PROJECT), "SITESWAP_TOKENS": f"main={TOKEN}"}
+    tests = {
+        "PYTHONPATH": str(PROJECT),
+        "SITESWAP_TOKENS": f"main={TOKEN}",
+        "SITESWAP_PRIVATE_NETWORKS": "127.0.0.0/8",
+    }
     return {**inherited, **tests, **settings}
 
 

@@ -60,7 +60,7 @@ def test_wrong_inputs(client: Client) -> None:
 
 def test_a_step_that_failed(client: Client) -> None:
     """The answer names the step and the instance."""
-    answer = client.trigger("fetch", url="/nowhere")
+    answer = client.trigger("missing")
     assert answer.outcome == (500, 1)
     assert answer.message.startswith("系统错误: step `call`: GET /nowhere answered 404 Not Found")
     result = answer.envelope["result"]

@@ -114,7 +114,7 @@ def test_runs_that_failed(client: Client) -> None:
     view = ended(client, client.trigger("failing_async").instance_id)
     assert view["error"] == {"code": 4001, "reason": "failed", "message": "没有"}
     assert (view["status"], view["data"], view["steps"]) == ("ABORT", None, [])
-    view = ended(client, client.trigger("broken_async", url="/nowhere").instance_id)
+    view = ended(client, client.trigger("broken_async", path="nowhere").instance_id)
     assert view["error"]["code"] == 1
     assert view["error"]["message"].startswith("系统错误: step `call`: GET /nowhere answered 404")
     assert [step[:2] for step in steps(view)] == [("call", "ABORT")]

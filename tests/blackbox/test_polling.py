@@ -83,7 +83,7 @@ def test_a_run_that_said_fail(client: Client) -> None:
 
 def test_a_run_whose_step_failed(client: Client) -> None:
     """The message is that of a sync flow: which step, and why."""
-    instance = client.trigger("broken_async", url="/nowhere").instance_id
+    instance = client.trigger("broken_async", path="nowhere").instance_id
     answer = client.ended(instance)
     assert answer.outcome == (200, 1)
     assert answer.message.startswith("系统错误: step `call`: GET /nowhere answered 404")

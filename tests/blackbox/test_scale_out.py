@@ -17,9 +17,20 @@ import pytest
 from tests.blackbox.client import Answer, Client, eventually
 from tests.blackbox.gate import Gate
 from tests.blackbox.server import PROJECT, Server, environment, prepare_folder, serving
+from tests.pythons.test_pool import is_gone
 from tests.redis_server import RedisServer, redis_server
 
 PAGE = PROJECT / "docs" / "scale-out.md"
+CODED = """
+mode: async
+outputs: {pid: integer}
+steps:
+  - id: x
+    python: |
+      import os
+      return os.getpid()
+  - return: {pid: "${steps.x}"}
+"""
 START_SECONDS = 30
 TAKEOVER_SECONDS = 20
 
@@ -91,6 +102,7 @@ class Cluster:
             "BROKER": broker.url,
             "EXECUTOR": "celery",
             "LEASE": "2s",
+            "PYTHON_STEPS": "on",
         }
 
     @property
@@ -149,6 +161,19 @@ def test_what_one_server_accepts_a_worker_executes_and_the_other_answers(
             assert answer.envelope["result"] == {"userAge": 18}
         assert workers.stop() == 0
         assert "Traceback" not in workers.log
+
+
+def test_a_worker_runs_code(
+    cluster: Cluster, servers: list[Server], clients: list[Client], tmp_path: Path
+) -> None:
+    """Its processes may have children, though multiprocessing would forbid it; they end with it."""
+    servers[0].write_flow("coded", CODED)
+    eventually(lambda: clients[0].trigger("coded").status, (200).__eq__)
+    with working(tmp_path / "worker", cluster.variables) as workers:
+        pid = ended(clients[0], clients[0].trigger("coded").instance_id).envelope["result"]["pid"]
+        assert not is_gone(pid)
+        assert workers.stop() == 0
+        eventually(lambda: is_gone(pid), bool)
 
 
 def test_what_is_accepted_without_a_worker_waits_for_one(

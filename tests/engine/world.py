@@ -17,6 +17,7 @@ from app.engine.program import Program
 from app.engine.scope import Tools
 from app.engine.trace import Trace
 from app.linking import link
+from app.python import Call, Done, Python
 from app.spec.inputs import coerce
 from app.spec.loader import read_flow
 from app.spec.surroundings import Surroundings
@@ -62,6 +63,16 @@ class Gauge:
         return json_answer("{}")
 
 
+class NoPython:
+    """Runs no code."""
+
+    def run(self, call: Call) -> Done:
+        raise AssertionError(call)
+
+    def close(self) -> None:
+        pass
+
+
 class World:
     """Tools whose clock, network and randomness are in the test's hands."""
 
@@ -74,6 +85,7 @@ class World:
         env: dict[str, str] | None = None,
         concurrent: bool = False,
         flows: Mapping[str, str] = MappingProxyType({}),
+        python: Python | None = None,
     ) -> None:
         self.time = 1000.0
         self.flows = flows
@@ -84,6 +96,7 @@ class World:
         self._seconds_per_call = seconds_per_call
         self.tools = Tools(
             transport=self,
+            python=python or NoPython(),
             monotonic=lambda: self.time,
             sleep=self._sleep,
             random=lambda: 1.0,

@@ -161,6 +161,7 @@ ALL_VERBS = """
             - set: {sub: "${steps.sub.step}"}
       - id: race
         wait: first
+        timeout: 1h
         parallel:
           one: [{http: "POST /${flow.instanceId}/one"}]
           other: [{http: "POST /${flow.instanceId}/other"}]
@@ -219,7 +220,7 @@ def test_all_that_branches_is_replayed(tmp_path: Path) -> None:
     assert store.calls.count("release") == RELEASES
 
 
-RECORDS, RELEASES = 25, 1
+RECORDS, RELEASES = 27, 1
 """Calls of the store in the life of such a run, each of which is a place to die."""
 DEATHS = [("record", number) for number in range(1, RECORDS + 1)] + [("release", 1), ("claim", 2)]
 

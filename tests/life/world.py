@@ -22,6 +22,7 @@ from app.spec.surroundings import Surroundings
 from app.store import Store
 from app.sweeper import Retention, Sweeper
 from app.transport import Request, Response
+from tests.engine.world import NoPython
 
 FLOW = """
     mode: async
@@ -221,6 +222,7 @@ class Process:
         catalog.refresh()
         tools = Tools(
             transport=world,
+            python=NoPython(),
             monotonic=lambda: world.monotonic,
             sleep=self._sleep,
             random=lambda: 1.0,

@@ -20,12 +20,12 @@ PROJECT = ROOT.parent.parent
 
 
 def lint(*arguments: str, cwd: Path = PROJECT) -> subprocess.CompletedProcess[str]:
-    """The command as a person types it, with nothing of this process's settings."""
+    """The command as a person types it who trusts authors; else with nothing of our settings."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("SITESWAP_")}
     return subprocess.run(
         [sys.executable, "-m", "flask", "flow", "lint", *arguments],
         cwd=cwd,
-        env={**kept, "PYTHONPATH": str(PROJECT), "PYTHONUTF8": "1"},
+        env={**kept, "PYTHONPATH": str(PROJECT), "PYTHONUTF8": "1", "SITESWAP_PYTHON_STEPS": "on"},
         capture_output=True,
         text=True,
         check=False,
@@ -53,7 +53,8 @@ def test_text_output_reads_well() -> None:
     """The whole output for the folder is the one that was read by people and found good.
 
     After a wording has changed on purpose:
-    ``flask flow lint tests/lint/broken > tests/lint/expected.txt``, then read the difference.
+    ``SITESWAP_PYTHON_STEPS=on flask flow lint tests/lint/broken > tests/lint/expected.txt``, then
+    read the difference.
     """
     done = lint("tests/lint/broken")
     assert done.stdout == (ROOT / "expected.txt").read_text(encoding="utf-8")

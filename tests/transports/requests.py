@@ -16,9 +16,11 @@ def request(
     headers: Mapping[str, str] | None = None,
     timeout: float = 5.0,
     max_bytes: int = 1_000_000,
+    *,
+    is_guarded: bool = False,
 ) -> Request:
     """A GET, unless said otherwise."""
-    return Request(method, url, headers or {}, body, timeout, max_bytes)
+    return Request(method, url, headers or {}, body, timeout, max_bytes, is_guarded=is_guarded)
 
 
 def failure(transport: Transport, of: Request) -> TransportError:

@@ -1,4 +1,4 @@
-"""Servers of one test each: plain sockets on 127.0.0.1, well behaved or not."""
+"""Servers of one test each: plain sockets on this machine, well behaved or not."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ Talk = Callable[[socket.socket], None]
 class Server:
     """Accepts connections and lets ``talk`` deal with each, in a thread of its own."""
 
-    def __init__(self, talk: Talk) -> None:
+    def __init__(self, talk: Talk, host: str = "127.0.0.1") -> None:
         self._talk = talk
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self._listener = socket.create_server((host, 0), backlog=128)
         self._threads = [threading.Thread(target=self._accept)]
         self._connections: list[socket.socket] = []
         self.port: int = self._listener.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http://{host}:{self.port}"
         self.accepted = 0
         """Connections so far."""
 

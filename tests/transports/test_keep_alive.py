@@ -10,7 +10,7 @@ import pytest
 
 from app.transports.connection import Connection
 from app.transports.network import NetworkTransport
-from app.transports.pool import IdlePool
+from app.transports.pool import IdlePool, Use
 from app.transports.url import Origin
 from tests.transports.requests import failure, request
 from tests.transports.servers import Server, answer, answering, closing_after, echo, read_request
@@ -196,18 +196,19 @@ def test_an_origin_with_several_connections_is_used_when_one_is() -> None:
     """The connection that goes is the oldest of another origin."""
     with ExitStack() as stack:
 
-        def connection(host: str) -> Connection:
+        def connection() -> Connection:
             ours, theirs = socket.socketpair()
             stack.enter_context(theirs)
-            return stack.enter_context(closing(Connection(Origin("http", host, 80), ours)))
+            return stack.enter_context(closing(Connection(ours)))
 
         pool = IdlePool(3, 30, lambda: 0)
-        busy, idle = [connection("a"), connection("a")], connection("b")
-        for each in (*busy, idle):
-            pool.put(each)
-        used = pool.take(busy[0].origin)
+        often, seldom, new = [Use(Origin("http", host, 80), False) for host in "abc"]
+        busy = [connection(), connection()]
+        for use, each in ((often, busy[0]), (often, busy[1]), (seldom, connection())):
+            pool.put(use, each)
+        used = pool.take(often)
         assert used is busy[1]
-        pool.put(used)
-        pool.put(connection("c"))
-        assert pool.take(idle.origin) is None
-        assert [pool.take(used.origin), pool.take(used.origin)] == busy[::-1]
+        pool.put(often, used)
+        pool.put(new, connection())
+        assert pool.take(seldom) is None
+        assert [pool.take(often), pool.take(often)] == busy[::-1]
