@@ -79,8 +79,9 @@ class Fail(Step):
             yield ("fail", "code"), self.failure.code
 
     def check(self, flow: Flow, around: Surroundings) -> Iterable[tuple[Path, Problem]]:
-        if self.failure.code in RESERVED_CODES:
-            message = f"the code {self.failure.code} is one of the open API's own"
+        code = self.failure.code
+        if isinstance(code, int) and code in RESERVED_CODES:
+            message = f"the code {code} is one of the open API's own"
             hint = "choose one below 2000000000"
             yield ("fail", "code"), problem("reserved-code", message, hint)
 
