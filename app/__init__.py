@@ -20,7 +20,7 @@ from flask import Flask
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-from app import cli
+from app import boot, cli
 from app.catalog import Catalog
 from app.engine.crew import Crew
 from app.engine.interpreter import Interpreter
@@ -29,12 +29,13 @@ from app.executor import Executor
 from app.executors.threads import ThreadsExecutor
 from app.instance import new_id
 from app.offload import native_offload
+from app.outside import Outside
 from app.presence import Watch, new_owner
 from app.pythons.pool import PythonPool
 from app.runtime import Siteswap
+from app.secret_files import Secrets
 from app.service import Service
 from app.settings import Settings
-from app.spec.surroundings import Surroundings
 from app.store import Store
 from app.stores.memory import MemoryStore
 from app.stores.sqlite import SqliteStore
@@ -86,13 +87,21 @@ def create_app(
     routes = example.example_routes(today=date.today) if settings.example_api else {}
     network = NetworkTransport(resolve=resolve, private_networks=settings.private_networks)
     transport = RoutingTransport(LocalTransport(routes, app), network)
-    catalog = Catalog(settings.flows_dir, _surroundings(settings), log)
+    known_secrets = Secrets(settings.secrets, settings.secrets_dir, log)
+    outside = Outside(
+        settings.flows_dir,
+        settings.env,
+        known_secrets,
+        log,
+        runs_python=settings.python_steps,
+    )
+    catalog = Catalog(settings.flows_dir, outside.refresh, log)
     tokens = TokenRegistry(settings.tokens_file, settings.tokens, log=log)
     service = Service(
         catalog=catalog,
-        interpreter=Interpreter(_tools(settings, transport, log)),
+        interpreter=Interpreter(_tools(settings, transport, outside, log)),
         open_store=partial(_open_store, settings, around_store or _as_it_is),
-        executor=partial(_make_executor, settings, app),
+        executor=partial(_make_executor, settings, app, log),
         clock=time.time,
         sleep=time.sleep,
         new_id=partial(new_id, token_bytes=secrets.token_bytes),
@@ -106,10 +115,10 @@ def create_app(
         clock=time.time,
         log=log,
     )
-    siteswap = Siteswap(settings, catalog, tokens, service, sweeper, _new_owner, log)
+    siteswap = Siteswap(settings, catalog, outside, tokens, service, sweeper, _new_owner, log)
 
     app.register_blueprint(open_api.create_blueprint(service, authenticator(tokens, time.time)))
-    app.register_blueprint(health.create_blueprint(catalog))
+    app.register_blueprint(health.create_blueprint(catalog, outside))
     if settings.example_api:
         app.register_blueprint(example.create_blueprint(routes))
     errors.install(app, log, always_200=settings.http_status == "always-200")
@@ -140,15 +149,9 @@ def _logger() -> logging.Logger:
     return log
 
 
-def _surroundings(settings: Settings) -> Surroundings:
-    return Surroundings(
-        env=frozenset(settings.env),
-        secrets=frozenset(settings.secrets),
-        runs_python=settings.python_steps,
-    )
-
-
-def _tools(settings: Settings, transport: RoutingTransport, log: logging.Logger) -> Tools:
+def _tools(
+    settings: Settings, transport: RoutingTransport, outside: Outside, log: logging.Logger
+) -> Tools:
     return Tools(
         transport=transport,
         python=PythonPool(
@@ -163,10 +166,11 @@ def _tools(settings: Settings, transport: RoutingTransport, log: logging.Logger)
         now=lambda: datetime.now(UTC),
         uuid=lambda: str(uuid.uuid4()),
         env=settings.env,
-        secrets=settings.secrets,
+        secrets=outside.secrets,
         max_response_bytes=settings.max_response_bytes,
         crew=Crew(BRANCH_THREADS),
         log=log.getChild("flow"),
+        service=outside.service,
     )
 
 
@@ -174,15 +178,22 @@ def _new_owner() -> str:
     return new_owner(socket.gethostname(), os.getpid(), secrets.token_hex(4))
 
 
-def _make_executor(settings: Settings, app: Flask, execute: Callable[[str], None]) -> Executor:
+def _make_executor(
+    settings: Settings, app: Flask, log: logging.Logger, execute: Callable[[str], None]
+) -> Executor:
     if settings.executor.kind == "threads":
         threads = settings.executor.threads
         return ThreadsExecutor(execute, threads=threads, queue_size=settings.queue_size)
     from app.executors.celery import CeleryExecutor, make_celery  # an extra
 
+    def check() -> None:
+        for warning in boot.try_store(settings.store_address):
+            log.warning(warning)
+
     app.extensions["celery"] = celery = make_celery(
         settings.broker or "",
         execute,
+        check=check,
         on_worker_start=lambda: app.extensions["siteswap"].start(),
         on_worker_stop=lambda: app.extensions["siteswap"].close(CELERY_STOP_SECONDS),
     )

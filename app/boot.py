@@ -1,4 +1,4 @@
-"""What gunicorn's master does before it starts a worker: check everything, greet a first start."""
+"""What is done before anything is served: check everything, greet a first start."""
 
 from __future__ import annotations
 
@@ -40,12 +40,17 @@ def check(
     check_serving(settings, workers=workers)
     registry = TokenRegistry(settings.tokens_file, settings.tokens)
     registry.load()
-    for sentence in _try_store(settings.store_address):
+    for sentence in try_store(settings.store_address):
         warn(sentence)
     return registry
 
 
-def _try_store(address: StoreAddress) -> list[str]:
+def try_store(address: StoreAddress) -> list[str]:
+    """Refuse a store that cannot be used; sentences about what weakens its promise.
+
+    Raises:
+        SettingsError: what is wrong with it.
+    """
     if address.path is not None:
         prepare(address.path, _STORE_SECONDS)
     if address.url is not None:

@@ -20,6 +20,7 @@ from app.errors import FlowDisabled, FlowNotFound
 from app.linking import Linked, link
 from app.spec.diagnostics import Finding, Severity, render
 from app.spec.loader import Draft, identity, name_of, read_flow
+from app.spec.names import uses_surroundings
 from app.spec.surroundings import Surroundings
 
 Signature = tuple[int, int, int]
@@ -51,9 +52,11 @@ class Entry:
 class Catalog:
     """The flows of one folder, ``<folder>/<key>/<version>.yaml``."""
 
-    def __init__(self, folder: Path, surroundings: Surroundings, log: logging.Logger) -> None:
+    def __init__(self, folder: Path, look: Callable[[], Surroundings], log: logging.Logger) -> None:
+        """``look`` says what flows may use as it is now."""
         self._folder = folder
-        self.surroundings = surroundings
+        self._look = look
+        self.surroundings = Surroundings()
         self._log = log
         self._entries: Mapping[str, Entry] = {}
         self._programs: Mapping[tuple[str, str], Program] = {}
@@ -91,7 +94,7 @@ class Catalog:
         text = source()
         if text is None:
             raise FlowNotFound("the text of the version that accepted this run is gone")
-        return _compiled(key, version, text, self.surroundings)
+        return _compiled(key, version, text, self.surroundings.runs_python)
 
     def concurrency(self, key: str, version: str) -> int | None:
         """How many runs of a version may be under way at once; ``None`` if it is not there."""
@@ -135,10 +138,11 @@ class Catalog:
             return False
         self._is_readable = True
         before = self._entries
+        is_stale = self._staleness()
         changed = {
-            path: signature
+            path
             for path, signature in found.items()
-            if path not in before or before[path].signature != signature
+            if path not in before or before[path].signature != signature or is_stale(before[path])
         }
         gone = before.keys() - found.keys()
         if not changed and not gone:
@@ -149,6 +153,13 @@ class Catalog:
         for path in gone:
             self._log.info("%s is gone; its flow is not served any more", self._shown(path))
         return True
+
+    def _staleness(self) -> Callable[[Entry], bool]:
+        """Look around; says of which files the findings may be others now."""
+        before, self.surroundings = self.surroundings, self._look()
+        if self.surroundings == before:
+            return lambda _: False
+        return _depends_on_surroundings
 
     def _stale(self, changed: Iterable[str], gone: Iterable[str]) -> list[str]:
         """What changed, and every flow that calls what changed or is gone, also through others."""
@@ -213,14 +224,21 @@ class Catalog:
         return str(Path(path).relative_to(self._folder.parent))
 
 
+def _depends_on_surroundings(entry: Entry) -> bool:
+    program = entry.program
+    return bool(entry.findings) or (program is not None and uses_surroundings(program.flow))
+
+
 @lru_cache(maxsize=100)
-def _compiled(key: str, version: str, source: str, surroundings: Surroundings) -> Program:
+def _compiled(key: str, version: str, source: str, runs_python: bool | None) -> Program:
     text, called = split_source(source)
     drafts = [
         read_flow(PurePath(f"{name}.yaml"), text)
         for name, text in {f"{key}/{version}": text, **called}.items()
     ]
-    program = link(drafts, {}, surroundings)[0].program
+    # A name that is not there any more fails the step that needs it, not an accepted run.
+    around = Surroundings(runs_python=runs_python)
+    program = link(drafts, {}, around)[0].program
     if program is None:
         raise FlowNotFound("the version that accepted this run cannot be run any more")
     return program

@@ -31,8 +31,11 @@ class Executor(Protocol):
             Busy: the queue is full.
         """
 
-    def submit(self, instance_id: str, lane: Lane) -> None:
+    def submit(self, instance_id: str, lane: Lane, *, first: bool = False) -> None:
         """Hand over an instance that is committed in the store; uses up one reservation.
+
+        ``first`` is for a run that has begun before, whose time is passing: it goes before those of
+        its lane that have not, where the queue can do that.
 
         It never fails for want of a broker: what could not be sent is found by :meth:`lost`.
         """

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from app.catalog import Catalog
 from app.errors import Busy
+from app.outside import Outside
 from app.presence import LOOKS_PER_LEASE
 from app.service import Service
 from app.settings import Settings
@@ -28,6 +29,7 @@ class Siteswap:
         self,
         settings: Settings,
         catalog: Catalog,
+        outside: Outside,
         tokens: TokenRegistry,
         service: Service,
         sweeper: Sweeper,
@@ -36,6 +38,7 @@ class Siteswap:
     ) -> None:
         self.settings = settings
         self.catalog = catalog
+        self.outside = outside
         self.tokens = tokens
         self.service = service
         self.sweeper = sweeper

@@ -64,7 +64,8 @@ class Service:
     """Runs flows. ``clock`` is in seconds since the epoch; ``new_id`` makes one for a mode.
 
     ``new_seed`` makes the secret that a run's UUIDs follow from. ``owner`` is this process, once it
-    serves; before, and in a command, runs are accepted for whoever serves.
+    serves; before, and in a command, runs are accepted for whoever serves. ``unanswered`` are runs
+    that were refused and that the store may have all the same: id → how often it was looked for.
     """
 
     def __init__(
@@ -94,7 +95,7 @@ class Service:
         self.executor = executor(self.execute)
         self.owner = ""
         self.announce: Callable[[], None] = lambda: None
-        self.unanswered: set[str] = set()
+        self.unanswered: dict[str, int] = {}
         self._clock = clock
         self._new_id = new_id
         self._new_seed = new_seed
@@ -191,7 +192,7 @@ class Service:
             self.store.add(instance, program.source)
         except BaseException:
             # It may be there all the same, and nobody holds its id.
-            self.unanswered.add(instance.id)
+            self.unanswered[instance.id] = 0
             self.executor.cancel()
             raise
         self.executor.submit(instance.id, _lane(instance, program.flow.concurrency))
@@ -219,9 +220,16 @@ class Service:
         return {"callback": url, "callback_allows_private": not template.depends_on_data}
 
     def execute(self, instance_id: str) -> None:
-        """Run an accepted instance, unless somebody else does or did."""
-        self.announce()
-        delivery = self.execution.execute(instance_id, self.owner)
+        """Run an accepted instance, unless somebody else does or did.
+
+        If the store is busy for too long, the sweep finds it again.
+        """
+        try:
+            self.announce()
+            delivery = self.execution.execute(instance_id, self.owner)
+        except Busy as error:
+            self._log.warning("%s has to wait: %s", instance_id, error.public)
+            return
         if delivery is not None:
             self.take(delivery)
 
@@ -246,7 +254,8 @@ class Service:
             self.executor.cancel()
             return
         limit = self.catalog.concurrency(instance.flow_key, instance.flow_version)
-        self.executor.submit(instance_id, _lane(instance, limit or DEFAULT_CONCURRENCY))
+        lane = _lane(instance, limit or DEFAULT_CONCURRENCY)
+        self.executor.submit(instance_id, lane, first=instance.attempt > 0)
 
     def result(self, instance_id: str) -> Instance:
         """An accepted instance as it stands now.

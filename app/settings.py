@@ -99,6 +99,8 @@ class Settings:
     """Networks that a url which depends on data may lead to, although they are not public."""
     secrets: Mapping[str, str] = field(repr=False)
     """What flows read as ``secrets.NAME``; to be masked wherever it turns up."""
+    secrets_dir: Path | None = None
+    """The folder of files that hold more of them."""
     warnings: tuple[str, ...] = ()
     """Sentences for the operator; nothing in them stops the start."""
 
@@ -135,13 +137,18 @@ def check_serving(settings: Settings, *, workers: int) -> None:
     """Refuse what can be read but cannot be served with this many worker processes.
 
     Raises:
-        SettingsError: the folder of the flows is not there, or the runs would be kept in the
-            memory of one worker and polled from another.
+        SettingsError: the folder of the flows or of the secrets is not there, or the runs would be
+            kept in the memory of one worker and polled from another.
     """
     if not settings.flows_dir.is_dir():
         raise SettingsError(
             f"{PREFIX}FLOWS_DIR: {settings.flows_dir} is not a folder; "
             "make it, or name the folder of your flows"
+        )
+    if settings.secrets_dir is not None and not settings.secrets_dir.is_dir():
+        raise SettingsError(
+            f"{PREFIX}SECRETS_DIR: {settings.secrets_dir} is not a folder; "
+            "mount it, or name the folder of your secrets"
         )
     if settings.store_address.kind == "memory" and workers > 1:
         raise SettingsError(
@@ -153,6 +160,10 @@ def check_serving(settings: Settings, *, workers: int) -> None:
 
 def _folder(text: str, root: Path) -> Path:
     return root / Path(text).expanduser()
+
+
+def _optional_folder(text: str, root: Path) -> Path | None:
+    return _folder(text, root) if text else None
 
 
 def _store(text: str, root: Path) -> StoreAddress:
@@ -331,6 +342,7 @@ VARIABLES: Mapping[str, Variable] = {
     "max_body_bytes": Variable("MAX_BODY_BYTES", "1MB", _size("1KB", "1GB")),
     "max_response_bytes": Variable("MAX_RESPONSE_BYTES", "10MB", _size("1KB", "1GB")),
     "env": Variable("ENV", "", _names),
+    "secrets_dir": Variable("SECRETS_DIR", "", _optional_folder),
     "private_networks": Variable("PRIVATE_NETWORKS", "", _networks),
     "example_api": Variable("EXAMPLE_API", "on", _switch),
     "python_steps": Variable("PYTHON_STEPS", "off", _switch),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 from marshmallow import ValidationError, fields, post_load
 
@@ -88,6 +88,26 @@ class Arm:
     lets_out: frozenset[str] = ALL_NAMES
     loop_names: frozenset[str] = frozenset()
     behind: str | None = None
+
+
+SERVICE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+"""The name of a service or a database in ``services.yaml``."""
+
+SCHEMES = ("http", "https")
+"""Names that no service may have: ``http:`` begins a url."""
+
+
+class Use(NamedTuple):
+    """The name of something in ``services.yaml``; ``kind`` is ``services`` or ``databases``.
+
+    ``path`` is where it stands inside the step, ``offset`` and ``length`` in the text there.
+    """
+
+    kind: str
+    name: str
+    path: Path
+    offset: int = 0
+    length: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,6 +189,10 @@ class Step:
         """Names this step assigns in ``vars``."""
         return ()
 
+    def uses(self) -> Iterable[Use]:
+        """What this step names of ``services.yaml``."""
+        return ()
+
     def check(self, flow: Flow, around: Surroundings) -> Iterable[tuple[Path, Problem]]:
         """Mistakes that only the whole flow, or what is around it, shows; paths inside the step."""
         return ()
@@ -176,6 +200,10 @@ class Step:
     def detail(self, result: Any) -> str:
         """What people read of a result, in one line; it shows no data."""
         return self.summary
+
+    def default_retry(self, builder: Builder) -> Callable[[Run], RetryPolicy | None] | None:
+        """How it is repeated where it says no ``retry`` itself, asked at each run."""
+        return None
 
     def build(self, builder: Builder) -> Action:
         """The function that runs this step.
@@ -249,7 +277,7 @@ class RetrySchema(StrictSchema):
     }
     EXAMPLE = "write `retry: 3`"
 
-    times = Whole(1, 10, load_default=3)
+    times = Whole(0, 10, load_default=3)
     on = fields.List(RetryOn, load_default=sorted(RETRY_DEFAULT_ON, key=str))
     delay = Duration(load_default=0.2)
     backoff = Whole(1, 10, load_default=2)

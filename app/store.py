@@ -110,8 +110,8 @@ class Store(Protocol):
     def prune(self, ended_before: float, keep: int, limit: int) -> int:
         """Drop at most ``limit`` ended runs, the oldest first, with their journals.
 
-        Those that ended before a time, and those beyond the ``keep`` newest; returns how many. A
-        store whose runs expire by themselves returns 0.
+        Those that ended before a time, and those beyond the ``keep`` newest; returns how many,
+        with those that expired by themselves, where a store does that.
         """
 
     def close(self) -> None:

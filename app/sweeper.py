@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from app.errors import Busy, RunCancelled
 from app.execution import aborted
 from app.instance import Hold
-from app.presence import Watch, parked_until
+from app.presence import LOOKS_PER_LEASE, Watch, parked_until
 from app.service import Service
 from app.store import Store
 
@@ -139,7 +139,8 @@ class Sweeper:
         for _ in range(places - len(adopted)):
             self._service.executor.cancel()
         if adopted:
-            self._log.log(level, "took over %d runs that nobody had in hand", len(adopted))
+            runs = "run" if len(adopted) == 1 else "runs"
+            self._log.log(level, "took over %d %s that nobody had in hand", len(adopted), runs)
         return places
 
     def _reserve(self, wanted: int) -> int:
@@ -156,7 +157,7 @@ class Sweeper:
         Only what was so at the last look already: a run is on its way here for a moment.
         """
         service = self._service
-        held = frozenset(self._store.held({service.owner, service.queue_owner}, MOST_HELD))
+        held = frozenset(self._own())
         stale = sorted(held & self._before, key=lambda hold: hold.instance_id)
         self._before = held
         under_way = service.execution.under_way
@@ -167,11 +168,26 @@ class Sweeper:
                 break
 
     def _forget_unanswered(self) -> None:
-        """Runs that we said we could not accept, and that the store may have all the same."""
-        for instance_id in list(self._service.unanswered):
-            outcome = aborted(RunCancelled("it was never accepted"))
-            self._store.complete(instance_id, None, outcome, self._clock())
-            self._service.unanswered.discard(instance_id)
+        """End the runs that were refused, and that the store has all the same.
+
+        They are looked for during a lease, as what had no answer may still be on its way. There may
+        be many: one call tells which of them are there.
+        """
+        unanswered = self._service.unanswered
+        for hold in self._own() if unanswered else ():
+            if hold.instance_id in unanswered:
+                outcome = aborted(RunCancelled("it was never accepted"))
+                self._store.complete(hold.instance_id, None, outcome, self._clock())
+                del unanswered[hold.instance_id]
+        for instance_id, looks in list(unanswered.items()):
+            if looks < LOOKS_PER_LEASE:
+                unanswered[instance_id] = looks + 1
+            else:
+                del unanswered[instance_id]
+
+    def _own(self) -> Sequence[Hold]:
+        service = self._service
+        return self._store.held({service.owner, service.queue_owner}, MOST_HELD)
 
     def _prune(self) -> None:
         oldest = self._clock() - self._retention.seconds

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from app.content import Content
+from app.tls import Tls
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ class Request:
     """Whether data decided who is asked: it may lead to public addresses only."""
     allows_private: bool = False
     """Whether the operator lets it lead anywhere, its redirects included: it is never guarded."""
+    tls: Tls | None = None
+    """Whom to trust and what to show under TLS, where that is not as for everybody."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,8 +86,7 @@ def _mask(service: Service, instance: Instance) -> Callable[[str], str]:
         lambda: service.store.source(instance.source),
     )
     inputs = read_payload(instance)["inputs"] if names else {}
-    secrets = service.interpreter.tools.secrets
-    return masker([*map(inputs.get, names), *secrets.values()])
+    return masker([*map(inputs.get, names), *service.interpreter.tools.secrets.masked])
 
 
 def _error(instance: Instance) -> dict[str, Any] | None:

@@ -25,7 +25,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def catalog(folder: Path) -> Catalog:
     """A catalog of the folder, read once."""
-    catalog = Catalog(folder, Surroundings(), logging.getLogger("test"))
+    catalog = Catalog(folder, Surroundings, logging.getLogger("test"))
     assert catalog.refresh()
     return catalog
 

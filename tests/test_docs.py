@@ -8,21 +8,26 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path, PurePath
 
 import pytest
 
 from app.linking import link
 from app.spec.diagnostics import render
-from app.spec.loader import read_flow
+from app.spec.loader import load_flow, read_flow
+from app.spec.services_file import load_services
 from app.spec.surroundings import Surroundings
 from tests.blackbox.client import eventually, exchange, request
 from tests.blackbox.server import PROJECT, TOKEN, Server, environment, serving
+from tests.certificates import Authority
 
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NAMED_FLOW = re.compile(r"# flows/(\w+)/(v\d+)\.yaml\n")
+SERVICES = "# flows/services.yaml\n"
+SECRET = re.compile(r"\bsecrets\.(\w+)")
 SEPARATOR = "=====8<====="
 
 
@@ -31,11 +36,11 @@ def blocks(page: Path, language: str) -> list[str]:
     return [text for kind, text in BLOCK.findall(page.read_text()) if kind == language]
 
 
-def flows() -> dict[str, str]:
-    """Every complete flow that a page shows, by ``page: key/version``."""
+def flows(*pages: Path) -> dict[str, str]:
+    """Every complete flow that these pages show, or all, by ``page: key/version``."""
     return {
         f"{page.name}: {named[1]}/{named[2]}": text
-        for page in PAGES
+        for page in pages or PAGES
         for text in blocks(page, "yaml")
         if (named := NAMED_FLOW.match(text))
     }
@@ -57,10 +62,37 @@ def test_a_shown_flow_has_no_findings(name: str) -> None:
     assert not findings, "\n".join(render(str(path), text, finding) for finding in findings)
 
 
-def test_every_yaml_block_is_a_whole_flow() -> None:
+def services(page: Path) -> str | None:
+    """The services file that a page shows; it is for the flows of this page."""
+    return next((text for text in blocks(page, "yaml") if text.startswith(SERVICES)), None)
+
+
+WITH_SERVICES = [page for page in PAGES if services(page)]
+
+
+@pytest.mark.parametrize("page", WITH_SERVICES, ids=lambda page: str(page.name))
+def test_shown_services_have_no_findings(page: Path, tmp_path: Path) -> None:
+    """The linter has nothing against the file, nor against how the flows of its page use it."""
+    text = services(page) or ""
+    write_tls_files(tmp_path, text)
+    loaded = load_services(tmp_path, text, Surroundings())
+    assert not loaded.findings, "\n".join(render(str(page), text, one) for one in loaded.findings)
+    known = Surroundings(services=loaded.services, databases=loaded.databases)
+    for name, flow in flows(page).items():
+        path = PurePath(f"{name.split(': ')[1]}.yaml")
+        assert not load_flow(path, flow, known).findings
+
+
+def write_tls_files(folder: Path, text: str) -> None:
+    """The files that ``tls`` of a shown services file may name."""
+    if "tls:" in text:
+        Authority(folder / "tls").sign("caller")
+
+
+def test_every_yaml_block_is_a_whole_file() -> None:
     """No yaml on any page escapes the tests."""
     shown = sum(len(blocks(page, "yaml")) for page in PAGES)
-    assert shown == len(flows())
+    assert shown == len(flows()) + len(WITH_SERVICES)
 
 
 def sessions(text: str) -> list[tuple[str, str]]:
@@ -89,24 +121,54 @@ def with_flask(variables: dict[str, str]) -> dict[str, str]:
     return {**variables, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server for the pages; the flows they show are in its folder."""
-    with serving(tmp_path_factory.mktemp("docs"), workers=2, PYTHON_STEPS="on") as running:
+@contextmanager
+def showing(folder: Path, pages: Sequence[Path], text: str = "") -> Iterator[Server]:
+    """A server for pages, with the flows they show, and the services file ``text`` if there is one.
+
+    Every secret that the file reads is there.
+    """
+    secrets = {f"SECRET_{name}": f"value of {name}" for name in SECRET.findall(text)}
+    with serving(folder, workers=2, PYTHON_STEPS="on", **secrets) as running:
         shutil.copy(PROJECT / "wsgi.py", running.folder)
-        for name, text in flows().items():
+        if text:
+            write_tls_files(running.flows, text)
+            (running.flows / "services.yaml").write_text(text)
+        for name, flow in flows(*pages).items():
             file = running.flows / f"{name.split(': ')[1]}.yaml"
             file.parent.mkdir(exist_ok=True)
-            file.write_text(text)
+            file.write_text(flow)
         yield running
 
 
-@pytest.mark.parametrize("page", PAGES[1:], ids=lambda page: str(page.name))
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The server of the pages that show no services file."""
+    pages = [page for page in PAGES if page not in WITH_SERVICES]
+    with showing(tmp_path_factory.mktemp("docs"), pages) as running:
+        yield running
+
+
+def type_along(page: Path, server: Server) -> None:
+    """Perform a page's commands beside a server."""
+    own = {"BASE": f"http://127.0.0.1:{server.port}", "TOKEN": TOKEN}
+    perform(page, server.folder, with_flask({**server.environment, **own}))
+
+
+@pytest.mark.parametrize(
+    "page",
+    [page for page in PAGES[1:] if page not in WITH_SERVICES],
+    ids=lambda page: str(page.name),
+)
 def test_the_commands_of_a_page_print_what_it_shows(page: Path, server: Server) -> None:
     """A reader who types along sees the same."""
-    named = {"BASE": f"http://127.0.0.1:{server.port}", "TOKEN": TOKEN}
-    variables = environment({**named, "SITESWAP_PYTHON_STEPS": "on"})
-    perform(page, server.folder, with_flask(variables))
+    type_along(page, server)
+
+
+@pytest.mark.parametrize("page", WITH_SERVICES, ids=lambda page: str(page.name))
+def test_the_commands_of_a_page_with_services(page: Path, tmp_path: Path) -> None:
+    """The same where a page has a services file, in a folder of its own."""
+    with showing(tmp_path, [page], services(page) or "") as running:
+        type_along(page, running)
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ class Folder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.catalog = Catalog(path, Surroundings(), logging.getLogger("test"))
+        self.catalog = Catalog(path, Surroundings, logging.getLogger("test"))
 
     def write(self, **texts: str) -> None:
         """Put flows in place, ``key="text"``, and let the catalog look."""

@@ -82,6 +82,7 @@ def test_an_empty_value_is_unset() -> None:
         ("BROKER", REDIS, "broker", REDIS),
         ("BROKER", "amqps://a:b@h:5671//", "broker", "amqps://a:b@h:5671//"),
         ("TOKENS_FILE", "t.yaml", "tokens_file", ROOT / "t.yaml"),
+        ("SECRETS_DIR", "/run/secrets", "secrets_dir", Path("/run/secrets")),
         ("HTTP_STATUS", "always-200", "http_status", "always-200"),
         ("MAX_BODY_BYTES", "1000000", "max_body_bytes", 1_000_000),
         ("MAX_BODY_BYTES", "512KB", "max_body_bytes", 512_000),
@@ -242,6 +243,14 @@ def test_a_folder_without_flows_is_not_served(tmp_path: Path) -> None:
     """A flows folder that is not there is a typo, not an empty catalog."""
     with pytest.raises(SettingsError, match=r"SITESWAP_FLOWS_DIR: .*/flows is not a folder"):
         check_serving(Settings.from_env({}, root=tmp_path), workers=1)
+
+
+def test_a_folder_of_secrets_that_is_missing(tmp_path: Path) -> None:
+    """It is a mount that failed: better no start than flows without their secrets."""
+    settings = Settings.from_env({"SITESWAP_SECRETS_DIR": "secrets"}, root=tmp_path)
+    settings.flows_dir.mkdir()
+    with pytest.raises(SettingsError, match=r"SITESWAP_SECRETS_DIR: .*/secrets is not a folder"):
+        check_serving(settings, workers=1)
 
 
 def test_the_page_lists_every_setting_with_its_default() -> None:

@@ -18,7 +18,7 @@ from app.engine.program import Program
 from app.engine.trace import Trace
 from app.errors import SiteswapError
 from app.spec.diagnostics import Severity, visible
-from app.spec.editor_schema import editor_schema
+from app.spec.editor_schema import editor_schema, services_schema
 from app.spec.loader import KEY
 
 if TYPE_CHECKING:
@@ -50,8 +50,9 @@ def flow_group(siteswap: Siteswap) -> click.Group:
         click.echo(describe_flow(_program(siteswap, key, version).flow))
 
     @group.command("schema", help="The JSON Schema by which editors complete flow files.")
-    def schema() -> None:
-        click.echo(editor_schema(), nl=False)
+    @click.option("--services", "of_services", is_flag=True, help="That of services.yaml instead.")
+    def schema(of_services: bool) -> None:
+        click.echo(services_schema() if of_services else editor_schema(), nl=False)
 
     @group.command("new", help="Write a commented starter file for a new flow.")
     @click.argument("key")
@@ -68,8 +69,8 @@ def _lint_command(siteswap: Siteswap) -> click.Command:
     @click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path))
     @click.option("--format", "style", type=click.Choice(["text", "json"]), default="text")
     def command(paths: tuple[Path, ...], style: str) -> None:
-        folder = siteswap.settings.flows_dir
-        reports = lint(paths or (_shown(folder),), siteswap.catalog.surroundings, folder)
+        named = paths or (_shown(siteswap.settings.flows_dir),)
+        reports = lint(named, siteswap.outside)
         click.echo(as_json(reports) if style == "json" else as_text(reports))
         if any(report.errors for report in reports):
             raise SystemExit(1)

@@ -1,17 +1,19 @@
-"""``flask flow lint``: what is wrong with flow files, where, and what to write instead."""
+"""``flask flow lint``: what is wrong with the files of a project, where, and what to write."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
-import click
-
 from app.catalog import files_of, flow_files
+from app.cli.called import callable_flows, read_bytes, read_draft
+from app.outside import Outside
 from app.spec.diagnostics import Finding, Severity, render, to_json
-from app.spec.loader import Draft, read_flow
+from app.spec.loader import Draft
+from app.spec.services_file import FILE_NAME
 from app.spec.surroundings import Flows, Surroundings
 
 
@@ -29,83 +31,84 @@ class Report:
         return sum(finding.severity is Severity.ERROR for finding in self.findings)
 
 
-def lint(paths: Sequence[Path], around: Surroundings, flows: Path) -> list[Report]:
-    """Check files and all flow files of folders.
+def lint(paths: Sequence[Path], outside: Outside) -> list[Report]:
+    """Check files, and all files of folders: flows, and the ``services.yaml`` beside them.
 
-    A flow may call those of the folder that it stands in, and those of ``flows``.
+    A flow may call those of the folder that it stands in, and those of the flows folder.
 
     Raises:
         ClickException: a file cannot be read.
     """
-    drafts = {file: _draft(file) for path in paths for file in _files(path)}
-    homes = {_home(draft) for draft in drafts.values() if draft.calls}
-    others = [_draft(file) for file in _files(flows)] if homes and flows.is_dir() else []
-    known = {}
-    for home in homes:
-        linted = [draft for draft in drafts.values() if _home(draft) == home]
-        known[home] = replace(around, flows=_callable(home, linted, others, around))
+    outside.secrets.refresh()
+    files = [file for path in paths for file in _files(path)]
+    drafts = {file: read_draft(file) for file in files if file.name != FILE_NAME}
+    around = _Around(outside, list(drafts.values()))
     return [
-        Report(file, draft.text, draft.check(known.get(_home(draft), around)).findings)
-        for file, draft in drafts.items()
+        _of_flow(file, drafts[file], around) if file in drafts else _of_services(file, outside)
+        for file in files
     ]
 
 
-def _home(draft: Draft) -> Path:
-    """The flows folder that a flow stands in."""
-    return Path(draft.path.parent.parent)
+def _of_flow(file: Path, draft: Draft, around: _Around) -> Report:
+    surroundings = around(file.absolute().parent.parent)
+    return Report(file, draft.text, draft.check(surroundings).findings)
 
 
-def _callable(
-    home: Path, linted: Sequence[Draft], others: Iterable[Draft], around: Surroundings
-) -> Flows:
-    """What the flows of a folder can call: also those with mistakes that are told themselves."""
-    named = {draft.name: draft for draft in [*others, *linted] if draft.name}
-    told = {draft.name for draft in linted if draft.flow}
-    reached = _reached(home, linted, named)
-    flows = Flows(
-        {name: draft.flow for name, draft in named.items() if draft.flow},
-        {name: draft.calls for name, draft in named.items()},
-    )
-    untold = {name: named[name] for name in reached - told}
-    return Flows(flows.flows, flows.calls, _broken(untold, replace(around, flows=flows)))
+def _of_services(file: Path, outside: Outside) -> Report:
+    data = read_bytes(file)
+    findings = outside.check(file.absolute().parent, data).findings
+    return Report(file, data.decode("utf-8", "replace"), findings)
 
 
-def _reached(home: Path, linted: Sequence[Draft], named: dict[str, Draft]) -> set[str]:
-    """What these call, also through others; ``named`` gets what stands beside them."""
-    told = {draft.name for draft in linted}
-    reached: set[str] = set()
-    pending = [name for draft in linted for name in draft.calls]
-    while pending:
-        name = pending.pop()
-        if name not in reached | told and (file := home / f"{name}.yaml").is_file():
-            named[name] = _draft(file)
-        if name in named and name not in reached:
-            reached.add(name)
-            pending += named[name].calls
-    return reached
+class _Around:
+    """What the flows of a folder may use; found out once."""
 
+    def __init__(self, outside: Outside, linted: Sequence[Draft]) -> None:
+        self._outside = outside
+        self._linted = linted
+        self._known: dict[Path, Surroundings] = {}
 
-def _broken(drafts: Mapping[str, Draft], around: Surroundings) -> set[str]:
-    """Those that have errors themselves, or call one that has."""
-    broken = {name for name, draft in drafts.items() if draft.check(around).flow is None}
-    while more := {name for name in drafts.keys() - broken if drafts[name].calls & broken}:
-        broken |= more
-    return broken
+    def __call__(self, folder: Path) -> Surroundings:
+        if folder not in self._known:
+            around = self._look(folder)
+            self._known[folder] = replace(around, flows=self._callable(folder, around))
+        return self._known[folder]
+
+    def _callable(self, folder: Path, around: Surroundings) -> Flows | None:
+        linted = [draft for draft in self._linted if draft.path.parent.parent == folder]
+        if not any(draft.calls for draft in linted):
+            return None
+        return callable_flows(folder, linted, self._served, around)
+
+    @cached_property
+    def _served(self) -> list[Draft]:
+        folder = self._outside.folder
+        files = _files(folder) if folder.is_dir() else ()
+        return [read_draft(file) for file in files if file.name != FILE_NAME]
+
+    def _look(self, folder: Path) -> Surroundings:
+        """Nobody knows the services of a folder without a ``services.yaml``.
+
+        In the flows folder itself, no such file means that there are none.
+        """
+        file, readable = folder / FILE_NAME, self._outside.readable
+        if file.is_file():
+            loaded = self._outside.check(folder, read_bytes(file))
+            return replace(readable, services=loaded.services, databases=loaded.databases)
+        if folder == self._outside.folder:
+            return replace(readable, services=frozenset(), databases=frozenset())
+        return readable
 
 
 def _files(path: Path) -> Iterator[Path]:
-    """The flow files of a flows folder, of one flow's folder, or the file itself."""
+    """The files of a flows folder, of one flow's folder, or the file itself."""
     if not path.is_dir():
         yield path
         return
-    yield from sorted(Path(file) for file, _ in [*flow_files(path), *files_of(path)])
-
-
-def _draft(file: Path) -> Draft:
-    try:
-        return read_flow(file.absolute(), file.read_bytes())
-    except OSError as error:
-        raise click.ClickException(f"{file}: {error.strerror}") from None
+    if (path / FILE_NAME).is_file():
+        yield path / FILE_NAME
+    found = (Path(file) for file, _ in [*flow_files(path), *files_of(path)])
+    yield from sorted(file for file in found if file.name != FILE_NAME)
 
 
 def as_json(reports: Sequence[Report]) -> str:

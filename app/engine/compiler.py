@@ -15,7 +15,7 @@ from app.engine.control import DeadlinePassed, StepError, Stopped
 from app.engine.journal import journaled, keyed
 from app.engine.lines import line_in_file
 from app.engine.program import Program
-from app.engine.retry import with_retry
+from app.engine.retry import with_default_retry, with_retry
 from app.engine.scope import Run
 from app.engine.timeout import with_kept_timeout, with_timeout
 from app.engine.trace import with_trace
@@ -113,6 +113,8 @@ class Compiler:
         action = named(action, step.label)
         if step.retry is not None:
             action = with_retry(action, step.retry)
+        elif policy := step.default_retry(self):
+            action = with_default_retry(action, policy)
         if step.has_effect:
             action = self._once(action, step)
         action = with_trace(action, step.label, step.verb)

@@ -17,6 +17,7 @@ from app.engine.program import Program
 from app.engine.scope import Run, Scope, Tools
 from app.engine.trace import Trace
 from app.errors import FlowFailed, FlowTimeout, RunInterrupted
+from app.secret_files import Secrets
 
 MAX_MESSAGE = 2_000
 """Characters of an error message; at most 1,000 of them quote a downstream."""
@@ -59,7 +60,7 @@ class Interpreter:
         scope = self.scope(program, inputs, request, instance_id)
         if journal is not None:
             scope.now, scope.uuid = journal.now, journal.uuid
-        mask = masker_of(scope, flow.secret_inputs)
+        mask = masker_of(scope, flow.secret_inputs, tools.secrets)
         deadline = tools.monotonic() + (flow.timeout if seconds is None else seconds)
         run = Run(scope, tools, deadline, mask, trace, journal)
         run.allows_private = allows_private
@@ -97,11 +98,16 @@ def _where(error: StepError | DeadlinePassed) -> str:
     return f"step `{error.step}`: " if error.step else ""
 
 
-def masker_of(scope: Scope, secret_inputs: Sequence[str]) -> Callable[[str], str]:
+def masker_of(scope: Scope, secret_inputs: Sequence[str], secrets: Secrets) -> Callable[[str], str]:
     """Masks the secrets of one run. Each has its own, which does its work only when asked to."""
+    known: tuple[str, ...] | None = None
+    masked: Callable[[str], str] = str
 
     def mask(text: str) -> str:
-        inputs = [scope.inputs.get(name) for name in secret_inputs]
-        return masker([*inputs, *scope.secrets.values()])(text)
+        nonlocal known, masked
+        if known is not secrets.masked:
+            known = secrets.masked
+            masked = masker([*(scope.inputs.get(name) for name in secret_inputs), *known])
+        return masked(text)
 
     return mask

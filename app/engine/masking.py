@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import html
+import json
 import re
-from collections.abc import Callable, Iterable
-from typing import Any
+from base64 import b64encode, urlsafe_b64encode
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
 from urllib.parse import quote, quote_plus
 
 from app.json_text import dumps
@@ -13,20 +16,59 @@ MASK = "***"
 MIN_LENGTH = 3
 """Shorter values are not masked in text: they would be found in every word."""
 
+_SAFE = ("", "/", "!$%&'()*+,/:;=?@~")
+"""What percent-encoding may leave as it is; the last is what our own transport does."""
+_ESCAPE = re.compile("%[0-9A-F]{2}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def masker(secrets: Iterable[Any]) -> Callable[[str], str]:
     """A function that replaces every secret in a text, also where it was quoted or encoded."""
-    forms: set[str] = set()
-    for value in secrets:
-        for text in _texts(value):
-            forms |= {text, quote(text, safe=""), quote_plus(text), dumps(text)[1:-1]}
+    forms = {form for value in secrets for text in _texts(value) for form in _forms(text)}
     # The longest first: a secret may begin with another one.
-    found = sorted((form for form in forms if len(form) >= MIN_LENGTH), key=len, reverse=True)
-    if not found:
+    ordered = sorted(forms, key=lambda form: (-len(form.text), form.pattern))
+    if not ordered:
         return str
-    return lambda pattern: re.compile("|".join(map(re.escape, found))).sub(MASK, pattern)
+
+    def mask(text: str) -> str:
+        found = [form.pattern for form in ordered if form.text in text]
+        return re.sub("|".join(found), MASK, text) if found else text
+
+    return mask
+
+
+class _Form(NamedTuple):
+    """How a secret may look: what to find, and the pattern of all that is to be replaced."""
+
+    text: str
+    pattern: str
+
+
+def _forms(text: str) -> Iterator[_Form]:
+    """A secret as it is, and in the encodings that meet on the web."""
+    if len(text) < MIN_LENGTH:
+        return
+    quoted = {quote(text, safe=safe) for safe in _SAFE} | {quote_plus(text)}
+    quoted |= {_ESCAPE.sub(lambda escape: escape[0].lower(), form) for form in quoted}
+    for form in {text, dumps(text)[1:-1], json.dumps(text)[1:-1], html.escape(text), *quoted}:
+        yield _Form(form, re.escape(form))
+    for code in (b64encode, urlsafe_b64encode):
+        yield from _base64_forms(text.encode("utf-8", "surrogatepass"), code)
+
+
+def _base64_forms(data: bytes, code: Callable[[bytes], bytes]) -> Iterator[_Form]:
+    """Base64 of the secret, and of any longer text around it.
+
+    Three bytes are four characters, so the characters depend on where among three the secret
+    begins. One that it shares with its neighbours is not looked for, but replaced with the others.
+    """
+    alone = code(data).decode()
+    yield _Form(alone, re.escape(alone))
+    for before in range(3):
+        first, last = -(-before * 8 // 6), (before + len(data)) * 8 // 6
+        core = code(bytes(before) + data).decode()[first:last]
+        if len(core) > MIN_LENGTH:
+            yield _Form(core, f"[\\w+/-]?{re.escape(core)}[\\w+/-]?={{0,2}}")
 
 
 def _texts(value: Any) -> Iterable[str]:

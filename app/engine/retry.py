@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from app.engine.control import StepError
@@ -12,22 +13,32 @@ from app.step import Action
 
 def with_retry(action: Action, policy: RetryPolicy) -> Action:
     """The action, repeated while the policy and the deadline allow it; the last failure stands."""
+    return lambda run: _repeated(action, run, policy)
+
+
+def with_default_retry(action: Action, find: Callable[[Run], RetryPolicy | None]) -> Action:
+    """The same, by a policy that is looked up at each run, if there is one then."""
 
     def retried(run: Run) -> Any:
-        for attempt in range(policy.times):
-            try:
-                return action(run)
-            except StepError as error:
-                if not is_retried(error, policy):
-                    raise
-                wait = wait_before(attempt, policy, error.retry_after, run.tools.random())
-                # A wait that ends after the deadline can only replace a clear error by a vague one.
-                if run.tools.monotonic() + wait >= run.deadline:
-                    raise
-                run.tools.sleep(wait)
-        return action(run)
+        policy = find(run)
+        return action(run) if policy is None else _repeated(action, run, policy)
 
     return retried
+
+
+def _repeated(action: Action, run: Run, policy: RetryPolicy) -> Any:
+    for attempt in range(policy.times):
+        try:
+            return action(run)
+        except StepError as error:
+            if not is_retried(error, policy):
+                raise
+            wait = wait_before(attempt, policy, error.retry_after, run.tools.random())
+            # A wait that ends after the deadline can only replace a clear error by a vague one.
+            if run.tools.monotonic() + wait >= run.deadline:
+                raise
+            run.tools.sleep(wait)
+    return action(run)
 
 
 def is_retried(error: StepError, policy: RetryPolicy) -> bool:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from app.engine.gates import Gates
 from app.python import Python
+from app.secret_files import Secrets
 from app.transport import Transport
 
 if TYPE_CHECKING:
     from app.engine.crew import Crew
     from app.engine.journal import Journal
     from app.engine.trace import Trace
+    from app.spec.service import Service
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,17 +36,22 @@ class Tools:
     uuid: Callable[[], str]
     env: Mapping[str, str]
     """The environment variables flows may read."""
-    secrets: Mapping[str, str]
+    secrets: Secrets
     max_response_bytes: int
     crew: Crew
     """Threads for what a run does at once."""
     log: logging.Logger
+    service: Callable[[str], Service | None] = lambda _: None
+    """A service of ``services.yaml`` by its name, as it is now."""
+    gates: Gates = field(default_factory=Gates)
+    """Bounds how many requests to each service are under way at once."""
 
 
 class Scope:
     """The roots an expression can read. Values are JSON values and are never changed in place."""
 
     __slots__ = (
+        "_secrets",
         "env",
         "error",
         "flow",
@@ -52,7 +60,6 @@ class Scope:
         "item",
         "now",
         "request",
-        "secrets",
         "steps",
         "uuid",
         "vars",
@@ -65,7 +72,7 @@ class Scope:
         self.request = request
         self.flow = flow
         self.env = tools.env
-        self.secrets = tools.secrets
+        self._secrets = tools.secrets
         self.now = tools.now
         self.uuid = tools.uuid
         self.steps: dict[str, Any] = {}
@@ -74,11 +81,16 @@ class Scope:
         self.item: Any = None
         self.index: Any = None
 
+    @property
+    def secrets(self) -> Mapping[str, str]:
+        """As they are now: one that changes while a run is long changes for the run, too."""
+        return self._secrets.values
+
     def inner(self) -> Scope:
         """A scope that begins as this one is now; what is defined in either stays there."""
         inner: Scope = object.__new__(Scope)
         inner.inputs, inner.request, inner.flow = self.inputs, self.request, self.flow
-        inner.env, inner.secrets = self.env, self.secrets
+        inner.env, inner._secrets = self.env, self._secrets
         inner.now, inner.uuid = self.now, self.uuid
         inner.error, inner.item, inner.index = self.error, self.item, self.index
         inner.steps, inner.vars = dict(self.steps), dict(self.vars)

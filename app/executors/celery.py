@@ -37,7 +37,7 @@ def make_celery(
     on_worker_start: Callable[[], None],
     on_worker_stop: Callable[[], None],
     *,
-    check: Callable[[], None] = lambda: None,
+    check: Callable[[], None],
 ) -> Celery:
     """The Celery application. Its one task calls ``execute`` with an instance id.
 
@@ -92,8 +92,8 @@ class CeleryExecutor:
                 raise Busy(f"{self._depth} runs wait for a worker")
             self._depth += 1
 
-    def submit(self, instance_id: str, lane: Lane) -> None:
-        self._broker.send(instance_id)
+    def submit(self, instance_id: str, lane: Lane, *, first: bool = False) -> None:
+        self._broker.send(instance_id, first=first)
 
     def cancel(self) -> None:
         with self._lock:

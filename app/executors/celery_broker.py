@@ -17,6 +17,9 @@ from app.executors.breaker import Breaker
 TASK = "siteswap.execute"
 QUEUE = "siteswap"
 
+FIRST, LAST = 0, 9
+"""Priorities, as Redis counts them. RabbitMQ ignores them in a queue that was not made for them."""
+
 CONNECT_SECONDS = 1.0
 ANSWER_SECONDS = 1.5
 """How long whoever sends a message waits for the broker."""
@@ -49,9 +52,9 @@ class Broker:
         """Whether the last attempt failed."""
         return self._breaker.is_open
 
-    def send(self, instance_id: str) -> None:
-        """Send a message, or leave it to the sweep."""
-        self._attempt(partial(_send, self._celery, instance_id))
+    def send(self, instance_id: str, *, first: bool = False) -> None:
+        """Send a message, ``first`` before those that wait, or leave it to the sweep."""
+        self._attempt(partial(_send, self._celery, instance_id, FIRST if first else LAST))
 
     def depth(self) -> int | None:
         """How many messages wait, or ``None`` if the broker cannot be asked now."""
@@ -129,10 +132,11 @@ def _close(connection: Any) -> None:
         connection.release()
 
 
-def _send(celery: Celery, instance_id: str, connection: Any) -> None:
+def _send(celery: Celery, instance_id: str, priority: int, connection: Any) -> None:
     celery.send_task(
         TASK,
         (instance_id,),
+        priority=priority,
         connection=connection,
         retry=False,
         ignore_result=True,

@@ -21,7 +21,7 @@ class InlineExecutor:
         if self._closed:
             raise Busy("this process is stopping")
 
-    def submit(self, instance_id: str, lane: Lane) -> None:
+    def submit(self, instance_id: str, lane: Lane, *, first: bool = False) -> None:
         self._execute(instance_id)
 
     def cancel(self) -> None:

@@ -65,7 +65,7 @@ class ThreadsExecutor:
                 raise Busy(f"{self._capacity} runs are queued or under way")
             self._taken += 1
 
-    def submit(self, instance_id: str, lane: Lane) -> None:
+    def submit(self, instance_id: str, lane: Lane, *, first: bool = False) -> None:
         with self._changed:
             if self._closed or instance_id in self._ids:
                 self._taken -= 1
@@ -73,7 +73,7 @@ class ThreadsExecutor:
             self._ids.add(instance_id)
             waiting = self._lanes.setdefault(lane.key, _Waiting(lane))
             waiting.lane = lane
-            waiting.ids.append(instance_id)
+            waiting.ids.appendleft(instance_id) if first else waiting.ids.append(instance_id)
             if len(self._threads) < min(len(self._ids), self._max_threads):
                 self._start_thread()
             self._changed.notify()

@@ -106,12 +106,20 @@ class _Checker:
             self.reads(compiled, (*path, *where), before, own)
         for where, found in step.check(self.flow, self.around):
             self.error((*path, *where), found)
+        self.uses(step, path)
         self.useless_keys(step, path)
         after = self.arms(step, path, before).plus(definitions(step))
         if step.ends_flow:
             after = replace(after, ended=True)
         after = self.handler(step, path, before, after)
         return merge([after, before]) if step.when is not None else after
+
+    def uses(self, step: Step, path: Path) -> None:
+        for use in step.uses():
+            if mistake := self.names.unknown(use):
+                code, message, hint, severity = mistake
+                found = Problem(code, message, use.offset, use.length, hint)
+                self.error((*path, *use.path), found, severity)
 
     def useless_keys(self, step: Step, path: Path) -> None:
         if step.has_effect or isinstance(step, Broken):
@@ -204,10 +212,10 @@ def _secret_defaults(flow: Flow) -> Iterator[Report]:
             yield ("inputs", name, "default"), Severity.WARNING, found
 
 
-def secret_literals(data: Any) -> Iterator[Path]:
-    """Paths of texts in raw steps that are named like a secret and hold no expression."""
-    steps = data.get("steps") if isinstance(data, dict) else None
-    pending: list[tuple[Path, Any]] = [(("steps",), steps)]
+def secret_literals(data: Any, root: str = "steps") -> Iterator[Path]:
+    """Paths of texts below a key that are named like a secret and hold no expression."""
+    below = data.get(root) if isinstance(data, dict) else None
+    pending: list[tuple[Path, Any]] = [((root,), below)]
     while pending:
         path, node = pending.pop()
         if isinstance(node, list):

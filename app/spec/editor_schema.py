@@ -1,6 +1,6 @@
-"""The JSON Schema of flow files: editors complete and check keys with it while one types.
+"""The JSON Schemas of our files: editors complete and check keys with them while one types.
 
-It accepts whatever the loader accepts. The loader finds far more, so lint has the last word.
+They accept whatever the loader accepts. It finds far more, so lint has the last word.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import sys
 
 from app.spec.json_schema import JsonSchema, field_schema, object_schema
 from app.spec.schemas import FlowSchema, InputSchema, TypeName
+from app.spec.services_file import ServicesFileSchema
 from app.step import Step, StepSchema
 from app.steps import VERBS
 
@@ -26,6 +27,16 @@ def editor_schema() -> str:
             "step": {"anyOf": [{"$ref": f"#/definitions/{verb}"} for verb in VERBS]},
             **{verb: _verb_schema(step) for verb, step in VERBS.items()},
         },
+    }
+    return json.dumps(schema, ensure_ascii=False, indent=2) + "\n"
+
+
+def services_schema() -> str:
+    """The text of ``services.schema.json``."""
+    schema = {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "Services and databases of Siteswap flows",
+        **object_schema(ServicesFileSchema()),
     }
     return json.dumps(schema, ensure_ascii=False, indent=2) + "\n"
 

@@ -111,7 +111,7 @@ class Draft:
         findings = list(self.findings)
         if flow is not None:
             findings += _checked(document, flow, surroundings, self.mistakes)
-        findings = _once(document, findings)
+        findings = once(document, findings)
         if any(finding.severity is Severity.ERROR for finding in findings):
             flow = None
         return Loaded(flow, tuple(sorted(set(findings))))
@@ -128,7 +128,7 @@ def read_flow(path: PurePath, data: str | bytes) -> Draft:
         found = tuple(sorted([*findings, *error.findings]))
         return Draft(path, text, None, found, None)
     flow, mistakes = _flow(named or ("flow", "v1"), document)
-    findings += [_finding(document, where, Severity.ERROR, found) for where, found in mistakes]
+    findings += [finding_at(document, where, Severity.ERROR, found) for where, found in mistakes]
     return Draft(path, text, flow, tuple(findings), document, tuple(mistakes))
 
 
@@ -140,7 +140,9 @@ def load_flow(path: PurePath, data: str | bytes, surroundings: Surroundings) -> 
 def _bad_path(path: PurePath) -> Finding:
     key, name = path.parent.name, path.name
     hint = "name it flows/<key>/v1.yaml"
-    if not KEY.fullmatch(key):
+    if name == "services.yaml":
+        hint = "it stands in the flows folder itself: flows/services.yaml"
+    elif not KEY.fullmatch(key):
         hint = "a key is a letter, then letters, digits, `_` or `-`, at most 64"
     elif path.suffix != ".yaml":
         hint = f"name it {path.stem}.yaml"
@@ -156,7 +158,7 @@ def _flow(named: tuple[str, str], document: Document) -> tuple[Flow | None, list
     try:
         data = _SCHEMA.load(document.data)
     except ValidationError as error:
-        mistakes += _problems(error.messages, ())
+        mistakes += problems(error.messages, ())
         data = error.valid_data if isinstance(error.valid_data, dict) else {}
         if "steps" not in data:
             return None, mistakes
@@ -176,11 +178,11 @@ def _checked(
     }
     for path, severity, found in check(flow, surroundings):
         if found.code not in hushed:
-            yield _finding(document, path, severity, found)
+            yield finding_at(document, path, severity, found)
     yield from _warnings(document)
 
 
-def _once(document: Document, later: list[Finding]) -> list[Finding]:
+def once(document: Document, later: list[Finding]) -> list[Finding]:
     """Each mistake once: YAML's own errors come first, and a warning gives way to an error."""
     spacing = {each.line: each for each in document.findings if each.code in _SPACING}
     later = [
@@ -212,17 +214,17 @@ def _place(finding: Finding) -> tuple[int, int]:
 _SCHEMA = FlowSchema()
 
 
-def _problems(messages: Any, path: Path) -> Iterator[tuple[Path, Problem]]:
+def problems(messages: Any, path: Path) -> Iterator[tuple[Path, Problem]]:
     """The leaves of marshmallow's error tree. Keys that are its own invention are passed over."""
     if isinstance(messages, dict):
         for key, below in messages.items():
-            yield from _problems(below, path if key == "_schema" else (*path, key))
+            yield from problems(below, path if key == "_schema" else (*path, key))
         return
     for message in messages if isinstance(messages, list) else [messages]:
         if isinstance(message, Problem):
             yield path, message
         elif isinstance(message, dict | list):
-            yield from _problems(message, path)
+            yield from problems(message, path)
         else:
             yield path, _own_words(str(message), path)
 
@@ -234,7 +236,7 @@ def _own_words(message: str, path: Path) -> Problem:
     return problem(code, sentence.format(key=key), hint and hint.format(key=key))
 
 
-def _finding(document: Document, path: Path, severity: Severity, found: Problem) -> Finding:
+def finding_at(document: Document, path: Path, severity: Severity, found: Problem) -> Finding:
     """A problem at its line and column: in its scalar, or at its key, or at the nearest parent."""
     whole = (*path, *found.path)
     while whole not in document.places:
@@ -256,6 +258,7 @@ _AT_KEY = frozenset(
         "unknown-verb",
         "two-verbs",
         "two-bodies",
+        "two-auths",
         "unreachable",
         "bad-name",
         "reserved-name",
@@ -278,6 +281,6 @@ def _warnings(document: Document) -> Iterator[Finding]:
         message = f"`{path[-1]}` looks like a secret written in the file"
         hint = "write `${secrets.NAME}` and set SITESWAP_SECRET_NAME"
         found = problem("secret-in-file", message, hint)
-        yield _finding(document, path, Severity.WARNING, found)
+        yield finding_at(document, path, Severity.WARNING, found)
     for found in find_braces(document.data):
-        yield _finding(document, (), Severity.WARNING, found)
+        yield finding_at(document, (), Severity.WARNING, found)

@@ -6,12 +6,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from app.expression import Read
+from app.expression import Compiled, Read
 from app.spec.diagnostics import Severity, did_you_mean
 from app.spec.inputs import article
 from app.spec.model import Flow
 from app.spec.surroundings import Surroundings
-from app.step import Step, every_step
+from app.step import Step, Use, every_step
 from app.steps import Broken
 
 Name = tuple[str, str]
@@ -87,6 +87,24 @@ def merge(paths: Sequence[Known]) -> Known:
     )
 
 
+def uses_surroundings(flow: Flow) -> bool:
+    """Whether a flow names anything that :class:`Surroundings` may have or not."""
+    return any(_uses_surroundings(step) for step in every_step(flow.steps)) or (
+        flow.callback is not None and _reads_surroundings(flow.callback.parts)
+    )
+
+
+def _uses_surroundings(step: Step) -> bool:
+    compiled = [template for _, template in step.templates()]
+    compiled += [template for arm in step.arms() for _, template in arm.last]
+    compiled += [step.when] if step.when else []
+    return any(step.uses()) or any(map(_reads_surroundings, compiled))
+
+
+def _reads_surroundings(compiled: Compiled) -> bool:
+    return any(read.path[0] in ("env", "secrets") for read in compiled.reads)
+
+
 def definitions(step: Step) -> Iterator[Name]:
     """The names that a step defines when it ran well, its blocks not counted."""
     if isinstance(step, Broken):
@@ -154,7 +172,7 @@ class Names:
         if root in ("steps", "vars"):
             return self._defined(read, known) if rest else None
         if root in ("env", "secrets"):
-            return self._outside(root, rest[0]) if rest else None
+            return outside(self._surroundings, read) if rest else None
         if root == "error" and not known.in_handler:
             hint = "write this step below the `on_error` of the one that may fail"
             return Mistake("unknown-name", "`error` can only be read inside `on_error`", hint)
@@ -162,6 +180,10 @@ class Names:
             loop, hint = _LOOPS[root]
             return Mistake("unknown-name", f"`{root}` can only be read inside {loop}", hint)
         return _fixed_field(read) if rest else None
+
+    def unknown(self, use: Use) -> Mistake | None:
+        """What is wrong with the name of a service or a database."""
+        return unknown_use(self._surroundings, use)
 
     def _input(self, read: Read) -> Mistake | None:
         if len(read.path) == 1:
@@ -227,16 +249,36 @@ class Names:
             return Mistake("unknown-step", f"no step has the id `{word}`", hint)
         return Mistake("unknown-name", f"no `set` gives `vars.{word}` a value", hint)
 
-    def _outside(self, root: str, name: str) -> Mistake | None:
-        allowed: frozenset[str] | None = getattr(self._surroundings, root)
-        if allowed is None or name in allowed:
-            return None
-        message = f"there is no secret `{name}` here"
-        hint = f"set the environment variable SITESWAP_SECRET_{name}"
-        if root == "env":
-            message = f"flows may not read the environment variable `{name}` here"
-            hint = f"add it to the allow-list: SITESWAP_ENV={','.join(sorted(allowed | {name}))}"
+
+def outside(surroundings: Surroundings, read: Read) -> Mistake | None:
+    """What is wrong with a read of ``env`` or ``secrets`` in these surroundings."""
+    root, name = read.path[:2]
+    allowed: frozenset[str] | None = getattr(surroundings, root)
+    if allowed is None or name in allowed:
+        return None
+    if root == "env":
+        message = f"flows may not read the environment variable `{name}` here"
+        hint = f"add it to the allow-list: SITESWAP_ENV={','.join(sorted(allowed | {name}))}"
         return Mistake("not-available", message, hint, Severity.WARNING)
+    near = did_you_mean(name, allowed)
+    hint = f"set SITESWAP_SECRET_{name}, or put the file {name} into SITESWAP_SECRETS_DIR"
+    return Mistake(
+        "unknown-secret",
+        f"there is no secret `{name}` here",
+        f"write `secrets.{near}`; or {hint}" if near else hint,
+        Severity.WARNING if read.safe else Severity.ERROR,
+    )
+
+
+def unknown_use(surroundings: Surroundings, use: Use) -> Mistake | None:
+    """What is wrong with a name of ``services.yaml`` in these surroundings."""
+    known: frozenset[str] | None = getattr(surroundings, use.kind)
+    if known is None or use.name in known:
+        return None
+    near, kind = did_you_mean(use.name, known), use.kind.removesuffix("s")
+    declare = f"declare it in services.yaml: `{use.kind}: {{{use.name}: {{url: …}}}}`"
+    hint = f"write `{near}`" if near else declare
+    return Mistake(f"unknown-{kind}", f"there is no {kind} `{use.name}`", hint)
 
 
 def _fixed_field(read: Read) -> Mistake | None:

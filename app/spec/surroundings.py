@@ -54,11 +54,13 @@ class Flows:
 class Surroundings:
     """What there is in this process; ``None`` when it is not known here.
 
-    ``env`` and ``secrets`` are names that flows may read; ``runs_python`` says whether the authors
-    of flows are trusted with code.
+    ``env`` and ``secrets`` are names that flows may read, ``services`` and ``databases`` those that
+    they may use; ``runs_python`` says whether the authors of flows are trusted with code.
     """
 
     env: frozenset[str] | None = None
     secrets: frozenset[str] | None = None
+    services: frozenset[str] | None = None
+    databases: frozenset[str] | None = None
     flows: Flows | None = None
     runs_python: bool | None = None

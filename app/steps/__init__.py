@@ -15,7 +15,7 @@ from app.spec.diagnostics import did_you_mean
 from app.spec.fields import describe, mistake
 from app.spec.model import Flow
 from app.spec.surroundings import Surroundings
-from app.step import Arm, Path, Step, StepSchema, is_name
+from app.step import Arm, Path, Step, StepSchema, Use, is_name
 from app.steps.call import Call
 from app.steps.check import Check
 from app.steps.fail import Fail
@@ -109,6 +109,9 @@ class Broken(Step):
 
     def check(self, flow: Flow, around: Surroundings) -> Iterable[tuple[Path, Problem]]:
         return self.rest.check(flow, around) if self.rest else ()
+
+    def uses(self) -> Iterable[Use]:
+        return self.rest.uses() if self.rest else ()
 
 
 def load_step(raw: Any) -> tuple[Step, Any]:

@@ -6,10 +6,9 @@ body as text, an empty one ``null``. A url that begins with ``/`` is served by t
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from marshmallow import ValidationError, fields, validates_schema
 
@@ -17,24 +16,26 @@ from app import form_text
 from app.content import Content, Form, Json
 from app.engine.control import DeadlinePassed, StepError
 from app.engine.scope import Run, Scope
+from app.engine.timeout import with_timeout
 from app.expression import Compiled, Problem
 from app.spec.fields import Flag, ObjectTemplate, Template, describe, mistake, problem
 from app.spec.json_schema import JsonSchema
-from app.spec.model import Flow
+from app.spec.model import Flow, RetryPolicy
 from app.spec.surroundings import Surroundings
-from app.step import Action, Builder, Path, Step, StepSchema
-from app.steps import http_answer
+from app.step import Action, Builder, Path, Step, StepSchema, Use
+from app.steps import http_answer, http_headers, http_service
 from app.steps.http_target import Target, TargetField
 from app.steps.http_url import text
 from app.transport import Request, Response, TransportError
+
+if TYPE_CHECKING:
+    from app.spec.service import Service
 
 IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
 """Methods that may be repeated (RFC 9110 section 9.2.2)."""
 _DEFAULT_HEADERS = {"Accept": "application/json, */*;q=0.5", "User-Agent": "siteswap"}
 _GROUPS = ("1xx", "2xx", "3xx", "4xx", "5xx")
 _SUCCESS = frozenset(range(200, 300))
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-"""What no header value may hold (RFC 9110 section 5.5); a tab is no harm."""
 
 
 class Expect(fields.Field[frozenset[int]]):
@@ -114,7 +115,7 @@ class Http(Step):
 
     @property
     def summary(self) -> str:
-        return f"{self.target.method} {self.target.url.written}"
+        return f"{self.target.method} {self.target.written}"
 
     def templates(self) -> Iterable[tuple[Path, Compiled]]:
         yield ("http",), self.target.url.parts
@@ -123,11 +124,16 @@ class Http(Step):
             if template is not None:
                 yield (key,), template
 
+    def uses(self) -> Iterable[Use]:
+        name = self.target.service
+        if name is not None:
+            yield Use("services", name, ("http",), self.target.offset, len(name))
+
     def check(self, flow: Flow, around: Surroundings) -> Iterable[tuple[Path, Problem]]:
         method = self.target.method
         may_repeat = flow.retryable if self.retryable is None else self.retryable
         is_safe = method in IDEMPOTENT or may_repeat
-        if self.retry and not is_safe and not self.retry.idempotent:
+        if self.retry and self.retry.times and not is_safe and not self.retry.idempotent:
             message = f"a {method} that is repeated may be carried out twice"
             times = self.retry.times
             hint = f"if that does no harm, write `retry: {{times: {times}, idempotent: true}}`"
@@ -136,44 +142,78 @@ class Http(Step):
     def detail(self, result: dict[str, Any]) -> str:
         return f"{self.summary} → {result['status']}"
 
+    def default_retry(self, builder: Builder) -> Callable[[Run], RetryPolicy | None] | None:
+        name = self.target.service
+        if name is None:
+            return None
+        is_safe = self.target.method in IDEMPOTENT or builder.may_repeat(self)
+
+        def find(run: Run) -> RetryPolicy | None:
+            service = run.tools.service(name)
+            policy = service.retry if service else None
+            return policy if policy and (is_safe or policy.idempotent) else None
+
+        return find
+
     def build(self, builder: Builder) -> Action:
         prepare = self._prepare(sends_key=builder.may_repeat(self))
         follow, expect = self.follow_redirects, self.expect
         needs_json = builder.reads_fields_of_body(self.id)
 
-        def call(run: Run) -> dict[str, Any]:
-            request = prepare(run)
-            response = send(run, request)
+        def exchange(run: Run, service: Service | None = None) -> dict[str, Any]:
+            request = prepare(run, service)
+            send_one = send if service is None else http_service.sender(service, send)
+            response = send_one(run, request)
             if follow:
-                request, response = http_answer.follow(run, request, response, send)
+                request, response = http_answer.follow(run, request, response, send_one)
             return http_answer.read(run, request, response, expect, needs_json=needs_json)
+
+        name = self.target.service
+        return exchange if name is None else self._to_service(name, exchange)
+
+    def _to_service(self, name: str, exchange: Callable[[Run, Service], dict[str, Any]]) -> Action:
+        """The exchange with a service, in its turn, and in the time that is the service's own."""
+        has_own_timeout = self.timeout is not None
+
+        def call(run: Run) -> Any:
+            service = http_service.find(run, name)
+            with http_service.place(run, name, service):
+                if has_own_timeout or service.timeout is None:
+                    return exchange(run, service)
+                return with_timeout(lambda run: exchange(run, service), service.timeout)(run)
 
         return call
 
-    def _prepare(self, *, sends_key: bool) -> Callable[[Run], Request]:
+    def _prepare(self, *, sends_key: bool) -> Callable[[Run, Service | None], Request]:
         method, url = self.target.method, self.target.url
-        query = self.query.evaluate if self.query else None
+        query = self.query.evaluate if self.query else lambda _: {}
         headers, body = self._headers(), self._body()
 
-        def prepare(run: Run) -> Request:
-            scope = run.scope
-            address = url.make(scope)
-            if query is not None and (pairs := _pairs(query(scope))):
+        def prepare(run: Run, service: Service | None) -> Request:
+            scope, allows_private = run.scope, run.allows_private
+            address, parameters, defaults = url.make(scope), query(scope), None
+            if service is not None:
+                defaults = http_service.headers(service, scope)
+                parameters = http_service.query(service, scope, address) | parameters
+                address = http_service.base_url(service, scope) + address
+                allows_private |= service.allow_private
+            if parameters and (pairs := _pairs(parameters)):
                 address += ("&" if "?" in address else "?") + form_text.encode(pairs)
+            sent = headers(scope, defaults)
             return Request(
                 method,
                 address,
-                _with_key(headers(scope), run) if sends_key else headers(scope),
+                _with_key(sent, run) if sends_key else sent,
                 body(scope),
                 run.deadline - run.tools.monotonic(),
                 run.tools.max_response_bytes,
-                is_guarded=url.depends_on_data and not run.allows_private,
-                allows_private=run.allows_private,
+                is_guarded=url.depends_on_data and not allows_private,
+                allows_private=allows_private,
             )
 
         return prepare
 
-    def _headers(self) -> Callable[[Scope], dict[str, str]]:
+    def _headers(self) -> Callable[[Scope, dict[str, Any] | None], dict[str, str]]:
         content_type = {
             "json": "application/json",
             "form": "application/x-www-form-urlencoded",
@@ -183,18 +223,13 @@ class Http(Step):
         for key, media_type in content_type.items():
             if getattr(self, key) is not None:
                 fixed["Content-Type"] = media_type
-        if self.headers is None:
-            return lambda _: fixed
-        given = self.headers.evaluate
+        given = self.headers.evaluate if self.headers else None
 
-        def headers(scope: Scope) -> dict[str, str]:
-            own = {
-                name: _header(name, value)
-                for name, value in given(scope).items()
-                if value is not None
-            }
-            replaced = {name.lower() for name in own}
-            return {n: v for n, v in fixed.items() if n.lower() not in replaced} | own
+        def headers(scope: Scope, defaults: dict[str, Any] | None) -> dict[str, str]:
+            if given is None and not defaults:
+                return fixed
+            own = http_headers.over(defaults or {}, given(scope) if given else {})
+            return http_headers.over(fixed, own)
 
         return headers
 
@@ -209,13 +244,6 @@ class Http(Step):
             body = self.body.evaluate
             return lambda scope: text(body(scope)).encode()
         return lambda _: b""
-
-
-def _header(name: str, value: Any) -> str:
-    written = text(value)
-    if _CONTROL.search(written):
-        raise StepError("request", f"the header {name[:80]!r} holds a control character")
-    return written
 
 
 def _with_key(headers: dict[str, str], run: Run) -> dict[str, str]:

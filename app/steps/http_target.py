@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,20 +11,32 @@ from marshmallow import ValidationError, fields
 from app.expression import Problem
 from app.spec.fields import describe, mistake
 from app.spec.json_schema import JsonSchema
+from app.step import SCHEMES, SERVICE_NAME
 from app.steps.http_url import UrlTemplate, parse_url
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _BEGINNINGS = ("http://", "https://", "/", "${")
+_SERVICE = re.compile(rf"({SERVICE_NAME.pattern}):(?=/(?!/))")
+_LACKS_SLASH = re.compile(rf"({SERVICE_NAME.pattern}):(?=[^/0-9])")
+_ONE_SLASH = re.compile(":/?")
 _EXAMPLE = "write it like `http: GET https://host/path`"
 _URL_EXAMPLE = "write it like `https://host/path`"
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Method and url of a request."""
+    """Method and url of a request; to a named service, ``url`` is what follows its own."""
 
     method: str
     url: UrlTemplate
+    service: str | None = None
+    offset: int = 0
+    """Where the service's name stands in the text."""
+
+    @property
+    def written(self) -> str:
+        """The address as the flow has it."""
+        return f"{self.service}:{self.url.written}" if self.service else self.url.written
 
 
 class TargetField(fields.Field[Target]):
@@ -45,7 +58,15 @@ class TargetField(fields.Field[Target]):
         if not url:
             raise mistake("bad-url", f"the url after `{method}` is missing", _EXAMPLE)
         offset = value.index(url, len(method))
+        return _target(method, url, offset)
+
+
+def _target(method: str, url: str, offset: int) -> Target:
+    named = _SERVICE.match(url)
+    if named is None or named[1] in SCHEMES:
         return Target(method, _url(url, offset, f"{method} "))
+    path = parse_url(url[named.end() :], offset + named.end())
+    return Target(method, path, named[1], offset)
 
 
 class UrlField(fields.Field[UrlTemplate]):
@@ -68,10 +89,23 @@ def _url(url: str, offset: int = 0, before: str = "") -> UrlTemplate:
     """The template of a url that follows on the text ``before``."""
     if url.startswith(_BEGINNINGS):
         return parse_url(url, offset)
+    if before:
+        raise ValidationError([_bad_target(before, url, offset)])
     message = "a url begins with https://, http://, or / for this very application"
-    example = _EXAMPLE if before else _URL_EXAMPLE
-    hint = example if "://" in url else f"write `{before}https://{url}`"
+    hint = _URL_EXAMPLE if "://" in url else f"write `https://{url}`"
     raise ValidationError([Problem("bad-url", message, offset, len(url), hint)])
+
+
+def _bad_target(before: str, url: str, offset: int) -> Problem:
+    message = "a url begins with https://, http://, the name of a service like `crm:/`, or `/`"
+    hint = f"write `{before}https://{url}`"
+    if "://" in url:
+        hint = _EXAMPLE
+    elif url.startswith(("http:", "https:")):
+        hint = f"write `{before}{_ONE_SLASH.sub('://', url, count=1)}`"
+    elif named := _LACKS_SLASH.match(url):
+        hint = f"write `{before}{named[0]}/{url[named.end() :]}`"
+    return Problem("bad-url", message, offset, len(url), hint)
 
 
 def _target_hint(value: Any) -> str:

@@ -104,6 +104,7 @@ def _info(client: Redis, section: str, name: str, words: Mapping[str, str]) -> s
 
 if __name__ == "__main__":
     try:
-        print(*check_redis(sys.stdin.read()), sep="\n")
+        for sentence in check_redis(sys.stdin.read()):
+            print(sentence)
     except SettingsError as error:
         sys.exit(error.message)

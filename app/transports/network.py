@@ -7,15 +7,13 @@ back, bounded), ``pool``.
 
 from __future__ import annotations
 
-import os
 import ssl
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import cached_property
+from functools import lru_cache
 
-import certifi
-
+from app.tls import Tls, context_of, trusted_context
 from app.transport import Request, Response, TransportError
 from app.transports.answer import Answer
 from app.transports.connection import Connection
@@ -26,19 +24,12 @@ from app.transports.message import encode
 from app.transports.pool import IdlePool, Use
 from app.transports.url import Origin, split_url
 
-_IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"})
-"""Methods that may be repeated (RFC 9110, 9.2.2)."""
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+"""Methods that only read (RFC 9110, 9.2.1), so that a second time has no effect. A ``PUT`` or
+``DELETE`` may be idempotent, but whether it may happen twice is for the flow to say."""
 
-
-def trusted_context() -> ssl.SSLContext:
-    """Trust the system's certificate authorities and certifi's.
-
-    Where ``SSL_CERT_FILE`` or ``SSL_CERT_DIR`` is set, only those that it names.
-    """
-    context = ssl.create_default_context()
-    if not ("SSL_CERT_FILE" in os.environ or "SSL_CERT_DIR" in os.environ):
-        context.load_verify_locations(certifi.where())
-    return context
+_MAX_CONTEXTS = 256
+"""Services with files of their own whose TLS contexts are kept."""
 
 
 class NetworkTransport:
@@ -61,6 +52,7 @@ class NetworkTransport:
         self._clock = clock
         self._resolve = {False: resolve, True: guarded(resolve, private_networks)}
         self._make_tls = tls
+        self._context = lru_cache(_MAX_CONTEXTS)(self._new_context)
         self._pool = IdlePool(max_idle, idle_seconds, clock)
 
     def send(self, request: Request) -> Response:
@@ -81,12 +73,12 @@ class NetworkTransport:
         """Close every idle connection."""
         self._pool.close()
 
-    @cached_property
-    def _tls(self) -> ssl.SSLContext:
-        return self._make_tls()
+    def _new_context(self, tls: Tls | None) -> ssl.SSLContext:
+        return self._make_tls() if tls is None else context_of(tls)
 
     def _exchange(self, request: Request, origin: Origin, data: bytes) -> Response:
-        deadline, use = Deadline(request.timeout, self._clock), Use(origin, request.is_guarded)
+        deadline = Deadline(request.timeout, self._clock)
+        use = Use(origin, request.is_guarded, request.tls)
         answer = Answer(request.method, request.max_bytes)
         if connection := self._pool.take(use):
             try:
@@ -95,7 +87,8 @@ class NetworkTransport:
                 if not _may_repeat(request, answer, error):
                     raise
                 answer = Answer(request.method, request.max_bytes)
-        connection = dial(origin, deadline, self._resolve[use.is_guarded], lambda: self._tls)
+        resolve = self._resolve[use.is_guarded]
+        connection = dial(origin, deadline, resolve, lambda: self._context(use.tls))
         return self._converse(use, connection, data, answer, deadline)
 
     def _converse(
@@ -117,7 +110,7 @@ class NetworkTransport:
 def _may_repeat(request: Request, answer: Answer, error: TransportError) -> bool:
     """Whether the server just closed the idle connection while the request was on its way."""
     is_unanswered = error.kind == "connection" and not answer.has_begun
-    return is_unanswered and request.method in _IDEMPOTENT
+    return is_unanswered and request.method in _SAFE
 
 
 def _talk(connection: Connection, data: bytes, answer: Answer, deadline: Deadline) -> None:

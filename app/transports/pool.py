@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import NamedTuple
 
+from app.tls import Tls
 from app.transports.connection import Connection
 from app.transports.url import Origin
 
@@ -15,6 +16,7 @@ class Use(NamedTuple):
 
     origin: Origin
     is_guarded: bool
+    tls: Tls | None = None
 
 
 class IdlePool:

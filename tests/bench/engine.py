@@ -14,6 +14,7 @@ from app.engine.compiler import compile_flow
 from app.engine.crew import Crew
 from app.engine.interpreter import Interpreter
 from app.engine.scope import Tools
+from app.secret_files import Secrets
 from app.spec.inputs import coerce
 from app.spec.loader import load_flow
 from app.spec.surroundings import Surroundings
@@ -67,7 +68,7 @@ def stub_tools(transport: Transport) -> Tools:
         now=lambda: datetime.now(UTC),
         uuid=lambda: str(uuid.uuid4()),
         env={},
-        secrets={},
+        secrets=Secrets(),
         max_response_bytes=10_000_000,
         crew=Crew(0),
         log=logging.getLogger("siteswap.bench"),

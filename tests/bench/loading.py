@@ -46,7 +46,7 @@ def report(count: int = COUNT) -> str:
             file = Path(folder) / f"flow_{number}" / "v1.yaml"
             file.parent.mkdir()
             file.write_text(variant(text, number), encoding="utf-8")
-        catalog = Catalog(Path(folder), Surroundings(), logging.getLogger("siteswap"))
+        catalog = Catalog(Path(folder), Surroundings, logging.getLogger("siteswap"))
         first = milliseconds(catalog.refresh)
         idle = min(milliseconds(catalog.refresh) for _ in range(REFRESHES))
         assert not any(entry.is_broken for entry in catalog.entries())

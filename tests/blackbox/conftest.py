@@ -12,8 +12,6 @@ from tests.blackbox.server import Server, serving
 FILE_TOKEN = "sws_blackbox-file-token"
 """A token of the tokens file: it opens the flow ``echo`` only."""
 EXPIRED_TOKEN = "sws_blackbox-expired-token"
-API_KEY = "the-downstream's key"
-"""A secret of the flows."""
 
 
 @pytest.fixture(scope="session")
@@ -25,7 +23,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """
     folder = tmp_path_factory.mktemp("server")
     write_tokens(folder / "instance" / "tokens.yaml")
-    with serving(folder, workers=2, SECRET_API_KEY=API_KEY) as server:
+    with serving(folder, workers=2) as server:
         yield server
         assert len(server.workers) == 2
     assert server.process.returncode == 0

@@ -17,6 +17,8 @@ from tests.blackbox.client import Client, eventually, exchange, request
 PROJECT = Path(__file__).parents[2]
 TOKEN = "sws_blackbox-inline-token"
 """The token that every server here knows."""
+API_KEY = "the-downstream's key"
+"""A secret of the tests' flows: one that reads a secret is not served without it."""
 START_SECONDS = 20
 STOP_SECONDS = 40
 
@@ -35,6 +37,7 @@ def environment(settings: Mapping[str, str]) -> dict[str, str]:
         "PYTHONPATH": str(PROJECT),
         "SITESWAP_TOKENS": f"main={TOKEN}",
         "SITESWAP_PRIVATE_NETWORKS": "127.0.0.0/8",
+        "SITESWAP_SECRET_API_KEY": API_KEY,
     }
     return {**inherited, **tests, **settings}
 

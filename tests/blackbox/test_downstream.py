@@ -9,8 +9,7 @@ import zlib
 import pytest
 
 from tests.blackbox.client import Answer, Client
-from tests.blackbox.conftest import API_KEY
-from tests.blackbox.server import Server
+from tests.blackbox.server import API_KEY, Server
 from tests.transports import servers as downstreams
 from tests.transports.servers import Talk, answer, answering, closing_after, dripping, hanging
 

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from tests.blackbox.client import Answer, Client, eventually, request
-from tests.blackbox.conftest import API_KEY, FILE_TOKEN
+from tests.blackbox.conftest import FILE_TOKEN
 from tests.blackbox.gate import Gate
 from tests.blackbox.recorder import Recorder
-from tests.blackbox.server import Server, serving
+from tests.blackbox.server import API_KEY, Server, serving
 from tests.transports.servers import answer
 
 PREFIXES = ["/v1/open/flow", "/open/v1/flow"]
@@ -243,7 +243,7 @@ steps:
 @pytest.fixture(scope="module")
 def single(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with one worker, so that what waits is known to wait."""
-    with serving(tmp_path_factory.mktemp("single"), SECRET_API_KEY=API_KEY) as server:
+    with serving(tmp_path_factory.mktemp("single")) as server:
         yield server
 
 

@@ -68,7 +68,8 @@ def test_the_queue_is_full(small: Server) -> None:
         last = client.trigger("fetch_async", url=gate.url)
         while last.status == 503:
             last = client.trigger("fetch_async", url=gate.url)
-        assert client.ended(last.instance_id, 30).envelope["result"]["body"] == "7"
+        # A thousand runs go before it, one at a time, each synced to disk four times.
+        assert client.ended(last.instance_id, 120).envelope["result"]["body"] == "7"
     assert rows(small) == {"FINISH": CAPACITY + 1}
 
 
@@ -94,7 +95,7 @@ def test_the_store_is_locked(small: Server) -> None:
 
 
 def test_going_down(tmp_path: Path) -> None:
-    """SIGTERM finishes requests under way and accepted runs, queued ones too, and exits with 0."""
+    """SIGTERM finishes requests and runs under way, keeps what is queued, and exits with 0."""
     with serving(tmp_path, workers=2, EXECUTOR="threads:2") as server, Gate() as gate:
         client = server.client
         runs = [client.trigger("fetch_async", url=gate.url).instance_id for _ in range(20)]
@@ -106,5 +107,7 @@ def test_going_down(tmp_path: Path) -> None:
             gate.opened.set()
             assert server.wait() == 0
             assert request.result().data == {"status": 200, "body": "7"}
-        assert rows(server) == {"FINISH": len(runs)}
+        kept = rows(server)
+        assert kept["FINISH"] >= 2
+        assert kept["FINISH"] + kept.get("INIT", 0) == len(runs)
         assert "Traceback" not in server.log

@@ -8,8 +8,8 @@ from email.utils import formatdate
 import pytest
 
 from tests.blackbox.client import Client
-from tests.blackbox.conftest import API_KEY
 from tests.blackbox.recorder import Recorder, redirect
+from tests.blackbox.server import API_KEY
 from tests.transports import servers as downstreams
 from tests.transports.servers import answer, closing_after
 

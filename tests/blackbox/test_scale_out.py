@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
-import signal
+import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -17,6 +15,7 @@ import pytest
 from tests.blackbox.client import Answer, Client, eventually
 from tests.blackbox.gate import Gate
 from tests.blackbox.server import PROJECT, Server, environment, prepare_folder, serving
+from tests.blackbox.workers import CELERY, Workers
 from tests.pythons.test_pool import is_gone
 from tests.redis_server import RedisServer, redis_server
 
@@ -31,7 +30,6 @@ steps:
       return os.getpid()
   - return: {pid: "${steps.x}"}
 """
-START_SECONDS = 30
 TAKEOVER_SECONDS = 20
 
 
@@ -42,50 +40,12 @@ def shown_command() -> list[str]:
     return shlex.split(commands[0])
 
 
-class Workers:
-    """``celery -A wsgi.celery worker``, in a folder of its own."""
-
-    def __init__(self, folder: Path, settings: dict[str, str]) -> None:
-        prepare_folder(folder)
-        self._log = folder / "worker.log"
-        with self._log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [Path(sys.executable).with_name("celery"), *shown_command(), "--concurrency", "2"],
-                cwd=folder, env=environment(settings), stdout=log, stderr=log,
-                start_new_session=True,
-            )  # fmt: skip
-        eventually(self._is_ready, bool, START_SECONDS)
-
-    @property
-    def log(self) -> str:
-        """All that it wrote."""
-        return self._log.read_text()
-
-    def _is_ready(self) -> bool:
-        assert self.process.poll() is None, self.log
-        return " ready." in self.log
-
-    def kill(self) -> None:
-        """What a power cut is to all its processes."""
-        os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-
-    def stop(self) -> int:
-        """Ask it to go down; its exit status."""
-        if self.process.poll() is None:
-            self.process.terminate()
-        try:
-            return self.process.wait(START_SECONDS)
-        finally:
-            if self.process.poll() is None:
-                self.kill()
-
-
 @contextmanager
 def working(folder: Path, settings: dict[str, str]) -> Iterator[Workers]:
     """Workers, ended by the test or here."""
     folder.mkdir()
-    workers = Workers(folder, settings)
+    prepare_folder(folder)
+    workers = Workers(folder, settings, shown_command(), "worker.log")
     try:
         yield workers
     finally:
@@ -230,9 +190,29 @@ def test_a_worker_with_wrong_settings_says_why(cluster: Cluster, tmp_path: Path)
     """One sentence, as the server says it."""
     prepare_folder(tmp_path)
     done = subprocess.run(
-        [Path(sys.executable).with_name("celery"), *shown_command()],
+        [CELERY, *shown_command()],
         cwd=tmp_path, env=environment({**cluster.variables, "SITESWAP_BROKER": ""}),
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert done.returncode == 3
     assert done.stderr.startswith("Configuration error: SITESWAP_EXECUTOR: celery needs a broker")
+
+
+def test_a_worker_tries_its_store(cluster: Cluster, tmp_path: Path) -> None:
+    """As the server does: what cannot be reached is refused, what may forget runs is warned of."""
+    prepare_folder(tmp_path)
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        port = nobody.getsockname()[1]
+        store = f"redis://127.0.0.1:{port}/0"
+        done = subprocess.run(
+            [CELERY, *shown_command()],
+            cwd=tmp_path, env=environment({**cluster.variables, "SITESWAP_STORE": store}),
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert f"the Redis store at 127.0.0.1:{port} cannot be reached" in done.stderr
+    assert "Traceback" not in done.stderr
+    forgetful = {**cluster.variables, "SITESWAP_STORE": cluster.broker.url}
+    with working(tmp_path / "worker", forgetful) as workers:
+        assert workers.log.count("appendonly no") == 1

@@ -5,17 +5,26 @@ from __future__ import annotations
 import os
 import random
 import signal
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from typing import Any
 
 from tests.blackbox.client import eventually
+from tests.chaos.cluster import Cluster
+from tests.chaos.disk import no_file_grows
 from tests.chaos.fleet import Fleet, kill_group
+from tests.chaos.lock import locked
 from tests.chaos.points import POINTS
+from tests.redis_server import RedisServer
 
 FIRES_WITHIN = 20
 """Seconds. There is load all the time."""
+TROUBLE = 1.5
+"""Seconds that a full disk, a lock or a Redis that is gone lasts at most."""
 
-Act = Callable[[Fleet, random.Random], None]
+Act = Callable[[Any, random.Random], None]
+"""What is done to a :class:`Fleet`, or to a :class:`Cluster`."""
 
 
 def kill_worker(fleet: Fleet, choice: random.Random) -> None:
@@ -51,6 +60,64 @@ def reload(fleet: Fleet, _: random.Random) -> None:
     fleet.whole()
 
 
+def fill_disk(fleet: Fleet, choice: random.Random) -> None:
+    """No file of the workers can grow, for a while."""
+    with no_file_grows(fleet.workers(), fleet.server.database.stat().st_size):
+        _last(choice)
+
+
+def lock(fleet: Fleet, choice: random.Random) -> None:
+    """Another process keeps the lock of the store, for a while."""
+    with locked(fleet.server.database):
+        _last(choice)
+
+
+def kill_celery_process(cluster: Cluster, choice: random.Random) -> None:
+    """``kill -9`` of one process of Celery's pool; Celery starts another."""
+    _kill(choice.choice(cluster.celery.pool()))
+    cluster.whole()
+
+
+def kill_celery(cluster: Cluster, _: random.Random) -> None:
+    """``kill -9`` of Celery's worker and its whole pool."""
+    cluster.celery.kill()
+    cluster.start_celery()
+
+
+def restart_celery(cluster: Cluster, _: random.Random) -> None:
+    """SIGTERM of Celery's worker and a new start: the old one goes in good order."""
+    assert cluster.celery.stop() == 0, cluster.celery.log[-2_000:]
+    cluster.start_celery()
+
+
+def kill_store(cluster: Cluster, choice: random.Random) -> None:
+    """``kill -9`` of the Redis that has the runs; it comes back with its file."""
+    _kill_redis(cluster.store, choice)
+
+
+def kill_broker(cluster: Cluster, choice: random.Random) -> None:
+    """``kill -9`` of the Redis that has the messages; it comes back and knows nothing."""
+    # A worker of Celery that is asked to go down while it has no broker goes with an error of its
+    # own: nothing is lost, but its exit status is not 0.
+    with cluster.reconnected():
+        _kill_redis(cluster.broker, choice)
+
+
+def deliver_again(cluster: Cluster, _: random.Random) -> None:
+    """The broker delivers what it has delivered before, runs that are under way among it."""
+    cluster.deliver_again(50)
+
+
+def _kill_redis(redis: RedisServer, choice: random.Random) -> None:
+    redis.kill()
+    _last(choice)
+    redis.start()
+
+
+def _last(choice: random.Random) -> None:
+    threading.Event().wait(choice.random() * TROUBLE)
+
+
 def _kill(pid: int) -> None:
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
@@ -71,5 +138,18 @@ KILLS: Mapping[str, Act] = {
     "kill all": kill_all,
     "SIGTERM": restart,
     "SIGHUP": reload,
+    **{point: _dying_at(point) for point in POINTS},
 }
-ACTS: Mapping[str, Act] = {**KILLS, **{point: _dying_at(point) for point in POINTS}}
+ACTS: Mapping[str, Act] = {**KILLS, "full disk": fill_disk, "locked store": lock}
+"""What happens to one machine."""
+
+CLUSTER_ACTS: Mapping[str, Act] = {
+    **KILLS,
+    "kill celery process": kill_celery_process,
+    "kill celery": kill_celery,
+    "SIGTERM celery": restart_celery,
+    "kill store": kill_store,
+    "kill broker": kill_broker,
+    "deliver again": deliver_again,
+}
+"""What happens to many machines."""

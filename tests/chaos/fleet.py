@@ -20,7 +20,8 @@ FLOWS = Path(__file__).parent / "flows"
 class Fleet:
     """``settings`` are those of :mod:`app.settings`; ``errors`` is the part of store calls to fail.
 
-    ``arguments`` are gunicorn's, ``environment`` is for what is neither.
+    ``arguments`` are gunicorn's, ``environment`` is for what is neither; the attribute of that
+    name is the whole of it.
     """
 
     def __init__(
@@ -38,7 +39,7 @@ class Fleet:
         self._workers = workers
         self._arguments = ("tests.chaos.wsgi:app", *arguments)
         self._armed = folder / "armed"
-        self._environment = {
+        self.environment = {
             "WEB_CONCURRENCY": str(workers),
             FOLDER: str(self._armed),
             ERRORS: str(errors),
@@ -66,7 +67,7 @@ class Fleet:
     def start(self) -> Server:
         """Start a server, ready to be called, whatever became of those before."""
         log = f"server-{len(self.servers)}.log"
-        server = Server(self.folder, self._environment, self._arguments, log)
+        server = Server(self.folder, self.environment, self._arguments, log)
         try:
             server.wait_until_ready(self._workers)
         except BaseException:
@@ -95,6 +96,11 @@ class Fleet:
         """What all servers wrote."""
         return "".join(server.log for server in self.servers)
 
+    @property
+    def troubles(self) -> list[str]:
+        """The logs that hold a traceback, each from there on."""
+        return from_there("Traceback", [server.log for server in self.servers])
+
     def end(self) -> None:
         """Stop the current server in good order; whatever else is left is killed."""
         try:
@@ -103,6 +109,11 @@ class Fleet:
         finally:
             for server in self.servers:
                 kill_group(server)
+
+
+def from_there(words: str, logs: Sequence[str]) -> list[str]:
+    """The logs that hold these words, each from there on."""
+    return [log[log.index(words) :] for log in logs if words in log]
 
 
 def left_alone(server: Server) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -87,17 +88,18 @@ def judge(
     """Wait up to ``seconds`` for every run to end, then hold all of them to the promise."""
     verdict = Verdict(len(book.accepted), len(book.refused), len(book.broken))
     verdict.wrong += book.strange
+    until = time.monotonic() + seconds
     ends: dict[str, Answer] = {}
     for instance_id in book.ids:
         try:
-            ends[instance_id] = ended(client, instance_id, seconds)
+            ends[instance_id] = ended(client, instance_id, _left(until))
         except AssertionError as error:
             verdict.lost.append(f"{instance_id}: {error}")
     # Runs whose ids were lost on the way are known by their effects.
     nameless = {e.run for e in sink.effects if e.kind != "callback"} - set(book.ids)
     for instance_id in nameless:
         with suppress(AssertionError):
-            ends[instance_id] = ended(client, instance_id, seconds)
+            ends[instance_id] = ended(client, instance_id, _left(until))
     _wait_for_callbacks(book, sink, seconds)
     effects = sink.by_run()
     for instance_id, flow in book.ids.items():
@@ -113,6 +115,11 @@ def judge(
     verdict.doubled += _doubled(book, effects)
     verdict.ghosts += sorted({e.body.get("tag", "") for e in sink.effects} & set(book.refused))
     return verdict
+
+
+def _left(until: float) -> float:
+    """Seconds until then; one to look, if it is over: many may be lost."""
+    return max(until - time.monotonic(), 1.0)
 
 
 def ended(client: Client, instance_id: str, seconds: float) -> Answer:

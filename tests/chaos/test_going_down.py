@@ -35,11 +35,15 @@ def test_sigterm_under_load(tmp_path: Path) -> None:
             book = load.stop()
         finished = {effect.run for effect in sink.effects if effect.step == "three"}
         assert len(finished) < len(book.accepted), "nothing was queued: the test shows nothing"
+        # The kernel may have taken a connection that no worker came to take from it.
         assert {error.partition("(")[0] for error in book.broken.values()} <= {
-            "ConnectionRefusedError"
+            "ConnectionRefusedError",
+            "ConnectionResetError",
         }, book.broken
         servers.start()
         verdict = judge(servers.client, book, sink, seconds=PATIENCE, expected=WELL)
+        carried_out = {effect.body.get("tag") for effect in sink.effects}
+    assert not carried_out & set(book.broken)
     assert not verdict.findings
     assert not book.refused
     assert "Traceback" not in servers.log
@@ -80,7 +84,7 @@ def test_a_worker_without_a_master(tmp_path: Path) -> None:
     with Gate() as gate, fleet(tmp_path, workers=1, LEASE=LEASE) as servers:
         orphans = servers.server
         with ThreadPoolExecutor(1) as callers:
-            request = callers.submit(servers.client.trigger, "fetch", url=gate.url)
+            request = callers.submit(servers.client.trigger, "fetched", url=gate.url)
             gate.wait_for(1)
             orphans.process.kill()
             eventually(lambda: orphans.log, lambda log: "master is gone" in log)

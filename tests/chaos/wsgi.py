@@ -17,3 +17,4 @@ def _troubled(store: Store) -> Store:
 
 
 app = create_app(around_store=_troubled)
+celery = app.extensions.get("celery")

@@ -7,7 +7,7 @@ import textwrap
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from types import MappingProxyType
 from typing import Any
 
@@ -18,8 +18,11 @@ from app.engine.scope import Tools
 from app.engine.trace import Trace
 from app.linking import link
 from app.python import Call, Done, Python
+from app.secret_files import Secrets
 from app.spec.inputs import coerce
 from app.spec.loader import read_flow
+from app.spec.service import Service
+from app.spec.services_file import load_services
 from app.spec.surroundings import Surroundings
 from app.transport import Request, Response, TransportError
 
@@ -63,6 +66,13 @@ class Gauge:
         return json_answer("{}")
 
 
+def named_services(text: str) -> Mapping[str, Service]:
+    """The services of a file given as text; it must have no errors."""
+    loaded = load_services(Path(), textwrap.dedent(text), Surroundings())
+    assert loaded.content is not None, loaded.findings
+    return loaded.content.services
+
+
 class NoPython:
     """Runs no code."""
 
@@ -83,10 +93,12 @@ class World:
         seconds_per_call: float = 0.0,
         secrets: dict[str, str] | None = None,
         env: dict[str, str] | None = None,
+        services: str = "",
         concurrent: bool = False,
         flows: Mapping[str, str] = MappingProxyType({}),
         python: Python | None = None,
     ) -> None:
+        """``services`` is the text of a ``services.yaml``."""
         self.time = 1000.0
         self.flows = flows
         self.waits: list[float] = []
@@ -103,10 +115,11 @@ class World:
             now=lambda: datetime(2026, 11, 23, tzinfo=UTC) + timedelta(seconds=self.time - 1000),
             uuid=lambda: "00000000-0000-4000-8000-000000000000",
             env=env or {},
-            secrets=secrets or {},
+            secrets=Secrets(secrets),
             max_response_bytes=1_000_000,
             crew=Crew(50 if concurrent else 0),
             log=logging.getLogger("app.flow"),
+            service=named_services(services).get if services else lambda _: None,
         )
 
     def _sleep(self, seconds: float) -> None:

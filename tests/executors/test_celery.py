@@ -22,12 +22,14 @@ import pytest
 from app.errors import Busy
 from app.executor import Lane
 from app.executors.celery import CeleryExecutor, make_celery
-from app.executors.celery_broker import CONNECTIONS, QUEUE
+from app.executors.celery_broker import CONNECTIONS, LAST, QUEUE
 from tests.blackbox.client import eventually
 from tests.redis_server import RedisServer, redis_server
 
 PROJECT = Path(__file__).parents[2]
 LANE = Lane("flow/v1", 100)
+WAITING = f"{QUEUE}\x06\x16{LAST}"
+"""Where Redis has the messages of runs that have not begun."""
 START_SECONDS = 30
 PROMPT = 2.0
 ALONE = ("--without-mingle", "--without-gossip")
@@ -52,7 +54,7 @@ def broker(shared: RedisServer) -> RedisServer:
 @contextmanager
 def sending(url: str, queue_size: int = 100) -> Iterator[CeleryExecutor]:
     """An executor of a process that executes nothing itself."""
-    celery = make_celery(url, _never, _never_starts, _never_starts)
+    celery = make_celery(url, _never, _never_starts, _never_starts, check=_never_starts)
     executor = CeleryExecutor(celery, queue_size=queue_size)
     try:
         yield executor
@@ -80,7 +82,7 @@ def submit(executor: CeleryExecutor, *instance_ids: str) -> None:
 def waiting(broker: RedisServer) -> list[str]:
     """The messages that wait in the broker, as they are."""
     with broker.client() as client:
-        found: list[str] = client.lrange(QUEUE, 0, -1)
+        found: list[str] = client.lrange(WAITING, 0, -1)
         return found[::-1]
 
 
@@ -168,6 +170,17 @@ def test_a_message_is_the_id_and_nothing_else(broker: RedisServer) -> None:
     assert (arguments, keywords) == (["async_1"], {})
 
 
+def test_what_has_begun_before_goes_first(broker: RedisServer, tmp_path: Path) -> None:
+    """A run that was taken over is not kept waiting by those that have not begun."""
+    with sending(broker.url) as executor:
+        submit(executor, "a", "b", "c")
+        executor.reserve()
+        executor.submit("begun", LANE, first=True)
+        with working(tmp_path, broker.url, "--pool", "solo") as worker:
+            begun = eventually(lambda: worker.ids("begin"), lambda ids: len(ids) == 4)
+    assert begun == ["begun", "a", "b", "c"]
+
+
 def test_a_full_queue_refuses_and_takes_again(broker: RedisServer) -> None:
     """As many as the queue size wait in the broker, whoever sent them; room is found in time."""
     with sending(broker.url, queue_size=3) as executor, sending(broker.url, queue_size=3) as other:
@@ -176,7 +189,7 @@ def test_a_full_queue_refuses_and_takes_again(broker: RedisServer) -> None:
         eventually(lambda: _is_busy(executor), bool)
         assert _is_busy(other)
         with broker.client() as client:
-            client.delete(QUEUE)
+            client.delete(WAITING)
         eventually(lambda: _is_busy(executor), lambda busy: not busy)
 
 

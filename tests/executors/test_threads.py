@@ -85,6 +85,22 @@ def test_as_many_run_at_once_as_there_are_threads() -> None:
     assert not meeting.broken
 
 
+def test_what_has_begun_before_goes_first() -> None:
+    """A run that was taken over is not kept waiting by those of its flow that have not begun."""
+    gate = Gate()
+    executor = ThreadsExecutor(gate.execute, threads=1, queue_size=5)
+    submit(executor, "a")
+    assert gate.begun.acquire(timeout=PATIENCE)
+    submit(executor, "b", "c")
+    executor.reserve()
+    executor.submit("begun", LANE, first=True)
+    gate.go.release(4)
+    for _ in range(3):
+        assert gate.begun.acquire(timeout=PATIENCE)
+    executor.close(PATIENCE)
+    assert gate.executed == ["a", "begun", "b", "c"]
+
+
 def test_a_bug_is_logged_once_and_stops_nothing(caplog: pytest.LogCaptureFixture) -> None:
     """A bug in one run is logged with its traceback; its thread and its place serve the next."""
     executed = Executed()

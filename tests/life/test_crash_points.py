@@ -104,6 +104,58 @@ def test_a_run_goes_on_behind_its_last_finished_step(tmp_path: Path) -> None:
     assert world.store.get(run).status is Status.FINISH
 
 
+def test_a_run_that_was_taken_over_goes_first(tmp_path: Path) -> None:
+    """Its time passes already, so those that have not begun let it go before them."""
+    world, store, process = make(tmp_path)
+    run = process.trigger("abc")
+    store.at, store.mischief = 6, ("record", "before", Crash)
+    process.execute_next()
+    other = world.process()
+    waiting = [other.trigger("abc") for _ in range(2)]
+    world.pass_time(LEASE * 2)
+    assert other.hands.ids == [run, *waiting]
+
+
+def test_a_run_that_is_handed_back(tmp_path: Path) -> None:
+    """A process that goes down ends the step under way; another goes on, and nothing crashed."""
+    world, _, process = make(tmp_path)
+    run = process.trigger("abc")
+
+    def stop(_: str, step: str) -> None:
+        if step == "a":
+            process.service.close(0)
+
+    process.hands.close = lambda timeout: False
+    world.during = stop
+    process.execute_next()
+    assert [step for _, step, _ in world.effects] == ["a"]
+    assert world.store.get(run).queued
+    process.sweeper.retire()
+    process.die()
+    other = world.process()
+    world.pass_time(LEASE / 6)
+    other.execute_next()
+    assert [step for _, step, _ in world.effects] == ["a", "b", "c"]
+    instance = world.store.get(run)
+    assert (instance.status, instance.attempt, instance.crashes) == (Status.FINISH, 2, 0)
+
+
+def test_a_store_that_is_busy_for_long(tmp_path: Path) -> None:
+    """The run waits for the sweep to find it; it is no bug, and says so in a sentence."""
+    world, _, process = make(tmp_path)
+    run = process.trigger("abc")
+
+    def busy() -> None:
+        raise Busy("the store cannot be used now")
+
+    announce, process.service.announce = process.service.announce, busy
+    process.hands.next()
+    assert not process.hands.ids
+    process.service.announce = announce
+    world.settle()
+    assert world.store.get(run).status is Status.FINISH
+
+
 KILLS = """
     mode: async
     steps:

@@ -17,6 +17,7 @@ from app.engine.scope import Tools
 from app.errors import Busy
 from app.executor import Lane
 from app.presence import Watch
+from app.secret_files import Secrets
 from app.service import Service
 from app.spec.surroundings import Surroundings
 from app.store import Store
@@ -117,10 +118,10 @@ class Hands:
     def reserve(self) -> None:
         """There is always a place."""
 
-    def submit(self, instance_id: str, lane: Lane) -> None:
+    def submit(self, instance_id: str, lane: Lane, *, first: bool = False) -> None:
         self.lanes[instance_id] = lane
         if instance_id not in self.ids:
-            self.ids.append(instance_id)
+            self.ids.insert(0 if first else len(self.ids), instance_id)
 
     def cancel(self) -> None:
         """There is always a place."""
@@ -137,7 +138,10 @@ class Hands:
 
 
 class World:
-    """The clocks, the downstream and its log of effects: ``(run, step, idempotency key)``."""
+    """The clocks, the downstream and its log of effects: ``(run, step, idempotency key)``.
+
+    ``drawn`` is what the steps of each run sent as ``X-Drawn``: run → texts.
+    """
 
     def __init__(self, store: Any, flows: Path) -> None:
         self.store = store
@@ -145,6 +149,7 @@ class World:
         self.wall = 1_700_000_000.0
         self.monotonic = 1_000.0
         self.effects: list[tuple[str, str, str | None]] = []
+        self.drawn: dict[str, set[str]] = {}
         self.during = NOTHING
         self.answer: Callable[[str], Response] = lambda step: Response(
             200, {"content-type": "application/json"}, f'{{"step":"{step}"}}'.encode()
@@ -190,6 +195,8 @@ class World:
         """The downstream: ``/<run>/<step>``."""
         _, run, step = request.url.split("/")
         self.effects.append((run, step, request.headers.get("Idempotency-Key")))
+        if drawn := request.headers.get("X-Drawn"):
+            self.drawn.setdefault(run, set()).add(drawn)
         self.during(run, step)
         return self.answer(step)
 
@@ -206,6 +213,8 @@ class World:
             assert len(set(keys)) <= 1
             assert keys or reason
         assert len(set(self.of(run, "callback"))) == 1
+        # What a replay drew again is what the downstream was told before.
+        assert len(self.drawn.get(run, ())) <= 1
 
     def of(self, run: str, step: str) -> list[str | None]:
         """The keys that a step's effects came with."""
@@ -218,7 +227,7 @@ class Process:
     def __init__(self, world: World, name: str, store: Store) -> None:
         self.world = world
         log = logging.getLogger("app")
-        catalog = Catalog(world.flows, Surroundings(), log)
+        catalog = Catalog(world.flows, Surroundings, log)
         catalog.refresh()
         tools = Tools(
             transport=world,
@@ -229,7 +238,7 @@ class Process:
             now=lambda: datetime.fromtimestamp(world.wall, UTC),
             uuid=lambda: f"uuid {next(world.numbers)}",
             env={},
-            secrets={},
+            secrets=Secrets(),
             max_response_bytes=1_000_000,
             crew=Crew(0),
             log=log,

@@ -1,4 +1,4 @@
-"""The folder of broken flows. Each file begins with what lint has to say about it, in order:
+"""The folders of broken files. Each file begins with what lint has to say about it, in order:
 
     # 7:26 error wrong-operator: write `and`
 
@@ -18,6 +18,9 @@ from app.spec.surroundings import Surroundings
 ROOT = Path(__file__).parent
 BROKEN = ROOT / "broken"
 FILES = sorted(BROKEN.glob("*/*.y*ml"))
+BROKEN_SERVICES = ROOT / "broken_services"
+"""Flows folders, each with a ``services.yaml`` that is broken, or whose flows use it wrongly."""
+SERVICES_FOLDERS = sorted(BROKEN_SERVICES.iterdir())
 NOTHING_OUTSIDE = Surroundings(env=frozenset(), secrets=frozenset())
 """A process that lets flows read no environment variable and no secret."""
 

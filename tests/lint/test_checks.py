@@ -337,13 +337,21 @@ def test_one_mistake_neither_hides_nor_breeds_others(steps: str, wanted: list[st
     assert sorted(codes(steps)) == sorted(wanted)
 
 
-def test_names_from_outside_are_warnings() -> None:
-    """What this process lacks, another may have, so reading it is only a warning."""
+def test_names_from_outside() -> None:
+    """A variable may be set elsewhere, which is a warning; without a secret no flow is served."""
     steps = "  - log: ${env.MODE} ${secrets.KEY} ${default(env.MODE, 'x')}\n"
-    assert codes(steps) == ["not-available"] * 3
+    assert codes(steps) == ["not-available", "unknown-secret", "not-available"]
     known = Surroundings(env=frozenset({"MODE"}), secrets=frozenset({"KEY"}))
     assert codes(steps, known) == []
     assert codes(steps, Surroundings()) == []
+
+
+def test_a_secret_that_may_be_missing() -> None:
+    """``default`` reads it safely; that it is not there is then only worth a warning."""
+    text = "steps:\n  - log: ${default(secrets.KEY, 'none')}\n"
+    loaded = load_flow(PurePath("flow/v1.yaml"), text, NOTHING_OUTSIDE)
+    assert loaded.flow is not None
+    assert [finding.code for finding in loaded.findings] == ["unknown-secret"]
 
 
 def test_whole_roots_can_be_read() -> None:

@@ -7,25 +7,41 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from app.cli.lint import lint as check_files
+from app.cli.called import callable_flows, read_draft
 from app.spec.diagnostics import Severity
 from app.spec.loader import load_flow
-from tests.lint.corpus import BROKEN, FILES, NOTHING_OUTSIDE, ROOT, expected
+from tests.lint.corpus import (
+    BROKEN,
+    FILES,
+    NOTHING_OUTSIDE,
+    ROOT,
+    SERVICES_FOLDERS,
+    expected,
+)
 
 PROJECT = ROOT.parent.parent
 
 
-def lint(*arguments: str, cwd: Path = PROJECT) -> subprocess.CompletedProcess[str]:
+def lint(
+    *arguments: str, cwd: Path = PROJECT, **variables: str
+) -> subprocess.CompletedProcess[str]:
     """The command as a person types it who trusts authors; else with nothing of our settings."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("SITESWAP_")}
     return subprocess.run(
         [sys.executable, "-m", "flask", "flow", "lint", *arguments],
         cwd=cwd,
-        env={**kept, "PYTHONPATH": str(PROJECT), "PYTHONUTF8": "1", "SITESWAP_PYTHON_STEPS": "on"},
+        env={
+            **kept,
+            "PYTHONPATH": str(PROJECT),
+            "PYTHONUTF8": "1",
+            "SITESWAP_PYTHON_STEPS": "on",
+            **variables,
+        },
         capture_output=True,
         text=True,
         check=False,
@@ -36,16 +52,18 @@ def lint(*arguments: str, cwd: Path = PROJECT) -> subprocess.CompletedProcess[st
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.parent.name)
 def test_every_mistake_is_found_at_its_place(file: Path) -> None:
     """A broken file has exactly the findings that stand in its first lines, in order."""
-    (report,) = check_files([file], NOTHING_OUTSIDE, BROKEN)
-    found, wanted = report.findings, expected(report.text)
+    draft = read_draft(file)
+    flows = callable_flows(BROKEN, [draft], [], NOTHING_OUTSIDE)
+    found = draft.check(replace(NOTHING_OUTSIDE, flows=flows)).findings
+    wanted = expected(draft.text)
     assert len(found) == len(wanted), found
     for finding, one in zip(found, wanted, strict=True):
         assert one.matches(finding), (one, finding)
 
 
 def test_the_folder_covers_the_language() -> None:
-    """At least forty files are broken, no file is fine, and each has something to expect."""
-    assert len(FILES) >= 40
+    """Enough files are broken, no flow is fine, and each has something to expect."""
+    assert len(FILES) + len(SERVICES_FOLDERS) >= 80
     assert all(expected(file.read_text(encoding="utf-8")) for file in FILES)
 
 
@@ -59,6 +77,37 @@ def test_text_output_reads_well() -> None:
     done = lint("tests/lint/broken")
     assert done.stdout == (ROOT / "expected.txt").read_text(encoding="utf-8")
     assert done.stderr == ""
+    assert done.returncode == 1
+
+
+def lint_services(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command for the folders with a ``services.yaml``, where two secrets are known."""
+    folders = [str(folder.relative_to(PROJECT)) for folder in SERVICES_FOLDERS]
+    return lint(*folders, *arguments, SITESWAP_SECRET_KEY="k", SITESWAP_SECRET_CRM_KEY="k")
+
+
+def test_every_mistake_around_services_is_found_at_its_place() -> None:
+    """In services.yaml, and in the flows that use it."""
+    rows = json.loads(lint_services("--format", "json").stdout)
+    for folder in SERVICES_FOLDERS:
+        for file in sorted(folder.glob("**/*.yaml")):
+            found = [row for row in rows if row["path"] == str(file.relative_to(PROJECT))]
+            wanted = expected(file.read_text(encoding="utf-8"))
+            keys = ("line", "column", "severity", "code")
+            assert [tuple(row[key] for key in keys) for row in found] == [one[:4] for one in wanted]
+            assert all(
+                one.hint in (row["hint"] or "") for row, one in zip(found, wanted, strict=True)
+            )
+
+
+def test_text_about_services_reads_well() -> None:
+    """The whole output is the one that was read by people and found good.
+
+    After a wording has changed on purpose, write what this test prints to
+    ``tests/lint/expected_services.txt``, then read the difference.
+    """
+    done = lint_services()
+    assert done.stdout == (ROOT / "expected_services.txt").read_text(encoding="utf-8"), done.stdout
     assert done.returncode == 1
 
 
@@ -114,6 +163,22 @@ def test_paths_are_shown_as_they_were_given(tmp_path: Path) -> None:
     assert paths == ["flows/a/v1.yaml", "flows/a/v2.yaml", "flows/b/v1.yaml"]
     done = lint("flows", "--format", "json", cwd=tmp_path)
     assert [row["path"] for row in json.loads(done.stdout)] == paths
+
+
+def test_a_flow_that_is_linted_alone(tmp_path: Path) -> None:
+    """What it may use stands beside its folder; where nothing does, nobody can say what is there.
+
+    In the flows folder itself, no services.yaml means that there are no services.
+    """
+    for folder in ("flows", "known", "unknown"):
+        file = tmp_path / folder / "a" / "v1.yaml"
+        file.parent.mkdir(parents=True)
+        file.write_text("steps:\n  - http: GET crm:/\n", encoding="utf-8")
+    (tmp_path / "known" / "services.yaml").write_text("services: {}\n", encoding="utf-8")
+    for folder, status in (("flows", 1), ("known", 1), ("unknown", 0)):
+        done = lint(f"{folder}/a/v1.yaml", cwd=tmp_path)
+        assert ("there is no service `crm`" in done.stdout) is bool(status)
+        assert done.returncode == status
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 
 from app.cli.starter import STARTER
-from app.spec.editor_schema import editor_schema
+from app.spec.editor_schema import editor_schema, services_schema
 from app.spec.loader import load_flow
+from app.spec.services_file import load_services
 from app.spec.surroundings import Surroundings
 from app.spec.yaml import load
 from app.steps import VERBS
@@ -21,8 +22,10 @@ from tests.spec.test_loader import FLOWS
 
 ROOT = Path(__file__).parent.parent.parent
 SHIPPED = ROOT / "flows" / "flow.schema.json"
-FENCED = re.MULTILINE | re.DOTALL
+SHOWN_FLOW = re.compile(r"^```yaml\n(# flows/\w+/v.*?)^```$", re.MULTILINE | re.DOTALL)
+SHIPPED_SERVICES = ROOT / "flows" / "services.schema.json"
 VALIDATOR = jsonschema.Draft7Validator(json.loads(editor_schema()))
+OF_SERVICES = jsonschema.Draft7Validator(json.loads(services_schema()))
 
 
 def mistakes(text: str) -> list[str]:
@@ -36,9 +39,15 @@ def test_the_shipped_schema_is_up_to_date() -> None:
     assert SHIPPED.read_text(encoding="utf-8") == editor_schema()
 
 
+def test_the_shipped_schema_of_services_is_up_to_date() -> None:
+    """``flask flow schema --services > flows/services.schema.json`` after a change of it."""
+    assert SHIPPED_SERVICES.read_text(encoding="utf-8") == services_schema()
+
+
 def test_it_is_a_schema() -> None:
     """It follows the rules of its own draft."""
-    jsonschema.Draft7Validator.check_schema(json.loads(editor_schema()))
+    for text in (editor_schema(), services_schema()):
+        jsonschema.Draft7Validator.check_schema(json.loads(text))
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -64,7 +73,7 @@ def test_every_key_is_described(verb: str) -> None:
 def test_flows_of_the_docs_validate() -> None:
     """Whatever the pages show, of every verb, an editor has nothing against."""
     pages = [page.read_text(encoding="utf-8") for page in ROOT.glob("docs/*.md")]
-    flows = [text for page in pages for text in re.findall(r"^```yaml\n(.*?)^```$", page, FENCED)]
+    flows = [text for page in pages for text in SHOWN_FLOW.findall(page)]
     assert [mistakes(text) for text in flows] == [[]] * len(flows)
     shown = "\n".join(flows)
     assert [verb for verb in VERBS if f" {verb}:" not in shown] == []
@@ -102,3 +111,22 @@ def test_it_accepts_what_the_loader_accepts(flow: Any) -> None:
     text = json.dumps(flow, ensure_ascii=False)
     if load_flow(PurePath("flow/v1.yaml"), text, Surroundings()).flow is not None:
         assert mistakes(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "is_fine"),
+    [
+        ("services: {a: {url: 'https://a.example', auth: {bearer: t}, retry: 0}}", True),
+        ("services: {a: {url: /here, retry: {times: 2}, concurrency: 3}}", True),
+        ("databases: {a: {url: 'sqlite:///a.db', read_only: true}}", True),
+        ("service: {}", False),
+        ("services: {a: {}}", False),
+        ("services: {a: {url: 'https://a.example', timeout: 5}}", False),
+        ("services: {a: {url: 'https://a.example', auth: {basic: {user: a}}}}", False),
+        ("databases: {a: {uri: 'sqlite:///a.db'}}", False),
+    ],
+)
+def test_the_schema_of_services(text: str, is_fine: bool) -> None:
+    """It marks wrong keys and values while one types, and is never stricter than the loader."""
+    assert OF_SERVICES.is_valid(load(text).data) is is_fine
+    assert (load_services(Path(), text, Surroundings()).content is not None) is is_fine

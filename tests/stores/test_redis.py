@@ -263,6 +263,11 @@ def test_a_safe_redis_is_started_with_without_a_word(folder: Path) -> None:
     """An append-only file and noeviction are what the promise needs."""
     with redis_server(folder, appendonly="yes", maxmemory_policy="noeviction") as server:
         assert check_redis(server.url) == []
+        done = subprocess.run(
+            [sys.executable, "-m", "app.stores.redis_check"],
+            input=server.url, capture_output=True, text=True, timeout=60, check=True,
+        )  # fmt: skip
+        assert (done.stdout, done.stderr) == ("", "")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from app.transports.url import Origin
 ORIGIN = Origin("http", "a.example", 80)
 
 
-def encoded(method: str = "GET", body: bytes = b"", **headers: str) -> bytes:
+def encoded(method: str = "GET", body: bytes = b"", /, **headers: str) -> bytes:
     """A request to ``/`` as bytes."""
     return encode(Request(method, "http://a.example/", headers, body, 1.0, 1), ORIGIN, "/")
 
