@@ -389,7 +389,7 @@ def test_the_trace_of_a_long_loop_is_bounded(project: Project) -> None:
     """Each round says which one it is; of very many steps the first and the last are shown."""
     file = project.root / "flows" / "long" / "v1.yaml"
     file.parent.mkdir()
-    file.write_text("steps:\n  - for_each: '[0] * 1000'\n    steps:\n      - set: {x: '${index}'}\n")
+    file.write_text("steps: [{for_each: '[0] * 1000', steps: [{set: {x: '${index}'}}]}]\n")
     lines = project.run("run", "long", "--trace").stderr.splitlines()
     assert len(lines) == 201
     assert "set (#0)" in lines[1]
