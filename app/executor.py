@@ -21,14 +21,16 @@ class Executor(Protocol):
     keeps_queue: bool
     """Whether what is queued is gone with this process (or else a broker has it)."""
 
-    def reserve(self) -> None:
+    def reserve(self, lane: str = "") -> None:
         """Take a place in the queue for one submission to come.
 
         Called before the instance is stored, so that an instance which was accepted always has
-        a place. Every successful call is followed by exactly one ``submit`` or ``cancel``.
+        a place. Every successful call is followed by exactly one ``submit`` or ``cancel``. ``lane``
+        is the key of the lane of a new run: where the queue knows lanes, one that has many waiting
+        leaves places for the others.
 
         Raises:
-            Busy: the queue is full.
+            Busy: the queue is full, or as full as this lane may make it.
         """
 
     def submit(self, instance_id: str, lane: Lane, *, first: bool = False) -> None:

@@ -186,8 +186,9 @@ class Service:
         return Triggered(instance.id, Status.INIT)
 
     def _accept(self, instance: Instance, program: Program) -> None:
+        lane = _lane(instance, program.flow.concurrency)
         self.announce()
-        self.executor.reserve()
+        self.executor.reserve(lane.key)
         try:
             self.store.add(instance, program.source)
         except BaseException:
@@ -195,7 +196,7 @@ class Service:
             self.unanswered[instance.id] = 0
             self.executor.cancel()
             raise
-        self.executor.submit(instance.id, _lane(instance, program.flow.concurrency))
+        self.executor.submit(instance.id, lane)
 
     @property
     def _is_for_others(self) -> bool:

@@ -1,121 +1,196 @@
 """Branches of a run that are under way at once, and what becomes of the run when they end.
 
 Each branch is a run of its own: it begins with what was defined before it, and what it defines
-stays in it. One that fails stops the others before their next step. A race between them has no
-place in what follows: of several failures the one of the first branch, as written, counts.
+stays in it. One that fails stops the others before their next step. Of several failures the one of
+the first branch, as written, counts.
+
+Which branch decides how the step ends may be a question of time. So it is written down, and a
+replay carries out that branch alone.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from app.engine.control import HandedBack, HoldLost, Interrupted, Parked, StepError, Stopped
+from app.engine.control import (
+    FailSignal,
+    HandedBack,
+    HoldLost,
+    Interrupted,
+    Parked,
+    ReturnSignal,
+    StepError,
+    Stopped,
+)
 from app.engine.scope import Halt, Run
-from app.step import Action
+from app.engine.trace import Trace
+from app.json_text import loads
+from app.step import Action, Step
 
-Branch = tuple[int, str, Action]
-"""Its number, its place, and what it does."""
+Branch = tuple[str, Action]
+"""Its place, and what it does."""
 
 
 class Branches:
-    """The branches of one step of a run; ``place`` is where the step stands."""
+    """The branches of one step of a run, by number; ``place`` is where the step stands."""
 
-    def __init__(self, run: Run, place: str) -> None:
-        self.runs: dict[int, Run] = {}
+    def __init__(
+        self, run: Run, place: str, step: Step, count: int, branch: Callable[[int], Branch]
+    ) -> None:
         self._run = run
         self._place = place
+        self._step = step
+        self.count = count
+        self._branch = branch
         self._halt = Halt(run.halt)
         self._given: dict[int, Any] = {}
         self._failures: dict[int, BaseException] = {}
         self._parked: list[float] = []
+        self._traces: dict[int, Trace] = {}
+        self._time = 0.0
         self._changed = threading.Condition()
-        self._winner: int | None = None
+        self._is_race = False
+        self._decider: int | None = None
         self._under_way = 0
 
-    def all(self, branches: Iterable[Branch], width: int) -> Mapping[int, Any]:
-        """Carry out all of these, up to ``width`` at once; what each of them gave.
+    def all(self, width: int) -> list[Any]:
+        """Carry out all of them, up to ``width`` at once; what each of them gave.
 
         Raises:
             Exception: how the run ends or fails, or waits.
         """
-        tasks = (partial(self._attempt, branch) for branch in branches)
-        self._run.tools.crew.work_off(tasks, width)
-        self._join(sorted(self._given))
-        return self._given
+        decider = self._noted()
+        if decider is not None:
+            self._attempt(decider)
+            self._join()
+        tasks = (partial(self._attempt, index) for index in range(self.count))
+        self._until_done(lambda: self._run.tools.crew.work_off(tasks, width))
+        self._join()
+        return [self._given[index] for index in range(self.count)]
 
-    def first(self, branches: Iterable[Branch]) -> tuple[int, Any]:
-        """Carry out all of these until one has ended well: its number, and what it gave.
+    def first(self) -> tuple[int, Any]:
+        """Carry out all of them until one has ended well: its number, and what it gave.
 
         The others are not waited for: each ends before its next step, and nothing of it counts.
 
         Raises:
             Exception: how the run ends or fails if none ended well, or how it waits.
         """
-        tasks = [partial(self._compete, branch) for branch in branches]
-        self._under_way = len(tasks)
+        self._is_race = True
+        decider = self._noted()
+        if decider is None:
+            self._until_done(self._race)
+        else:
+            self._attempt(decider)
+        self._join()
+        if self._decider is None:
+            raise Stopped
+        return self._decider, self._given[self._decider]
+
+    def _until_done(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except BaseException:  # this thread is told to end while it waits for others
+            self._halt.call()
+            raise
+
+    def _race(self) -> None:
+        self._under_way = self.count
         crew = self._run.tools.crew
+        tasks = [partial(self._compete, index) for index in range(self.count)]
         for task in [task for task in tasks if crew.start(task) is None]:
             task()
         with self._changed:
-            self._changed.wait_for(lambda: self._is_decided or not self._under_way)
-        winner = self._winner
-        self._join([] if winner is None else [winner])
-        if winner is None:
-            raise Stopped
-        return winner, self._given[winner]
+            self._changed.wait_for(lambda: self._decider is not None or not self._under_way)
 
-    @property
-    def _is_decided(self) -> bool:
-        return self._halt.is_called or self._winner is not None
-
-    def _compete(self, branch: Branch) -> None:
-        self._attempt(branch, is_race=True)
+    def _compete(self, index: int) -> None:
+        self._attempt(index)
         with self._changed:
             self._under_way -= 1
             self._changed.notify_all()
 
-    def _attempt(self, branch: Branch, *, is_race: bool = False) -> None:
+    def _attempt(self, index: int) -> None:
         if self._halt.is_called:
             return
-        index, place, action = branch
-        run = self.runs[index] = self._run.branch(place, self._halt)
         try:
-            self._given[index] = action(run)
+            given = self._carry_out(index)
         except Stopped:
             pass
         except Parked as signal:
             self._parked.append(signal.until)
         except BaseException as failure:  # noqa: BLE001 - it is raised where the branches meet
             self._failures[index] = failure
-            if not (is_race and isinstance(failure, StepError | Interrupted)):
-                self._halt.call()
+            if not (self._is_race and isinstance(failure, StepError | Interrupted)):
+                self._decide(index, is_end=isinstance(failure, ReturnSignal | FailSignal))
         else:
-            if is_race:
-                self._win(index)
+            self._given[index] = given
+            if self._is_race:
+                self._decide(index, is_end=True)
 
-    def _win(self, index: int) -> None:
+    def _carry_out(self, index: int) -> Any:
+        place, action = self._branch(index)
+        run = self._run.branch(place, self._halt)
+        try:
+            return action(run)
+        finally:
+            self._keep(index, run)
+
+    def _keep(self, index: int, run: Run) -> None:
+        """Keep what the run goes on with. The rest of a branch, which may be large, goes."""
         with self._changed:
-            if not self._is_decided:
-                self._winner = index
-        self._halt.call()
+            if run.journal is not None:
+                self._time = max(self._time, run.journal.time)
+            if run.trace is not None:
+                self._traces[index] = run.trace
 
-    def _join(self, indexes: list[int]) -> None:
+    def _decide(self, index: int, *, is_end: bool) -> None:
+        """Stop the others. The first whose end decides a race is the one that counts."""
+        with self._changed:
+            if self._is_race and is_end and not self._halt.is_called:
+                self._decider = index
+            self._halt.call()
+
+    def _join(self) -> None:
         """Go on with the run, or end it as a branch has ended."""
-        self._run.join([self.runs[index] for index in indexes], f"{self._place}/end")
-        if self._winner is not None:
-            return
-        if self._failures and not (self._parked and not self._halt.is_called):
-            raise _first(self._failures)
-        if self._run.halt is not None and self._run.halt.is_called:
+        decider = self._decider
+        traces = [self._traces[each] for each in sorted(self._traces) if decider in (None, each)]
+        self._run.join(self._time, traces, f"{self._place}/end")
+        if decider is not None and decider in self._given:
+            self._note(decider)
+        elif self._failures and not (self._parked and not self._halt.is_called):
+            self._fail(_first(self._failures) if decider is None else decider)
+        elif self._run.halt is not None and self._run.halt.is_called:
             raise Stopped
-        if self._parked:
+        elif self._parked:
             raise Parked(min(self._parked))
 
+    def _fail(self, index: int) -> None:
+        failure = self._failures[index]
+        if isinstance(failure, StepError | ReturnSignal | FailSignal):
+            self._note(index)
+        raise failure
 
-def _first(failures: dict[int, BaseException]) -> BaseException:
+    def _note(self, index: int) -> None:
+        """Write down which branch has decided, unless an earlier attempt did."""
+        journal = self._run.journal
+        if journal is not None and journal.ended(self._note_path) is None:
+            place, _ = self._branch(index)
+            journal.note(self._note_path, self._step, index, f"decided by {place.rstrip('/')}")
+
+    def _noted(self) -> int | None:
+        journal = self._run.journal
+        record = journal.noted(self._note_path) if journal is not None else None
+        return None if record is None else int(loads(record.value or "0"))
+
+    @property
+    def _note_path(self) -> str:
+        return f"{self._place}/decided"
+
+
+def _first(failures: dict[int, BaseException]) -> int:
     """The failure that counts: what ends the process, or takes the run away, before all others."""
 
     def rank(index: int) -> tuple[bool, int]:
@@ -123,4 +198,4 @@ def _first(failures: dict[int, BaseException]) -> BaseException:
         is_ours = isinstance(failure, Exception) and not isinstance(failure, HoldLost | HandedBack)
         return is_ours, index
 
-    return failures[min(failures, key=rank)]
+    return min(failures, key=rank)

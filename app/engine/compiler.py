@@ -143,6 +143,8 @@ def _sequence(actions: tuple[Action, ...]) -> Action:
     def run_block(run: Run) -> Any:
         result = None
         for action in actions:
+            if run.halt is not None and run.halt.is_called:
+                raise Stopped
             result = action(run)
         return result
 
@@ -153,8 +155,6 @@ def named(action: Action, label: str) -> Action:
     """The action, whose failures know the step they happened in; no step begins too late."""
 
     def step(run: Run) -> Any:
-        if run.halt is not None and run.halt.is_called:
-            raise Stopped
         if run.tools.monotonic() >= run.deadline:
             raise DeadlinePassed(step=label)
         try:

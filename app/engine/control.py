@@ -55,6 +55,10 @@ class HandedBack(Signal):
     """The process is going down: the run goes on elsewhere, behind its last finished step."""
 
 
+class Beyond(Signal):
+    """A replay of something that failed has come to where it had not come before."""
+
+
 class Stopped(Signal):
     """A branch ends before its next step, because of what came of another one."""
 

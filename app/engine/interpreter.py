@@ -76,6 +76,8 @@ class Interpreter:
             detail = f": {signal.detail}" if signal.detail else ""
             message = f"{_where(signal)}the flow took longer than {flow.timeout:g} s{detail}"
             raise FlowTimeout(mask(message)[:MAX_MESSAGE]) from None
+        except RecursionError:
+            raise FlowFailed("blocks and calls stand too deep within each other") from None
         except Interrupted as signal:
             raise RunInterrupted(_INTERRUPTED.format(signal.step)) from None
 

@@ -12,12 +12,13 @@ from __future__ import annotations
 import copy
 import hashlib
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 from app.content import Content
-from app.engine.control import DeadlinePassed, HandedBack, HoldLost, Interrupted, StepError
+from app.engine.control import Beyond, DeadlinePassed, HandedBack, HoldLost, Interrupted, StepError
 from app.engine.masking import one_line
 from app.engine.scope import Run
 from app.instance import StepRecord
@@ -55,6 +56,7 @@ class Journal:
         self._write = write
         self._clock = clock
         self._stopping = stopping
+        self._is_closed = False
         self._stand_at(started_at, "")
 
     def now(self) -> datetime:
@@ -76,9 +78,14 @@ class Journal:
         branch._stand_at(self._time, place)
         return branch
 
-    def join(self, branches: Sequence[Journal], place: str) -> None:
-        """Go on behind these branches, at the time of the last entry among them."""
-        self._stand_at(max([self._time, *(each._time for each in branches)]), place)
+    @property
+    def time(self) -> float:
+        """The time of the last entry, in seconds since the epoch."""
+        return self._time
+
+    def join(self, time: float, place: str) -> None:
+        """Go on behind branches; ``time`` is that of the last entry among theirs."""
+        self._stand_at(max(self._time, time), place)
 
     def ended(self, path: str) -> StepRecord | None:
         """The entry of a step that was carried out to its end."""
@@ -95,7 +102,10 @@ class Journal:
             Interrupted: it had begun before, and may not be repeated.
             HandedBack: the process goes down; the step is for another.
             HoldLost: the run is not ours any more.
+            Beyond: the journal is closed.
         """
+        if self._is_closed:
+            raise Beyond
         before = self._records.get(path)
         if before is not None and not may_repeat:
             raise Interrupted(step.label)
@@ -133,7 +143,7 @@ class Journal:
         """The entry of a step with steps inside, which are replayed themselves; written if new.
 
         Raises:
-            HandedBack, HoldLost: as :meth:`begin`.
+            HandedBack, HoldLost, Beyond: as :meth:`begin`.
         """
         record = self._records.get(path)
         if record is None:
@@ -141,16 +151,14 @@ class Journal:
         self._stand_at(record.started_at, path)
         return record
 
-    def leave(self, entered: StepRecord, outcome: str, detail: str) -> None:
-        """Go on behind a step with steps inside; its end is written if it is new.
-
-        Raises:
-            HoldLost: the run is not ours any more.
-        """
-        if entered.ended_at is None:
-            self.end(entered, outcome, None, detail)
-        else:
-            self._stand_at(entered.ended_at, f"{entered.path}/end")
+    @contextmanager
+    def closed(self) -> Iterator[None]:
+        """For a replay of something that has failed: nothing new begins, nothing is written."""
+        outer, self._is_closed = self._is_closed, True
+        try:
+            yield
+        finally:
+            self._is_closed = outer
 
     def note(self, path: str, step: Step, value: Any, detail: str) -> None:
         """Write down what a step found out, begun and ended at once.
@@ -174,6 +182,8 @@ class Journal:
         return record.attempt < self._attempt
 
     def _keep(self, record: StepRecord) -> None:
+        if self._is_closed:
+            raise Beyond
         if not self._write(record):
             raise HoldLost
         self._records[record.path] = record
@@ -195,12 +205,12 @@ def journaled(action: Action, path: str, step: Step, *, may_repeat: bool) -> Act
             return action(run)
         place = run.place + path
         if record := journal.ended(place):
-            return _replayed(record)
+            return replayed(record)
         begun = journal.begin(place, step, may_repeat=may_repeat)
         try:
             result = action(run)
         except StepError as error:
-            journal.end(begun, "error", _error_value(error), run.mask(error.message))
+            journal.end(begun, "error", error_value(error), run.mask(error.message))
             raise
         except DeadlinePassed as signal:
             journal.end(begun, "timeout", signal.detail, run.mask(signal.detail or "timed out"))
@@ -211,7 +221,12 @@ def journaled(action: Action, path: str, step: Step, *, may_repeat: bool) -> Act
     return once
 
 
-def _replayed(record: StepRecord) -> Any:
+def replayed(record: StepRecord) -> Any:
+    """What a step gave that was carried out to its end.
+
+    Raises:
+        StepError, DeadlinePassed: it failed like this.
+    """
     value = loads(record.value or "null", VALUE_DEPTH)
     if record.outcome == "ok":
         return value
@@ -220,7 +235,8 @@ def _replayed(record: StepRecord) -> Any:
     raise _error(value)
 
 
-def _error_value(error: StepError) -> dict[str, Any]:
+def error_value(error: StepError) -> dict[str, Any]:
+    """A failure as the value of an entry."""
     answer = error.response
     return {
         "kind": error.kind,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from app.engine.control import DeadlinePassed, Parked
+from app.engine.journal import replayed
 from app.engine.scope import Run
 from app.step import Step
 
@@ -21,11 +22,17 @@ def pause(run: Run, seconds: float, place: str, step: Step) -> None:
     if journal is None:
         _sleep(run, seconds)
         return
-    if journal.ended(place):
+    if record := journal.ended(place):
+        replayed(record)
         return
     begun = journal.begin(place, step, may_repeat=True)
-    left = journal.left(begun, seconds)
-    _check(run, left)
+    # A run that was put down is taken up a little late.
+    left = max(journal.left(begun, seconds), 0.0)
+    try:
+        _check(run, left)
+    except DeadlinePassed as signal:
+        journal.end(begun, "timeout", signal.detail, signal.detail)
+        raise
     if left > SHORT_SECONDS:
         raise Parked(begun.started_at + seconds)
     _sleep(run, left)

@@ -31,13 +31,15 @@ def _repeated(action: Action, run: Run, policy: RetryPolicy) -> Any:
         try:
             return action(run)
         except StepError as error:
-            if not is_retried(error, policy):
+            if run.is_halted or not is_retried(error, policy):
                 raise
             wait = wait_before(attempt, policy, error.retry_after, run.tools.random())
             # A wait that ends after the deadline can only replace a clear error by a vague one.
             if run.tools.monotonic() + wait >= run.deadline:
                 raise
             run.tools.sleep(wait)
+            if run.is_halted:
+                raise
     return action(run)
 
 

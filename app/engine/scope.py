@@ -176,9 +176,14 @@ class Run:
         inner.place, inner.halt = place, self.halt
         return inner
 
-    def join(self, branches: Sequence[Run], place: str) -> None:
-        """Go on behind these branches, which have ended."""
+    def join(self, time: float, traces: Sequence[Trace], place: str) -> None:
+        """Go on behind branches that have ended, the last of them at ``time`` of the journal."""
         if self.journal is not None:
-            self.journal.join([each.journal for each in branches if each.journal], place)
+            self.journal.join(time, place)
         if self.trace is not None:
-            self.trace.join([each.trace for each in branches if each.trace])
+            self.trace.join(traces)
+
+    @property
+    def is_halted(self) -> bool:
+        """Whether it is a branch that another one has stopped."""
+        return self.halt is not None and self.halt.is_called

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
+from contextlib import suppress
 from typing import Any
 
-from app.engine.control import DeadlinePassed, StepError
-from app.engine.journal import Journal
+from app.engine.control import Beyond, DeadlinePassed, FailSignal, ReturnSignal, StepError
+from app.engine.journal import Journal, error_value, replayed
 from app.engine.scope import Run
 from app.instance import StepRecord
 from app.step import Action, Step
@@ -28,21 +28,33 @@ def with_kept_timeout(action: Action, seconds: float, place: str, step: Step) ->
         if journal is None:
             return _limited(run, action, seconds, seconds)
         record = journal.enter(run.place + place, step)
+        if record.outcome is not None:
+            return _again(run, action, journal, record)
+        left = journal.left(record, seconds) if journal.is_from_before(record) else seconds
         try:
-            result = _limited(run, action, _left(journal, record, seconds), seconds)
+            result = _limited(run, action, left, seconds)
         except StepError as error:
-            journal.leave(record, "error", run.mask(error.message))
+            journal.end(record, "error", error_value(error), run.mask(error.message))
             raise
-        journal.leave(record, "ok", step.summary)
+        except (ReturnSignal, FailSignal):
+            journal.end(record, "ok", None, step.summary)
+            raise
+        journal.end(record, "ok", None, step.summary)
         return result
 
     return timed
 
 
-def _left(journal: Journal, record: StepRecord, seconds: float) -> float:
-    if record.outcome == "ok":
-        return math.inf
-    return journal.left(record, seconds) if journal.is_from_before(record) else seconds
+def _again(run: Run, action: Action, journal: Journal, record: StepRecord) -> Any:
+    """The same end as before: there was time for what was done, and for no more."""
+    try:
+        if record.outcome == "ok":
+            return action(run)
+        with suppress(StepError, DeadlinePassed, Beyond), journal.closed():
+            action(run)
+    finally:
+        journal.ended(record.path)
+    return replayed(record)
 
 
 def _limited(run: Run, action: Action, left: float, seconds: float) -> Any:

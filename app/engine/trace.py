@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.engine.control import FailSignal, ReturnSignal, Signal, StepError
+from app.engine.control import DeadlinePassed, FailSignal, ReturnSignal, Signal, StepError
 from app.engine.masking import mask_value
 from app.engine.scope import Run
 from app.expression import ExpressionError
@@ -101,4 +101,4 @@ def _outcome(signal: Exception) -> tuple[str, Any]:
         return "fail", signal.message
     if isinstance(signal, StepError | ExpressionError):
         return "error", signal.message
-    return "timeout", None
+    return ("timeout" if isinstance(signal, DeadlinePassed) else "stopped"), None

@@ -81,7 +81,7 @@ class CeleryExecutor:
         self._asked_at = float("-inf")
         self._closed = False
 
-    def reserve(self) -> None:
+    def reserve(self, lane: str = "") -> None:
         if self._closed:
             raise Busy("this process is stopping")
         if self._is_stale():

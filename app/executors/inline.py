@@ -17,7 +17,7 @@ class InlineExecutor:
         self._execute = execute
         self._closed = False
 
-    def reserve(self) -> None:
+    def reserve(self, lane: str = "") -> None:
         if self._closed:
             raise Busy("this process is stopping")
 

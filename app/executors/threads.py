@@ -17,6 +17,9 @@ from app.executor import Lane
 
 _log = logging.getLogger(__name__)
 
+SHARE = 3
+"""How many of one lane may wait for each place that is free."""
+
 
 @dataclass(slots=True)
 class _Waiting:
@@ -57,13 +60,25 @@ class ThreadsExecutor:
         self._under_way = 0
         self._threads: list[threading.Thread] = []
 
-    def reserve(self) -> None:
+    def reserve(self, lane: str = "") -> None:
         with self._changed:
             if self._closed:
                 raise Busy("this process is stopping")
             if self._taken >= self._capacity:
                 raise Busy(f"{self._capacity} runs are queued or under way")
+            if self._takes_too_much(lane):
+                raise Busy("as many runs of this flow wait as may wait of one")
             self._taken += 1
+
+    def _takes_too_much(self, lane: str) -> bool:
+        """Whether a lane has as many waiting as leaves room for others.
+
+        The more is free, the more one may take: alone three quarters of the queue, two of them
+        three sevenths each. So there is always a place for a lane that has none yet.
+        """
+        waiting = self._lanes.get(lane)
+        free = self._capacity - self._taken
+        return waiting is not None and len(waiting.ids) >= SHARE * free
 
     def submit(self, instance_id: str, lane: Lane, *, first: bool = False) -> None:
         with self._changed:

@@ -120,7 +120,7 @@ class ForEach(Step):
     def build(self, builder: Builder) -> Action:
         items, body, here = self.items.evaluate, builder.round(self.steps), builder.place
         collect = self.collect.evaluate if self.collect else None
-        rounds = _one_by_one if self.concurrency == 1 else partial(_at_once, self.concurrency)
+        rounds = _one_by_one if self.concurrency == 1 else partial(_at_once, self)
 
         def carry_out(run: Run) -> list[Any] | None:
             values = self._checked(items(run.scope))
@@ -162,15 +162,14 @@ def _one_by_one(run: Run, values: list[Any], here: str, one: Round) -> list[Any]
     return results
 
 
-def _at_once(width: int, run: Run, values: list[Any], here: str, one: Round) -> list[Any]:
+def _at_once(step: ForEach, run: Run, values: list[Any], here: str, one: Round) -> list[Any]:
     """Several rounds at a time: each begins with what was there before the loop."""
+    width = step.concurrency
 
-    def begun(number: int, value: Any) -> tuple[int, str, Round]:
-        return number, f"{here}[{number}]/", partial(_enter, one, number, value)
+    def branch(number: int) -> tuple[str, Round]:
+        return f"{here}[{number}]/", partial(_enter, one, number, values[number])
 
-    rounds = map(begun, range(len(values)), values)
-    given = Branches(run, here).all(rounds, min(width, len(values)))
-    return [given[number] for number in range(len(values))]
+    return Branches(run, here, step, len(values), branch).all(min(width, len(values)))
 
 
 def _enter(one: Round, number: int, value: Any, branch: Run) -> Any:

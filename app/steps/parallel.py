@@ -12,7 +12,6 @@ from marshmallow import ValidationError, fields
 from app.engine.branches import Branches
 from app.engine.scope import Run
 from app.expression import Problem
-from app.json_text import loads
 from app.spec.fields import Choice, describe, mistake, problem
 from app.spec.json_schema import STEP_REF, JsonSchema, about
 from app.spec.model import Flow
@@ -168,31 +167,34 @@ class Parallel(Step):
             _Branch(name, builder.round(steps), frozenset(name for name, _ in assigned_in(steps)))
             for name, steps in self.branches.items()
         ]
-        carry_out = self._all if self.wait == "all" else self._first
+        carry_out = _all if self.wait == "all" else _first
 
         def branch_out(run: Run) -> dict[str, Any]:
-            under_way = _UnderWay(run, run.place + here, branches)
-            carry_out(run, under_way)
-            return under_way.results
+            place = run.place + here
+
+            def begin(index: int) -> tuple[str, Action]:
+                return f"{place}/parallel/{branches[index].name}/", branches[index].carry_out
+
+            results = dict.fromkeys(self.branches)
+            ended = carry_out(Branches(run, place, self, len(branches), begin))
+            for index, (given, variables) in ended:
+                results[branches[index].name] = given
+                run.scope.vars.update(variables)
+            return results
 
         return branch_out
 
-    @staticmethod
-    def _all(_: Run, under_way: _UnderWay) -> None:
-        under_way.carry_out(range(len(under_way.branches)))
 
-    def _first(self, run: Run, under_way: _UnderWay) -> None:
-        """Which branch was the first is written down: a replay must not decide it again."""
-        journal, place = run.journal, f"{under_way.place}/first"
-        record = journal.noted(place) if journal else None
-        if journal is None:
-            under_way.race()
-        elif record is None:
-            winner = under_way.race()
-            journal.note(place, self, winner, f"{under_way.branches[winner].name} was first")
-        else:
-            under_way.carry_out([loads(record.value or "0")])
-            journal.ended(place)
+Ended = Iterable[tuple[int, Any]]
+"""The numbers of branches that count, and what they gave."""
+
+
+def _all(branches: Branches) -> Ended:
+    return enumerate(branches.all(branches.count))
+
+
+def _first(branches: Branches) -> Ended:
+    return [branches.first()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,36 +205,7 @@ class _Branch:
     steps: Action
     sets: frozenset[str]
 
-
-class _UnderWay:
-    """The branches of one step in one run, and what they gave so far."""
-
-    def __init__(self, run: Run, place: str, branches: Sequence[_Branch]) -> None:
-        self.place = place
-        self.branches = branches
-        self.results: dict[str, Any] = dict.fromkeys(branch.name for branch in branches)
-        self._run = run
-        self._runs = Branches(run, place)
-
-    def carry_out(self, indexes: Sequence[int]) -> None:
-        """Carry out these, and take over what they set."""
-        given = self._runs.all(map(self._body, indexes), len(indexes))
-        for index in indexes:
-            self._take(index, given[index])
-
-    def race(self) -> int:
-        """Carry out all until one has ended well, and take over what that one set; its index."""
-        index, given = self._runs.first(map(self._body, range(len(self.branches))))
-        self._take(index, given)
-        return index
-
-    def _body(self, index: int) -> tuple[int, str, Action]:
-        branch = self.branches[index]
-        return index, f"{self.place}/parallel/{branch.name}/", branch.steps
-
-    def _take(self, index: int, given: Any) -> None:
-        branch, variables = self.branches[index], self._runs.runs[index].scope.vars
-        self.results[branch.name] = given
-        self._run.scope.vars.update(
-            {name: variables[name] for name in branch.sets if name in variables}
-        )
+    def carry_out(self, run: Run) -> tuple[Any, dict[str, Any]]:
+        """What its last step gives, and the variables that it set."""
+        given, variables = self.steps(run), run.scope.vars
+        return given, {name: variables[name] for name in self.sets if name in variables}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 
 from app.engine.trace import Trace
 from app.errors import FlowFailed
@@ -115,3 +116,19 @@ def test_flows_within_flows() -> None:
         """
     )
     assert outputs == {"all": [11, 21]}
+
+
+def test_what_is_too_deep_is_a_failure() -> None:
+    """Flows that call each other, each from deep within its blocks, end with a sentence."""
+    names = [f"c{number}/v1" for number in range(9)]
+    flows = {name: deep(after) for name, after in zip(names, [*names[1:], None], strict=True)}
+    with pytest.raises(FlowFailed, match="too deep within each other"):
+        World(flows=flows).run(deep(names[0]))
+
+
+def deep(target: str | None) -> str:
+    """A call, or a log, within fifteen branches."""
+    steps: list[object] = [{"call": target}] if target else [{"log": "here"}]
+    for _ in range(15):
+        steps = [{"parallel": {"a": steps}}]
+    return yaml.safe_dump({"steps": steps})

@@ -69,6 +69,28 @@ def test_no_more_is_taken_than_there_are_places() -> None:
     assert gate.executed == ["a", "b", "c", "d"]
 
 
+def test_one_lane_leaves_room_for_the_others() -> None:
+    """A flow whose runs pile up is refused while another one still has its place."""
+    gate = Gate()
+    executor = ThreadsExecutor(gate.execute, threads=1, queue_size=39)
+    slow, other = Lane("slow/v1", 1), Lane("other/v1", 1)
+    submit(executor, "slow", lane=slow)
+    assert gate.begun.acquire(timeout=PATIENCE)
+    for number in range(30):
+        executor.reserve(slow.key)
+        executor.submit(f"slow {number}", slow)
+    with pytest.raises(Busy, match="of this flow"):
+        executor.reserve(slow.key)
+    submit(executor, "other", lane=other)
+    executor.reserve(other.key)
+    executor.cancel()
+    for _ in range(32):
+        gate.go.release()
+    for _ in range(31):
+        assert gate.begun.acquire(timeout=PATIENCE)
+    executor.close(PATIENCE)
+
+
 def test_as_many_run_at_once_as_there_are_threads() -> None:
     """Runs wait for each other only when all threads are taken."""
     meeting = threading.Barrier(3)

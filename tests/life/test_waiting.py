@@ -10,6 +10,7 @@ import pytest
 from app.errors import Busy
 from app.instance import Status
 from app.stores.memory import MemoryStore
+from app.transport import Response
 from tests.life.world import LEASE, Crash, Unreliable, World
 
 WAITS = """
@@ -112,7 +113,7 @@ def test_polling_holds_nothing_between_two_looks(tmp_path: Path) -> None:
 
 def test_its_timeout_goes_on_while_it_waits(tmp_path: Path) -> None:
     """A step's `timeout` is not begun anew each time the run is taken up."""
-    world, _ = make(tmp_path, POLLS.replace("timeout: 5m", "timeout: 70s"))
+    world, _ = make(tmp_path, POLLS.replace("timeout: 5m", "timeout: 75s"))
     process = world.process()
     run = process.trigger("waits")
     for _ in range(5):
@@ -120,7 +121,7 @@ def test_its_timeout_goes_on_while_it_waits(tmp_path: Path) -> None:
         world.pass_time(35)
     ended = world.store.get(run)
     assert ended.status is Status.ABORT
-    assert "took longer than 70 s" in ended.outcome.error_message
+    assert "took longer than 75 s" in ended.outcome.error_message
     assert len(world.effects) == 3
 
 
@@ -243,3 +244,139 @@ def test_branches_survive_a_death(tmp_path: Path, call: str, number: int, when: 
         assert {name: outputs[name] for name in whole} == whole
         assert len(set(outputs["drawn"])) == 2
         assert outputs["race"] in ("one", "other")
+
+
+RACE = """
+    mode: async
+    timeout: 10m
+    outputs: {winner: string}
+    steps:
+      - id: race
+        wait: first
+        timeout: 5m
+        parallel:
+          one: [{http: "POST /${flow.instanceId}/bad"}]
+          other: [{http: "POST /${flow.instanceId}/good"}]
+      - return: {winner: "${default(steps.race.other.body.step, 'none')}"}
+    """
+
+
+def bad(step: str) -> Response:
+    """A downstream that fails for steps that are called so."""
+    return Response(500, {}, b"") if step == "bad" else World.json(f'{{"step":"{step}"}}')
+
+
+def test_a_race_has_a_timeout(tmp_path: Path) -> None:
+    """The entry of its time limit is not taken for that of its winner."""
+    world, _ = make(tmp_path, RACE)
+    world.answer = bad
+    process = world.process()
+    run = process.trigger("waits")
+    process.execute_next()
+    assert json.loads(world.store.get(run).outcome.result) == {"winner": "good"}
+
+
+LIMITED = """
+    mode: async
+    timeout: 5h
+    outputs: {kind: string, after: integer}
+    steps:
+      - set: {kind: none}
+      - if: true
+        timeout: 1m
+        then: %s
+        on_error:
+          - set: {kind: "${error.kind}"}
+      - wait: 1h
+      - return: {kind: "${vars.kind}"}
+    """
+
+
+@pytest.mark.parametrize(
+    ("steps", "kind"),
+    [
+        ('[{http: "POST /${flow.instanceId}/bad"}]', "status"),
+        ('[{http: "POST /${flow.instanceId}/good"}, {wait: 2m}]', "timeout"),
+        ('[{wait: 10s}, {log: done}, {http: "POST /${flow.instanceId}/good"}]', "none"),
+    ],
+)
+def test_what_ended_in_time_ends_the_same_later(tmp_path: Path, steps: str, kind: str) -> None:
+    """A step's time limit, long over when the run is taken up, finds the end that there was."""
+    world, _ = make(tmp_path, LIMITED % steps)
+    world.answer = bad
+    process = world.process()
+    run = process.trigger("waits")
+    process.execute_next()
+    for seconds in (15, 3700):
+        world.pass_time(seconds)
+        process.execute_next()
+    ended = world.store.get(run)
+    assert ended.status is Status.FINISH, ended
+    assert json.loads(ended.outcome.result)["kind"] == kind
+    assert len(world.effects) == 1
+
+
+LIMITED_CALL = """
+    mode: async
+    timeout: 5h
+    outputs: {n: integer}
+    steps:
+      - {id: sub, call: sub/v1}
+      - wait: 1h
+      - return: {n: "${steps.sub.n}"}
+    """
+RETURNS = """
+    outputs: {n: integer}
+    steps:
+      - if: true
+        timeout: 1m
+        then:
+          - log: here
+          - return: {n: 7}
+    """
+
+
+def test_a_return_within_a_time_limit_is_replayed(tmp_path: Path) -> None:
+    """It ended the sub-flow then, and does so when the limit is long over."""
+    world, _ = make(tmp_path, LIMITED_CALL)
+    world.flow("sub", RETURNS)
+    process = world.process()
+    run = process.trigger("waits")
+    process.execute_next()
+    world.pass_time(3700)
+    process.execute_next()
+    ended = world.store.get(run)
+    assert json.loads(ended.outcome.result) == {"n": 7}
+
+
+STOPPED = """
+    mode: async
+    timeout: 10m
+    outputs: {step: string}
+    steps:
+      - parallel:
+          other:
+            - log: first
+            - wait: 5s
+            - http: POST /${flow.instanceId}/good
+          one: [{id: broken, http: "POST /${flow.instanceId}/bad"}]
+        on_error:
+          - http: POST /${flow.instanceId}/undone
+          - wait: 1m
+          - return: {step: "${error.step}"}
+    """
+
+
+def test_a_branch_that_was_stopped_stays_so(tmp_path: Path) -> None:
+    """A replay decides nothing anew: the branch that failed is carried out again, and no other."""
+    world, _ = make(tmp_path, STOPPED)
+    world.answer = bad
+    process = world.process()
+    run = process.trigger("waits")
+    process.execute_next()
+    world.pass_time(65)
+    process.execute_next()
+    ended = world.store.get(run)
+    assert ended.status is Status.FINISH, ended
+    assert json.loads(ended.outcome.result) == {"step": "broken"}
+    assert [step for _, step, _ in world.effects] == ["bad", "undone"]

@@ -115,7 +115,7 @@ class Hands:
         self.ids: list[str] = []
         self.lanes: dict[str, Lane] = {}
 
-    def reserve(self) -> None:
+    def reserve(self, lane: str = "") -> None:
         """There is always a place."""
 
     def submit(self, instance_id: str, lane: Lane, *, first: bool = False) -> None:
@@ -156,6 +156,9 @@ class World:
         )
         self.numbers = itertools.count(1)
         self.processes: list[Process] = []
+        self.threads = 0
+        self.catalog: Catalog | None = None
+        """One for all processes, where compiling would take the time of a test."""
 
     def flow(self, key: str, text: str) -> None:
         """Write a flow's first version; processes that start afterwards read it."""
@@ -227,7 +230,7 @@ class Process:
     def __init__(self, world: World, name: str, store: Store) -> None:
         self.world = world
         log = logging.getLogger("app")
-        catalog = Catalog(world.flows, Surroundings, log)
+        catalog = world.catalog or Catalog(world.flows, Surroundings, log)
         catalog.refresh()
         tools = Tools(
             transport=world,
@@ -240,7 +243,7 @@ class Process:
             env={},
             secrets=Secrets(),
             max_response_bytes=1_000_000,
-            crew=Crew(0),
+            crew=Crew(world.threads),
             log=log,
         )
         self.service = Service(
@@ -266,6 +269,8 @@ class Process:
         self.sweeper.announce()
 
     def _sleep(self, seconds: float) -> None:
+        if seconds < 0:
+            raise ValueError("sleep length must be non-negative")  # as the real one does
         self.world.wall += seconds
         self.world.monotonic += seconds
 

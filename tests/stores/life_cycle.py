@@ -34,6 +34,7 @@ FINISH = Outcome(Status.FINISH, result="{}")
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 TIMES = st.floats(min_value=0, max_value=4e9)
+PARKED = ("until/1700000000", "until/1700000001")
 OWNERS = st.sampled_from(["", "a", "b", "c"])
 OUTCOMES = st.builds(Outcome, st.just(Status.FINISH), result=TEXTS) | st.builds(
     Outcome,
@@ -276,13 +277,17 @@ class LifeCycle(RuleBasedStateMachine):
         self.check(then.id)
         return then.id if fits else multiple()
 
-    @rule(hold=holds)
-    def release(self, hold: Hold) -> None:
+    @rule(target=holds, hold=holds, owner=st.sampled_from(["", *PARKED]))
+    def release(self, hold: Hold, owner: str) -> Hold | MultipleResults[Hold]:
+        """A run is given back: to anybody, or to a time that it waits for."""
         before = self.current(hold)
-        assert self.store.release(hold) is (before is not None)
-        if before:
-            self.expected[before.id] = replace(before, owner="", queued=True)
+        assert self.store.release(hold, owner) is (before is not None)
+        if before is None:
+            self.check(hold.instance_id)
+            return multiple()
+        self.expected[before.id] = replace(before, owner=owner, queued=True)
         self.check(hold.instance_id)
+        return self.expected[before.id].hold
 
     @rule(owner=OWNERS.filter(bool), count=st.integers(0, 2**60))
     def beat(self, owner: str, count: int) -> None:
@@ -294,7 +299,7 @@ class LifeCycle(RuleBasedStateMachine):
         self.store.retire(owner)
         self.beats.pop(owner, None)
 
-    @rule(target=holds, owners=st.sets(OWNERS), limit=st.integers(1, 4))
+    @rule(target=holds, owners=st.sets(OWNERS | st.sampled_from(PARKED)), limit=st.integers(1, 4))
     def held(self, owners: set[str], limit: int) -> MultipleResults[Hold]:
         found = self.store.held(owners, limit)
         times = [self.expected[hold.instance_id].created_at for hold in found]

@@ -1,0 +1,83 @@
+"""Random programs of all verbs: they end, and come to what a small reference says."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from hypothesis import given, settings
+
+from app.engine.interpreter import Interpreter
+from app.engine.trace import Trace
+from app.errors import FlowFailed
+from app.transport import Request, Response
+from tests.engine.programs import Flows, programs
+from tests.engine.reference import Reference, answer
+from tests.engine.world import World, program
+
+
+def respond(request: Request) -> Response:
+    """The downstream."""
+    status, body = answer(request.url.rpartition("/")[2])
+    return Response(status, {"content-type": "application/json"}, json.dumps(body).encode())
+
+
+def every_step(flows: Flows) -> Iterator[Any]:
+    """All steps of all flows."""
+    pending: list[Any] = list(flows.flows.values())
+    while pending:
+        node = pending.pop()
+        if isinstance(node, dict):
+            pending.extend(node.values())
+            yield node
+        elif isinstance(node, list):
+            pending.extend(node)
+
+
+def run(flows: Flows, *, concurrent: bool = False) -> tuple[tuple[Any, ...], list[str], Trace]:
+    """How a run ended, its effects, and its trace."""
+    world, trace = World(concurrent=concurrent), Trace()
+    world.answer = respond
+    texts = dict(flows.texts)
+    compiled = program(texts.pop("test/v1"), texts)
+    try:
+        outputs = Interpreter(world.tools).run(compiled, {}, {}, "run", trace)
+        end: tuple[Any, ...] = ("finish", outputs)
+    except FlowFailed as error:
+        end = ("abort", error.code, error.message)
+    effects = [each.url.rpartition("/")[2].split("-00000000")[0] for each in world.requests]
+    return end, effects, trace
+
+
+@settings(max_examples=50, deadline=None)
+@given(programs())
+def test_a_program_comes_to_what_the_reference_says(flows: Flows) -> None:
+    """The same end, the same effects in the same order, the same steps in the trace."""
+    reference = Reference(flows.flows)
+    expected = reference.run()
+    end, effects, trace = run(flows)
+    if expected[0] == "finish":
+        assert end == expected
+    else:
+        assert end[:2] == ("abort", expected[1][0])
+        assert expected[1][1] in ("", end[2])
+    assert effects == reference.effects
+    entries = [(each.label, each.verb, each.depth, each.outcome) for each in trace.entries]
+    assert entries == reference.trace
+
+
+@settings(max_examples=25, deadline=None)
+@given(programs())
+def test_a_program_ends_with_threads(flows: Flows) -> None:
+    """Branches really at once: nothing happens oftener, and what cannot fail comes to the same."""
+    reference = Reference(flows.flows)
+    expected = reference.run()
+    end, effects, _ = run(flows, concurrent=True)
+    if flows.flavour.parks:  # nothing fails within its branches, so time decides nothing
+        assert end[:2] == (expected if expected[0] == "finish" else ("abort", expected[1][0]))
+        assert Counter(effects) == Counter(reference.effects)
+    ids = {effect.split("-")[1] for effect in effects}
+    assert ids <= {step["id"] for step in every_step(flows) if "http" in step}
+    assert end[0] in ("finish", "abort")
