@@ -37,7 +37,7 @@ def view(service: Service, instance: Instance) -> dict[str, Any]:
     Raises:
         Busy: the store cannot be read now.
     """
-    records = service.records(instance.id)[-MAX_STEPS:]
+    records = service.records(instance.id, MAX_STEPS)
     return {
         "flowInstanceId": instance.id,
         "flowKey": instance.flow_key,
