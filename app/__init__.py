@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 from app import boot, cli
 from app.catalog import Catalog
+from app.databases import NamedDatabases
 from app.engine.crew import Crew
 from app.engine.interpreter import Interpreter
 from app.engine.scope import Tools
@@ -95,11 +96,17 @@ def create_app(
         log,
         runs_python=settings.python_steps,
     )
+    databases = NamedDatabases(
+        lambda: outside.content.databases,
+        lambda: outside.scope,
+        root=settings.flows_dir.parent,
+        new_offload=native_offload,
+    )
     catalog = Catalog(settings.flows_dir, outside.refresh, log)
     tokens = TokenRegistry(settings.tokens_file, settings.tokens, log=log)
     service = Service(
         catalog=catalog,
-        interpreter=Interpreter(_tools(settings, transport, outside, log)),
+        interpreter=Interpreter(_tools(settings, transport, outside, databases, log)),
         open_store=partial(_open_store, settings, around_store or _as_it_is),
         executor=partial(_make_executor, settings, app, log),
         clock=time.time,
@@ -115,7 +122,9 @@ def create_app(
         clock=time.time,
         log=log,
     )
-    siteswap = Siteswap(settings, catalog, outside, tokens, service, sweeper, _new_owner, log)
+    siteswap = Siteswap(
+        settings, catalog, outside, databases, tokens, service, sweeper, _new_owner, log
+    )
 
     app.register_blueprint(open_api.create_blueprint(service, authenticator(tokens, time.time)))
     app.register_blueprint(health.create_blueprint(catalog, outside))
@@ -150,7 +159,11 @@ def _logger() -> logging.Logger:
 
 
 def _tools(
-    settings: Settings, transport: RoutingTransport, outside: Outside, log: logging.Logger
+    settings: Settings,
+    transport: RoutingTransport,
+    outside: Outside,
+    databases: NamedDatabases,
+    log: logging.Logger,
 ) -> Tools:
     return Tools(
         transport=transport,
@@ -171,6 +184,7 @@ def _tools(
         crew=Crew(BRANCH_THREADS),
         log=log.getChild("flow"),
         service=outside.service,
+        databases=databases,
     )
 
 

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from app.expression import Scope
 from app.secret_files import Secrets
 from app.spec.diagnostics import Finding, Severity, visible
 from app.spec.service import Service
@@ -79,6 +80,11 @@ class Outside:
         self.content = ServicesFile()
         self.surroundings = self._surroundings()
 
+    @property
+    def scope(self) -> Scope:
+        """What the texts of ``services.yaml`` can read now."""
+        return _Scope(self._env, self.secrets.values)
+
     def service(self, name: str) -> Service | None:
         """A service by its name, as it is now."""
         return self.content.services.get(name)
@@ -112,7 +118,7 @@ class Outside:
 
     def check(self, folder: Path, data: bytes) -> Loaded:
         """What becomes of a services file with this content in a folder."""
-        return load_services(folder, data, self.readable, _Scope(self._env, self.secrets.values))
+        return load_services(folder, data, self.readable, self.scope)
 
     def _has_changed(self) -> bool:
         state = self._state
@@ -162,6 +168,7 @@ class Outside:
             self.readable,
             services=_together(loaded.services, content.services),
             databases=_together(loaded.databases, content.databases),
+            runs_python=self._runs_python,
         )
 
 

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 
 from app.catalog import Catalog
+from app.databases import NamedDatabases
 from app.errors import Busy
 from app.outside import Outside
 from app.presence import LOOKS_PER_LEASE
@@ -30,6 +31,7 @@ class Siteswap:
         settings: Settings,
         catalog: Catalog,
         outside: Outside,
+        databases: NamedDatabases,
         tokens: TokenRegistry,
         service: Service,
         sweeper: Sweeper,
@@ -39,12 +41,13 @@ class Siteswap:
         self.settings = settings
         self.catalog = catalog
         self.outside = outside
+        self.databases = databases
         self.tokens = tokens
         self.service = service
         self.sweeper = sweeper
         self._new_owner = new_owner
         self._log = log
-        self._watcher = Watcher([catalog.refresh, tokens.refresh], log)
+        self._watcher = Watcher([catalog.refresh, databases.refresh, tokens.refresh], log)
         self._sweeps = Watcher([sweeper.sweep], log, settings.lease / LOOKS_PER_LEASE)
         self._alarm = Watcher([sweeper.wake], log)
         self._lock = threading.Lock()
@@ -62,6 +65,7 @@ class Siteswap:
                 # Not load(): a tokens file that was broken since the boot must not end a worker.
                 self.tokens.refresh()
                 self.catalog.refresh()
+                self.databases.prepare()
                 self._begin_to_execute()
                 self._watcher.start()
                 gc.freeze()
@@ -83,6 +87,7 @@ class Siteswap:
         """Finish what is under way for up to ``timeout`` seconds, and let go of everything."""
         self._watcher.close()
         self.service.close(timeout)
+        self.databases.close()
         self.service.interpreter.close()
         if self._started:
             self._sweeps.close()

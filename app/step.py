@@ -205,6 +205,10 @@ class Step:
         """How it is repeated where it says no ``retry`` itself, asked at each run."""
         return None
 
+    def replayable(self, action: Action) -> Action:
+        """The action, carried out or answered from the run's journal, and what follows from it."""
+        return action
+
     def build(self, builder: Builder) -> Action:
         """The function that runs this step.
 
@@ -239,10 +243,8 @@ def assigned_in(steps: Sequence[Step], path: Path = ()) -> Iterator[tuple[str, P
         yield from assigned_in(step.on_error or (), (*here, "on_error"))
 
 
-RETRY_KINDS = ("connection", "timeout", "python")
-RETRY_DEFAULT_ON: frozenset[int | str] = frozenset(
-    {"connection", "timeout", "python", 429, 502, 503, 504}
-)
+RETRY_KINDS = ("connection", "timeout", "conflict", "python")
+RETRY_DEFAULT_ON: frozenset[int | str] = frozenset({*RETRY_KINDS, 429, 502, 503, 504})
 
 
 class RetryOn(fields.Field[int | str]):

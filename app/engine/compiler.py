@@ -116,7 +116,7 @@ class Compiler:
         elif policy := step.default_retry(self):
             action = with_default_retry(action, policy, self.place)
         if step.has_effect:
-            action = self._once(action, step)
+            action = step.replayable(self._once(action, step))
         action = with_trace(action, step.label, step.verb)
         if step.id is not None and step.has_result:
             action = stored(action, step.id)
@@ -127,7 +127,7 @@ class Compiler:
         return action
 
     def _limited(self, action: Action, step: Step, seconds: float) -> Action:
-        if step.arms() or step.calls:
+        if (step.arms() or step.calls) and not step.has_effect:
             return with_kept_timeout(action, seconds, self.place, step)
         return with_timeout(action, seconds)
 

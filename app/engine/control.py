@@ -75,9 +75,9 @@ class StepError(Exception):
     """A step failed: what ``retry`` looks at and ``on_error`` may handle.
 
     ``kind`` is one of ``connection timeout status response redirect too_large request address
-    expression output limit check sql python call fail``. ``step`` names the innermost step that
-    failed; it is filled in by the interpreter. ``code`` is what the run ends with if nothing
-    handles it.
+    expression output limit check sql integrity conflict python call fail``; ``integrity`` and
+    ``conflict`` are a database's. ``step`` names the innermost step that failed; it is filled in by
+    the interpreter. ``code`` is what the run ends with if nothing handles it.
     """
 
     def __init__(

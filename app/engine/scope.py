@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from app.database import Databases, NoDatabases, Session
 from app.engine.gates import Gates
 from app.python import Python
 from app.secret_files import Secrets
@@ -43,6 +44,7 @@ class Tools:
     log: logging.Logger
     service: Callable[[str], Service | None] = lambda _: None
     """A service of ``services.yaml`` by its name, as it is now."""
+    databases: Databases = field(default_factory=NoDatabases)
     gates: Gates = field(default_factory=Gates)
     """Bounds how many requests to each service are under way at once."""
 
@@ -119,10 +121,10 @@ class Run:
     """One run in progress, or one of its branches, which is a run of its own within the other.
 
     ``deadline`` is on ``tools.monotonic`` and is only ever narrowed. ``idempotency_key`` is of the
-    step under way, if that may be repeated. ``place`` stands before the place of each step that is
-    carried out more than once: ``2/else/0[17]/`` in a loop, ``3/`` in a sub-flow. With
-    ``allows_private`` its urls may lead anywhere: the operator chose them, although they came as
-    inputs.
+    step under way, if that may be repeated; ``transaction`` is the one that is under way. ``place``
+    stands before the place of each step that is carried out more than once: ``2/else/0[17]/`` in a
+    loop, ``3/`` in a sub-flow. With ``allows_private`` its urls may lead anywhere: the operator
+    chose them, although they came as inputs.
     """
 
     __slots__ = (
@@ -136,6 +138,7 @@ class Run:
         "scope",
         "tools",
         "trace",
+        "transaction",
     )
 
     def __init__(
@@ -155,6 +158,7 @@ class Run:
         self.journal = journal
         self.allows_private = False
         self.idempotency_key = ""
+        self.transaction: Session | None = None
         self.place = ""
         self.halt: Halt | None = None
 

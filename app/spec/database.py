@@ -46,9 +46,9 @@ KINDS: Mapping[str, Kind] = {
     "sqlite": Kind("pysqlite", "sqlite3", "sql"),
     "mysql": Kind("pymysql", "pymysql", "mysql"),
     "mariadb": Kind("pymysql", "pymysql", "mysql"),
-    "postgresql": Kind("pg8000", "pg8000", "postgresql"),
+    "postgresql": Kind("psycopg", "psycopg", "postgresql"),
 }
-"""Drivers in Python alone: one in C would stop all other requests of its process while it waits."""
+"""Drivers that let the other requests of their process go on while they wait for the database."""
 
 _WORD = re.compile("[a-z0-9]{1,16}")
 _ELSEWHERE = {"postgres": "postgresql", "pgsql": "postgresql", "sqlite3": "sqlite"}
@@ -162,13 +162,15 @@ def _file(rest: str) -> Location:
     if path in ("", ":memory:") or path.startswith("file:"):
         message = "a SQLite database is a file: in memory each connection would have its own"
         raise _bad(message, "write `sqlite:///data/shop.db`")
-    return Location("sqlite", name=unquote(path), options=dict(parse_qsl(query)))
+    if query:
+        raise _bad("the address of a SQLite file has no options", "delete the `?` and what follows")
+    return Location("sqlite", name=unquote(path))
 
 
 def _server(kind: str, parts: SplitResult) -> Location:
     options = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
     name = unquote(parts.path.removeprefix("/"))
-    if not (parts.hostname or "unix_sock" in options or "unix_socket" in options):
+    if not (parts.hostname or "host" in options or "unix_socket" in options):
         raise _bad("the address names no host", EXAMPLE)
     if not name:
         hint = "its name stands after the host: `postgresql://user@host/name`"
@@ -204,6 +206,8 @@ class Database:
 
     def check(self, scope: Scope) -> Iterable[tuple[tuple[str | int, ...], Problem]]:
         """What is wrong with its address, where ``env`` and ``secrets`` are known."""
+        if self.url is AddressField.stand_in:
+            return
         try:
             self.url.locate(scope)
         except BadUrlError as error:

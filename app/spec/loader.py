@@ -264,6 +264,7 @@ _AT_KEY = frozenset(
         "reserved-name",
         "unknown-input",
         "unknown-output",
+        "unknown-param",
         "unused-input",
         "unsafe-retry",
         "useless-key",

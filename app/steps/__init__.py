@@ -28,7 +28,9 @@ from app.steps.python import Python
 from app.steps.repeat import Repeat
 from app.steps.return_ import Return
 from app.steps.set_ import Set
+from app.steps.sql import Sql
 from app.steps.switch import Switch
+from app.steps.transaction import Transaction
 from app.steps.wait import Wait
 
 VERBS: Mapping[str, type[Step]] = {
@@ -44,12 +46,11 @@ VERBS: Mapping[str, type[Step]] = {
     "return": Return,
     "fail": Fail,
     "log": Log,
+    "sql": Sql,
+    "transaction": Transaction,
     "check": Check,
     "python": Python,
 }
-
-LATER = ("sql",)
-"""Verbs that are planned; named so that the message can say so."""
 
 _ELSEWHERE: Mapping[str, str] = {
     "request": "http", "fetch": "http", "url": "http", "assign": "set", "vars": "set",
@@ -64,6 +65,8 @@ _ELSEWHERE: Mapping[str, str] = {
     "do_while": "repeat", "dowhile": "repeat", "retry_until": "repeat", "repeat_until": "repeat",
     "sleep_for": "wait", "wait_for": "wait", "concurrent": "parallel", "concurrently": "parallel",
     "race": "parallel", "all": "parallel", "any": "parallel",
+    "query": "sql", "select": "sql", "database": "sql", "begin": "transaction",
+    "atomic": "transaction",
     "validate": "check", "assert": "check", "code": "python", "script": "python",
     "eval": "python", "exec": "python",
 }  # fmt: skip
@@ -194,12 +197,10 @@ def _no_verb(raw: dict[str, Any]) -> ValidationError:
     if not unknown:
         return mistake("no-verb", "this step has no verb", one_of)
     meant = {key: _ELSEWHERE.get(key.lower()) or did_you_mean(key, VERBS) for key in unknown}
-    telling = (key for key in unknown if key in LATER or key.lower() in _NO_VERBS or meant[key])
+    telling = (key for key in unknown if key.lower() in _NO_VERBS or meant[key])
     key = next(telling, unknown[0])
-    message = (
-        f"the verb `{key}` is not in this version" if key in LATER else f"unknown verb `{key}`"
-    )
-    hint = f"write `{meant[key]}` instead" if meant[key] and key not in LATER else one_of
+    message = f"unknown verb `{key}`"
+    hint = f"write `{meant[key]}` instead" if meant[key] else one_of
     hint = _NO_VERBS.get(key.lower(), hint)
     return ValidationError({key: mistake("unknown-verb", message, hint).messages})
 
