@@ -64,6 +64,7 @@ class _Linker:
         self._around = replace(around, flows=Flows(self._flows, calls, self._broken))
 
     def link(self, draft: Draft) -> Linked:
+        self._broken |= {name for name in draft.calls if self._is_behind(name)}
         loaded = draft.check(self._around)
         if loaded.flow is None:
             self._keep(draft.name)
@@ -72,6 +73,17 @@ class _Linker:
         if draft.name:
             self._programs[draft.name] = program
         return Linked(program, loaded.findings)
+
+    def _is_behind(self, name: str) -> bool:
+        """Whether a program was made of other texts than those of now.
+
+        It could not follow a change of what it calls. Who calls it stays behind as well: of each
+        flow a program has one text, so that a run can be replayed from them.
+        """
+        program = self._programs.get(name)
+        called = program.called if program else {}
+        now = self._programs
+        return any(each not in now or now[each].text != text for each, text in called.items())
 
     def _keep(self, name: str | None) -> None:
         """What callers find in place of a draft with errors."""

@@ -71,6 +71,7 @@ class Outside:
     ) -> None:
         """``folder`` is that of the flows; ``env`` holds what flows may read as ``env.NAME``."""
         self._env = env
+        self._runs_python = runs_python
         self._log = log
         self._state: _State | None = None
         self.folder = folder

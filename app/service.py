@@ -270,9 +270,9 @@ class Service:
             raise InstanceNotFound
         return known
 
-    def records(self, instance_id: str) -> Sequence[StepRecord]:
+    def records(self, instance_id: str, last: int) -> Sequence[StepRecord]:
         """The steps of a run that reached outside, as far as it got."""
-        return self.store.records(instance_id)
+        return self.store.records(instance_id, last)
 
     def cancel(self, instance_id: str) -> Instance:
         """End a run that has not ended, and return it as it stands then; in any state.

@@ -77,7 +77,8 @@ class Arm:
 
     ``last`` are templates of the step that are evaluated when the block has run, and read what it
     defined. ``lets_out`` are the roots whose names outlive the block; ``loop_names`` are the roots
-    that can be read in it because it runs more than once.
+    that can be read in it because it runs more than once. ``behind`` says what to write in place of
+    a name that does not outlive it.
     """
 
     path: Path
@@ -86,6 +87,7 @@ class Arm:
     last: tuple[tuple[Path, Compiled], ...] = ()
     lets_out: frozenset[str] = ALL_NAMES
     loop_names: frozenset[str] = frozenset()
+    behind: str | None = None
 
 
 SERVICE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
@@ -124,6 +126,8 @@ class Step:
     schema: ClassVar[type[StepSchema]]
     result_fields: ClassVar[tuple[str, ...]] = ()
     """Fields of ``steps.<id>``; none where nobody knows them before it runs."""
+    without_result: ClassVar[str | None] = None
+    """What to write so that it has a result, if it has none."""
     ends_flow: ClassVar[bool] = False
     """Nothing after this step in its block can run."""
     has_effect: ClassVar[bool] = False

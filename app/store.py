@@ -70,8 +70,11 @@ class Store(Protocol):
     def get(self, instance_id: str) -> Instance | None:
         """The instance as it stands now, or ``None``."""
 
-    def records(self, instance_id: str) -> Sequence[StepRecord]:
-        """The journal of a run, in the order in which the steps first began."""
+    def records(self, instance_id: str, last: int | None = None) -> Sequence[StepRecord]:
+        """The journal of a run, in the order in which the steps first began.
+
+        With ``last`` only so many at its end, each without its value: enough to look at.
+        """
 
     def find(
         self, *, status: Status | None = None, flow_key: str | None = None, limit: int

@@ -5,6 +5,7 @@ The keys are the contract of ``docs/open-api.md``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -23,6 +24,9 @@ MAX_DATA = 100_000
 """Characters of outputs, as JSON. What is longer is for polling."""
 MAX_MESSAGE = 2_000
 
+_MANY = re.compile(r"\[|/(?:parallel|call)/")
+"""In a place: the step is carried out more than once, or its name stands in another file."""
+
 UNKNOWN = "UNKNOWN"
 """A step that has begun, whose end nobody wrote down, and that nobody has under way."""
 
@@ -33,7 +37,7 @@ def view(service: Service, instance: Instance) -> dict[str, Any]:
     Raises:
         Busy: the store cannot be read now.
     """
-    records = service.records(instance.id)[-MAX_STEPS:]
+    records = service.records(instance.id, MAX_STEPS)
     return {
         "flowInstanceId": instance.id,
         "flowKey": instance.flow_key,
@@ -98,8 +102,11 @@ def _error(instance: Instance) -> dict[str, Any] | None:
 
 
 def _step(instance: Instance, record: StepRecord) -> dict[str, Any]:
-    # A step without a name of its own is called by its place: many may be called `http`.
+    # A step without a name of its own is called by its place: many may be called `http`. In
+    # rounds, branches and called flows many may have the same name.
     name = record.path if record.name == record.verb else record.name
+    if name != record.path and _MANY.search(record.path):
+        name = f"{name} ({record.path})"
     return {
         "id": _text(name),
         "verb": record.verb,
@@ -111,7 +118,7 @@ def _step(instance: Instance, record: StepRecord) -> dict[str, Any]:
 
 
 def _step_status(instance: Instance, record: StepRecord) -> str:
-    if record.outcome is not None:
+    if record.ended_at is not None:
         return Status.FINISH if record.outcome == "ok" else Status.ABORT
     is_held = not instance.queued or parked_until(instance.owner) is not None
     is_under_way = instance.status is Status.RUNNING and is_held

@@ -383,3 +383,15 @@ def test_the_schema_command_prints_the_shipped_schema() -> None:
     """``flask flow schema`` is how ``flows/flow.schema.json`` is made."""
     shipped = (PROJECT / "flows" / "flow.schema.json").read_text(encoding="utf-8")
     assert flask(PROJECT, "schema").stdout == shipped
+
+
+def test_the_trace_of_a_long_loop_is_bounded(project: Project) -> None:
+    """Each round says which one it is; of very many steps the first and the last are shown."""
+    file = project.root / "flows" / "long" / "v1.yaml"
+    file.parent.mkdir()
+    file.write_text("steps: [{for_each: '[0] * 1000', steps: [{set: {x: '${index}'}}]}]\n")
+    lines = project.run("run", "long", "--trace").stderr.splitlines()
+    assert len(lines) == 201
+    assert "set (#0)" in lines[1]
+    assert "801 more steps" in lines[100]
+    assert "set (#999)" in lines[-1]

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
-import click
-
 from app.catalog import files_of, flow_files
+from app.cli.called import callable_flows, read_bytes, read_draft
 from app.outside import Outside
 from app.spec.diagnostics import Finding, Severity, render, to_json
-from app.spec.loader import Draft, read_flow
+from app.spec.loader import Draft
 from app.spec.services_file import FILE_NAME
 from app.spec.surroundings import Flows, Surroundings
 
@@ -34,13 +34,15 @@ class Report:
 def lint(paths: Sequence[Path], outside: Outside) -> list[Report]:
     """Check files, and all files of folders: flows, and the ``services.yaml`` beside them.
 
+    A flow may call those of the folder that it stands in, and those of the flows folder.
+
     Raises:
         ClickException: a file cannot be read.
     """
     outside.secrets.refresh()
     files = [file for path in paths for file in _files(path)]
-    drafts = {file: _draft(file) for file in files if file.name != FILE_NAME}
-    around = _Around(outside, _callable(drafts.values(), outside.folder))
+    drafts = {file: read_draft(file) for file in files if file.name != FILE_NAME}
+    around = _Around(outside, list(drafts.values()))
     return [
         _of_flow(file, drafts[file], around) if file in drafts else _of_services(file, outside)
         for file in files
@@ -53,38 +55,36 @@ def _of_flow(file: Path, draft: Draft, around: _Around) -> Report:
 
 
 def _of_services(file: Path, outside: Outside) -> Report:
-    data = _read(file)
+    data = read_bytes(file)
     findings = outside.check(file.absolute().parent, data).findings
     return Report(file, data.decode("utf-8", "replace"), findings)
-
-
-def _callable(drafts: Collection[Draft], folder: Path) -> Flows | None:
-    """The flows that these may call: themselves, and those of the flows folder."""
-    if not any(draft.calls for draft in drafts):
-        return None
-    others = _files(folder) if folder.is_dir() else ()
-    return _flows([*(_draft(file) for file in others if file.name != FILE_NAME), *drafts])
-
-
-def _flows(drafts: Iterable[Draft]) -> Flows:
-    """What can be called: also flows with mistakes, which are told where they stand."""
-    named = {draft.name: draft for draft in drafts if draft.name and draft.flow}
-    flows = {name: draft.flow for name, draft in named.items() if draft.flow}
-    return Flows(flows, {name: draft.calls for name, draft in named.items()})
 
 
 class _Around:
     """What the flows of a folder may use; found out once."""
 
-    def __init__(self, outside: Outside, flows: Flows | None) -> None:
+    def __init__(self, outside: Outside, linted: Sequence[Draft]) -> None:
         self._outside = outside
-        self._flows = flows
+        self._linted = linted
         self._known: dict[Path, Surroundings] = {}
 
     def __call__(self, folder: Path) -> Surroundings:
         if folder not in self._known:
-            self._known[folder] = replace(self._look(folder), flows=self._flows)
+            around = self._look(folder)
+            self._known[folder] = replace(around, flows=self._callable(folder, around))
         return self._known[folder]
+
+    def _callable(self, folder: Path, around: Surroundings) -> Flows | None:
+        linted = [draft for draft in self._linted if draft.path.parent.parent == folder]
+        if not any(draft.calls for draft in linted):
+            return None
+        return callable_flows(folder, linted, self._served, around)
+
+    @cached_property
+    def _served(self) -> list[Draft]:
+        folder = self._outside.folder
+        files = _files(folder) if folder.is_dir() else ()
+        return [read_draft(file) for file in files if file.name != FILE_NAME]
 
     def _look(self, folder: Path) -> Surroundings:
         """Nobody knows the services of a folder without a ``services.yaml``.
@@ -93,7 +93,7 @@ class _Around:
         """
         file, readable = folder / FILE_NAME, self._outside.readable
         if file.is_file():
-            loaded = self._outside.check(folder, _read(file))
+            loaded = self._outside.check(folder, read_bytes(file))
             return replace(readable, services=loaded.services, databases=loaded.databases)
         if folder == self._outside.folder:
             return replace(readable, services=frozenset(), databases=frozenset())
@@ -109,17 +109,6 @@ def _files(path: Path) -> Iterator[Path]:
         yield path / FILE_NAME
     found = (Path(file) for file, _ in [*flow_files(path), *files_of(path)])
     yield from sorted(file for file in found if file.name != FILE_NAME)
-
-
-def _draft(file: Path) -> Draft:
-    return read_flow(file.absolute(), _read(file))
-
-
-def _read(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise click.ClickException(f"{file}: {error.strerror}") from None
 
 
 def as_json(reports: Sequence[Report]) -> str:

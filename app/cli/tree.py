@@ -11,6 +11,8 @@ from app.spec.diagnostics import visible
 from app.spec.model import Flow, Input
 from app.step import Step
 
+MAX_ENTRIES = 100
+"""Steps of a trace that are shown at its beginning, and as many at its end."""
 VALUE_WIDTH = 200
 """Characters of a value, or of what a step does, that one line shows."""
 
@@ -58,12 +60,19 @@ def _headline(step: Step) -> str:
 
 
 def describe_trace(trace: Trace) -> str:
-    """One line a step: how long, what came of it, which value."""
-    return "\n".join(_entry(entry) for entry in trace.entries)
+    """One line a step: how long, what came of it, which value; of very many the first and last."""
+    entries = trace.entries
+    hidden = len(entries) - 2 * MAX_ENTRIES
+    if hidden <= 0:
+        return "\n".join(map(_entry, entries))
+    middle = f"{'…':>12}  {hidden} more steps"
+    shown = [*map(_entry, entries[:MAX_ENTRIES]), middle, *map(_entry, entries[-MAX_ENTRIES:])]
+    return "\n".join(shown)
 
 
 def _entry(entry: Entry) -> str:
     indent = "  " * entry.depth
     value = "" if entry.value is None else "  " + one_line(dumps(entry.value), VALUE_WIDTH)
     name = entry.verb if entry.label == entry.verb else f"{entry.verb} {entry.label}"
+    name += f" ({entry.part})" if entry.part else ""
     return f"{entry.seconds * 1000:9.2f} ms  {entry.outcome:<7} {indent}{name}{value}"

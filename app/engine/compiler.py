@@ -112,9 +112,9 @@ class Compiler:
             action = self._limited(action, step, limit)
         action = named(action, step.label)
         if step.retry is not None:
-            action = with_retry(action, step.retry)
+            action = with_retry(action, step.retry, self.place)
         elif policy := step.default_retry(self):
-            action = with_default_retry(action, policy)
+            action = with_default_retry(action, policy, self.place)
         if step.has_effect:
             action = step.replayable(self._once(action, step))
         action = with_trace(action, step.label, step.verb)

@@ -14,6 +14,7 @@ import hashlib
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,6 +28,8 @@ from app.step import Action, Step
 from app.transport import Response
 
 MAX_DETAIL = 500
+PUT_OFF = "put off"
+"""The outcome of a step that failed and is repeated later. It has not ended."""
 VALUE_DEPTH = MAX_DEPTH + 10
 """A body that was read at the greatest depth must still be readable inside a record."""
 
@@ -107,12 +110,13 @@ class Journal:
         if self._is_closed:
             raise Beyond
         before = self._records.get(path)
-        if before is not None and not may_repeat:
+        if before is not None and before.outcome != PUT_OFF and not may_repeat:
             raise Interrupted(step.label)
         if self._stopping():
             raise HandedBack
         began = before.started_at if before else self._clock()
-        record = StepRecord(path, step.label, step.verb, self._attempt, began)
+        value = before.value if before else None
+        record = StepRecord(path, step.label, step.verb, self._attempt, began, value=value)
         self._keep(record)
         self._stand_at(began, path)
         return record
@@ -138,6 +142,25 @@ class Journal:
             )
         )
         self._stand_at(now, f"{begun.path}/end")
+
+    def put_off(self, path: str, repetition: int, seconds: float) -> float:
+        """Write down that a step that has begun is repeated later; when, since the epoch.
+
+        Nothing of it is under way meanwhile, so whoever takes the run up may go on with it.
+
+        Raises:
+            HoldLost: the run is not ours any more.
+        """
+        until = self._clock() + seconds
+        value = dumps([repetition, until])
+        self._keep(replace(self._records[path], outcome=PUT_OFF, value=value))
+        return until
+
+    def repetition(self, path: str) -> tuple[int, float]:
+        """Which repetition of a step that has begun is next, and in how many seconds."""
+        record = self._records[path]
+        number, until = loads(record.value) if record.value else (0, 0.0)
+        return number, until - self._clock()
 
     def enter(self, path: str, step: Step) -> StepRecord:
         """The entry of a step with steps inside, which are replayed themselves; written if new.

@@ -5,29 +5,35 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from app.engine.control import StepError
+from app.engine.control import Parked, StepError
+from app.engine.pause import SHORT_SECONDS
 from app.engine.scope import Run
 from app.spec.model import RetryPolicy
 from app.step import Action
 
 
-def with_retry(action: Action, policy: RetryPolicy) -> Action:
-    """The action, repeated while the policy and the deadline allow it; the last failure stands."""
-    return lambda run: _repeated(action, run, policy)
+def with_retry(action: Action, policy: RetryPolicy, place: str) -> Action:
+    """The action, repeated while the policy and the deadline allow it; the last failure stands.
+
+    A run that keeps a journal is put down before a long wait; ``place`` is where its step stands.
+    """
+    return lambda run: _repeated(action, run, policy, run.place + place)
 
 
-def with_default_retry(action: Action, find: Callable[[Run], RetryPolicy | None]) -> Action:
+def with_default_retry(
+    action: Action, find: Callable[[Run], RetryPolicy | None], place: str
+) -> Action:
     """The same, by a policy that is looked up at each run, if there is one then."""
 
     def retried(run: Run) -> Any:
         policy = find(run)
-        return action(run) if policy is None else _repeated(action, run, policy)
+        return action(run) if policy is None else _repeated(action, run, policy, run.place + place)
 
     return retried
 
 
-def _repeated(action: Action, run: Run, policy: RetryPolicy) -> Any:
-    for attempt in range(policy.times):
+def _repeated(action: Action, run: Run, policy: RetryPolicy, place: str) -> Any:
+    for attempt in range(_first(run, place), policy.times):
         try:
             return action(run)
         except StepError as error:
@@ -37,10 +43,27 @@ def _repeated(action: Action, run: Run, policy: RetryPolicy) -> Any:
             # A wait that ends after the deadline can only replace a clear error by a vague one.
             if run.tools.monotonic() + wait >= run.deadline:
                 raise
-            run.tools.sleep(wait)
+            _wait(run, wait, place, attempt + 1)
             if run.is_halted:
                 raise
     return action(run)
+
+
+def _first(run: Run, place: str) -> int:
+    """Which repetition is next; none before this if the run was not put down in between."""
+    if run.journal is None:
+        return 0
+    repetition, left = run.journal.repetition(place)
+    if left > 0:
+        _wait(run, left, place, repetition)
+    return repetition
+
+
+def _wait(run: Run, seconds: float, place: str, repetition: int) -> None:
+    if run.journal is None or seconds <= SHORT_SECONDS:
+        run.tools.sleep(seconds)
+    else:
+        raise Parked(run.journal.put_off(place, repetition, seconds))
 
 
 def is_retried(error: StepError, policy: RetryPolicy) -> bool:

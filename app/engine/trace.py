@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,11 +16,15 @@ from app.step import Action
 
 @dataclass(slots=True)
 class Entry:
-    """One step that ran. ``seconds`` is its duration, ``depth`` how many blocks it stands in."""
+    """One step that ran. ``seconds`` is its duration, ``depth`` how many blocks it stands in.
+
+    ``part`` is the round or the branch that it belongs to: ``#17``, ``left``; or nothing.
+    """
 
     label: str
     verb: str
     depth: int
+    part: str = ""
     outcome: str = "running"
     seconds: float = 0.0
     value: Any = None
@@ -41,12 +46,21 @@ class Trace:
         for branch in branches:
             self.entries += branch.entries
 
-    def begin(self, label: str, verb: str) -> Entry:
-        """A new entry, one level inside those that have not ended."""
-        entry = Entry(label, verb, self.depth)
+    def begin(self, label: str, verb: str, place: str) -> Entry:
+        """A new entry, one level inside those that have not ended; ``place`` is the run's."""
+        part = _PART.search(place)
+        entry = Entry(label, verb, self.depth, _part(part) if part else "")
         self.entries.append(entry)
         self.depth += 1
         return entry
+
+
+_PART = re.compile(r"(?:\[(\d+)\]|/parallel/(\w+))/$")
+"""The end of a run's place inside a round or a branch."""
+
+
+def _part(found: re.Match[str]) -> str:
+    return found[2] or f"#{found[1]}"
 
 
 def with_trace(action: Action, label: str, verb: str) -> Action:
@@ -56,7 +70,7 @@ def with_trace(action: Action, label: str, verb: str) -> Action:
         if run.trace is None:
             return action(run)
         trace, clock = run.trace, run.tools.monotonic
-        entry = trace.begin(label, verb)
+        entry = trace.begin(label, verb, run.place)
         before, began = dict(run.scope.vars), clock()
         try:
             result = action(run)

@@ -124,11 +124,16 @@ class _Checker:
     def useless_keys(self, step: Step, path: Path) -> None:
         if step.has_effect or isinstance(step, Broken):
             return
+        has_steps = bool(step.arms() or step.calls)
         if step.retry is not None:
             message = f"`{step.verb}` cannot be retried: it would fail the same way again"
+            if has_steps:
+                message = f"`{step.verb}` is not retried as a whole"
             self.error((*path, "retry"), problem("useless-key", message, "retry the `http` step"))
         if step.retryable is not None:
             message = f"`{step.verb}` does nothing outside: it is computed again in any case"
+            if has_steps:
+                message = f"each step in `{step.verb}` says for itself whether it may run twice"
             hint = "write it at the `http` step, or at the flow"
             self.error((*path, "retryable"), problem("useless-key", message, hint))
 
@@ -136,7 +141,8 @@ class _Checker:
         arms = step.arms()
         if not arms:
             return before
-        ends = [self.arm(arm, path, before) for arm in arms]
+        inside = [self.arm(arm, path, before) for arm in arms]
+        ends = [self.behind(arm, end, before) for arm, end in zip(arms, inside, strict=True)]
         if step.runs_every_arm:
             return together(before, ends, is_each=step.is_exhaustive)
         return merge(ends if step.is_exhaustive else [*ends, before])
@@ -148,7 +154,13 @@ class _Checker:
             self.reads(compiled, (*path, *where), end)
         if "vars" not in arm.lets_out:
             self.lost(arm, path, before)
-        return end.without(ALL_NAMES - arm.lets_out, before)
+        return end
+
+    def behind(self, arm: Arm, end: Known, before: Known) -> Known:
+        """What is known of a block once it has ended, and all those beside it."""
+        after = end.without(ALL_NAMES - arm.lets_out, before)
+        self.names.gone(end.sometimes - after.sometimes, arm.behind)
+        return after
 
     def lost(self, arm: Arm, path: Path, before: Known) -> None:
         """What is set in rounds that run at once is not seen behind them."""

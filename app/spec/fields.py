@@ -45,6 +45,12 @@ def mistake(code: str, message: str, hint: str | None = None) -> ValidationError
     return ValidationError([problem(code, message, hint)])
 
 
+def too_long(seconds: float) -> Problem:
+    """What is wrong with a wait in a flow whose runs may take no longer than this."""
+    message = f"a run of this flow may take {seconds:g} s in all"
+    return problem("too-long", message, "write a longer `timeout` at the top of the flow")
+
+
 def describe(value: Any) -> str:
     """How a person would call a raw YAML or JSON value: ``the text "abc"``, ``a list`` …"""
     if value is None:
@@ -93,15 +99,26 @@ class StrictSchema(Schema):
             return self.MISPLACED.get(key) or f"known here: {', '.join(sorted(self.known))}"
         return f"write `{near}` instead"
 
+    def misspelt(self, data: Mapping[str, Any]) -> frozenset[str]:
+        """The keys that unknown ones were probably meant to be."""
+        hints = tuple(self._instead_of(key) for key in data if key not in self.known)
+        absent = self.known - data.keys()
+        return frozenset(
+            key for key in absent if any(hint.startswith(f"write `{key}`") for hint in hints)
+        )
+
+    def elsewhere(self, data: Mapping[str, Any]) -> frozenset[str]:
+        """The keys that are wrong only because what belongs to them stands in another place."""
+        return frozenset()
+
     def handle_error(self, error: ValidationError, data: Any, **_: Any) -> None:
         """Say what stands in place of an object; a misspelt key is not missing as well."""
         if not isinstance(data, dict):
             message = f"expected an object of `key: value` lines, got {describe(data)}"
             error.messages = {"_schema": [problem("wrong-type", message, self.EXAMPLE)]}
             return
-        hints = {self._instead_of(key) for key in data if key not in self.known}
-        for key in self.known - data.keys():
-            if f"write `{key}` instead" in hints and isinstance(error.messages, dict):
+        for key in self.misspelt(data) | self.elsewhere(data):
+            if isinstance(error.messages, dict):
                 error.messages.pop(key, None)
 
 
@@ -156,7 +173,15 @@ class Whole(fields.Field[int]):
         ):
             return value
         wanted = f"a whole number from {self.low} to {self.high}"
-        raise mistake("wrong-type", f"expected {wanted}, got {describe(value)}")
+        message = f"expected {wanted}, got {describe(value)}"
+        raise mistake("wrong-type", message, self._hint(value))
+
+    def _hint(self, value: Any) -> str | None:
+        if isinstance(value, str) and value.isdecimal():
+            return f"write `{value}`, without quotes"
+        if isinstance(value, bool) or not isinstance(value, int):
+            return None
+        return f"write `{min(max(value, self.low), self.high)}`"
 
 
 class Duration(fields.Field[float]):
@@ -177,6 +202,8 @@ class Duration(fields.Field[float]):
 
 
 def _duration_hint(value: Any) -> str:
+    if isinstance(value, str) and "${" in value:
+        return "a duration stands in the file as it is, without `${…}`"
     match = _TIME_IN_WORDS.fullmatch(str(value)) if isinstance(value, str | int | float) else None
     unit = _UNITS.get(match[2].lower().removesuffix("s")) if match else None
     return f"write `{match[1]}{unit}`" if match and unit else "the units are ms, s, m and h"

@@ -262,6 +262,7 @@ _AT_KEY = frozenset(
         "unreachable",
         "bad-name",
         "reserved-name",
+        "unknown-input",
         "unknown-output",
         "unknown-param",
         "unused-input",

@@ -22,6 +22,11 @@ FIXED_FIELDS: Mapping[str, tuple[str, ...]] = {
     "request": ("method", "headers", "query", "body", "raw"),
     "error": ("kind", "message", "step", "status", "body", "code"),
 }
+_LOOPS = {
+    "item": ("`for_each`", "write this step below its `steps`"),
+    "index": ("a loop", "write this step below the `steps` of `for_each` or `repeat`"),
+}
+"""The roots of rounds: where each of them can be read, and what to do with a step that reads it."""
 _LENGTHS = ("length", "size", "count", "len")
 
 
@@ -144,6 +149,8 @@ class Names:
         self.has_broken = any(isinstance(step, Broken) for step in steps)
         self._eventually = {name for step in steps for name in definitions(step)}
         self._results: dict[str, tuple[str, ...]] = {}
+        self._without_result = {step.id: step.without_result for step in steps}
+        self._gone: dict[Name, str | None] = {}
         for step in steps:
             if step.id:
                 self._add_fields(step.id, step.fields(surroundings))
@@ -152,6 +159,10 @@ class Names:
         """Steps that share an id share its fields; one whose fields nobody knows may have any."""
         known = self._results.get(step_id, fields)
         self._results[step_id] = tuple(dict.fromkeys(known + fields)) if known and fields else ()
+
+    def gone(self, names: Iterable[Name], hint: str | None) -> None:
+        """These were defined in a block that they do not outlive; what to write behind it."""
+        self._gone.update(dict.fromkeys(names, hint))
 
     def mistake(self, read: Read, known: Known) -> Mistake | None:
         """What is wrong with a read at a point where these names are known."""
@@ -163,9 +174,11 @@ class Names:
         if root in ("env", "secrets"):
             return outside(self._surroundings, read) if rest else None
         if root == "error" and not known.in_handler:
-            return Mistake("unknown-name", "`error` can only be read inside `on_error`")
-        if root in ("item", "index") and root not in known.loop_names:
-            return Mistake("unknown-name", f"`{root}` can only be read inside a loop")
+            hint = "write this step below the `on_error` of the one that may fail"
+            return Mistake("unknown-name", "`error` can only be read inside `on_error`", hint)
+        if root in _LOOPS and root not in known.loop_names:
+            loop, hint = _LOOPS[root]
+            return Mistake("unknown-name", f"`{root}` can only be read inside {loop}", hint)
         return _fixed_field(read) if rest else None
 
     def unknown(self, use: Use) -> Mistake | None:
@@ -203,6 +216,9 @@ class Names:
         if name in known.sometimes:
             message = f"`{dotted}` is defined only on some paths to this step"
             return Mistake("maybe-undefined", message, read.fallback)
+        if name in self._gone:
+            message = f"`{dotted}` is known only inside the loop or branch that defines it"
+            return Mistake("out-of-scope", message, self._gone[name])
         if name in self._eventually:
             message = f"`{dotted}` is used before it is defined"
             return Mistake("used-before-defined", message, "move the step that defines it up")
@@ -225,7 +241,8 @@ class Names:
     def _unknown(self, read: Read) -> Mistake:
         kind, word = read.path[:2]
         if kind == "steps" and word in self._results:
-            return Mistake("no-result", f"the step `{word}` has no result to read")
+            message = f"the step `{word}` has no result to read"
+            return Mistake("no-result", message, self._without_result.get(word))
         near = did_you_mean(word, [other for root, other in self._eventually if root == kind])
         hint = f"write `{read.spelled(kind, near)}`" if near else None
         if kind == "steps":

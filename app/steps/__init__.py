@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar
 
-from marshmallow import ValidationError
+from marshmallow import ValidationError, missing
+from marshmallow.fields import Field
 
 from app.expression import Compiled, Problem
 from app.spec.diagnostics import did_you_mean
@@ -22,7 +23,7 @@ from app.steps.for_each import ForEach
 from app.steps.http import Http
 from app.steps.if_ import If
 from app.steps.log import Log
-from app.steps.parallel import Parallel
+from app.steps.parallel import BranchesField, Parallel
 from app.steps.python import Python
 from app.steps.repeat import Repeat
 from app.steps.return_ import Return
@@ -60,13 +61,28 @@ _ELSEWHERE: Mapping[str, str] = {
     "output": "return", "uses": "http", "foreach": "for_each", "loop": "for_each",
     "each": "for_each", "map": "for_each", "while": "repeat", "until": "repeat", "poll": "repeat",
     "sleep": "wait", "delay": "wait", "pause": "wait", "branches": "parallel", "fork": "parallel",
-    "subflow": "call", "flow": "call", "run": "call",
+    "subflow": "call", "flow": "call", "run": "call", "sub_flow": "call", "workflow": "call",
+    "subworkflow": "call", "include": "call", "import": "call", "execute": "call",
+    "with_items": "for_each", "withitems": "for_each", "items": "for_each", "matrix": "for_each",
+    "do_while": "repeat", "dowhile": "repeat", "retry_until": "repeat", "repeat_until": "repeat",
+    "sleep_for": "wait", "wait_for": "wait", "concurrent": "parallel", "concurrently": "parallel",
+    "race": "parallel", "all": "parallel", "any": "parallel",
     "query": "sql", "select": "sql", "database": "sql", "begin": "transaction",
     "atomic": "transaction",
     "validate": "check", "assert": "check", "code": "python", "script": "python",
     "eval": "python", "exec": "python", "block": "try", "group": "try", "attempt": "try",
 }  # fmt: skip
 """What other tools call our verbs."""
+
+_NO_VERBS: Mapping[str, str] = {
+    "try": "write the steps as they are, and `on_error` at the one that may fail",
+    "catch": "write `on_error` at the step that may fail",
+    "rescue": "write `on_error` at the step that may fail",
+    "finally": "write it behind the step, which has `on_error: continue`",
+    "break": "write the condition at `repeat`: `until`",
+    "continue": "write `when` at the steps that are to be passed over",
+}
+"""What is a step in other tools, and something else here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +108,10 @@ class Broken(Step):
     def defines(self) -> Iterable[str]:
         return self.names
 
+    @property
+    def calls(self) -> Iterable[str]:
+        return self.rest.calls if self.rest else ()
+
     def check(self, flow: Flow, around: Surroundings) -> Iterable[tuple[Path, Problem]]:
         return self.rest.check(flow, around) if self.rest else ()
 
@@ -107,24 +127,35 @@ def load_step(raw: Any) -> tuple[Step, Any]:
         return VERBS[verb](**_schema(verb).load(raw)), None
     except ValidationError as error:
         ids, names = _named_in(raw)
-        rest = _rest(verb, error) if verb else {}
+        rest = _rest(verb, raw, error) if verb else {}
         whole = VERBS[verb](**rest) if verb and _required(verb) <= rest.keys() else None
         shared = {key: rest[key] for key in ("id", "when", "on_error") if key in rest}
         broken = Broken(ids=frozenset(ids), names=frozenset(names), rest=whole, **shared)
         return broken, error.messages
 
 
-def _rest(verb: str, error: ValidationError) -> dict[str, Any]:
+def _rest(verb: str, raw: dict[str, Any], error: ValidationError) -> dict[str, Any]:
     """The parts of a step that could be read, and stand-ins for the others where there are any."""
     fields, valid = _schema(verb).fields, error.valid_data
+    wrong = {*error.messages, *_schema(verb).misspelt(raw)}
     usable = {}
     for name, value in valid.items() if isinstance(valid, dict) else ():
+        is_wrong = (fields[name].data_key or name) in wrong
+        # Blocks, branches and cases hold stand-ins for their own mistakes.
         if isinstance(value, list):
-            usable[name] = tuple(value)  # blocks and cases hold stand-ins for their own mistakes
-        elif (fields[name].data_key or name) not in error.messages:
+            usable[name] = tuple(value)
+        elif not is_wrong or isinstance(fields[name], BranchesField):
             usable[name] = value
-    stand_ins = {name: getattr(fields[name], "stand_in", None) for name in _required(verb)}
+    stand_ins = {name: _stand_in(field) for name, field in fields.items()}
     return {name: part for name, part in stand_ins.items() if part is not None} | usable
+
+
+def _stand_in(field: Field[Any]) -> Any:
+    """What stands for a part that is wrong; ``None`` where there is nothing to stand for it."""
+    default = None if field.load_default is missing else field.load_default
+    if field.required or default is not None:
+        default = getattr(field, "stand_in", default)
+    return default
 
 
 @cache
@@ -168,9 +199,11 @@ def _no_verb(raw: dict[str, Any]) -> ValidationError:
     if not unknown:
         return mistake("no-verb", "this step has no verb", one_of)
     meant = {key: _ELSEWHERE.get(key.lower()) or did_you_mean(key, VERBS) for key in unknown}
-    key = next((key for key in unknown if meant[key]), unknown[0])
+    telling = (key for key in unknown if key.lower() in _NO_VERBS or meant[key])
+    key = next(telling, unknown[0])
     message = f"unknown verb `{key}`"
     hint = f"write `{meant[key]}` instead" if meant[key] else one_of
+    hint = _NO_VERBS.get(key.lower(), hint)
     return ValidationError({key: mistake("unknown-verb", message, hint).messages})
 
 

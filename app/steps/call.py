@@ -26,6 +26,7 @@ from app.step import Action, Builder, Path, Step, StepSchema
 MAX_DEPTH = 10
 """Flows within flows."""
 _TARGET = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}/v(?:0|[1-9]\d{0,8})")
+_SPELLING = re.compile(r"(?:.*/)?([A-Za-z][\w-]{0,63})[/:@.]v?(0|[1-9]\d{0,8})(?:\.ya?ml)?")
 _EXAMPLE = "write the key and the version: `call: billing/v1`"
 
 
@@ -42,7 +43,17 @@ class TargetField(fields.Field[str]):
             return value
         if isinstance(value, str) and _TARGET.fullmatch(f"{value}/v1"):
             raise mistake("bad-target", "the version is missing", f"write `call: {value}/v1`")
-        raise mistake("bad-target", f"expected a flow, got {describe(value)}", _EXAMPLE)
+        if isinstance(value, str) and "${" in value:
+            message = "the flow that is called stands in the file, without `${…}`"
+            raise mistake("bad-target", message, "choose between several with `switch`")
+        message = f"expected the key and the version of a flow, got {describe(value)}"
+        raise mistake("bad-target", message, _target_hint(value))
+
+
+def _target_hint(value: Any) -> str:
+    """The flow that a path or another spelling probably means."""
+    meant = _SPELLING.fullmatch(value) if isinstance(value, str) else None
+    return f"write `call: {meant[1]}/v{meant[2]}`" if meant else _EXAMPLE
 
 
 class CallSchema(StepSchema):
@@ -50,10 +61,15 @@ class CallSchema(StepSchema):
         "inputs": "write `with` instead",
         "args": "write `with` instead",
         "params": "write `with` instead",
+        "arguments": "write `with` instead",
+        "parameters": "write `with` instead",
+        "input": "write `with` instead",
         "version": "the version stands behind the key: `call: billing/v1`",
     }
 
-    target = TargetField(data_key="call", required=True)
+    target = TargetField(
+        data_key="call", required=True, metadata=about("The flow to run: `key/version`.")
+    )
     arguments = AssignmentsTemplate(
         data_key="with",
         load_default=lambda: Assignments((), compile_template({})),
@@ -113,6 +129,8 @@ class Call(Step):
         return None
 
     def _bad_arguments(self, called: Flow) -> Iterator[tuple[Path, Problem]]:
+        if self.arguments is AssignmentsTemplate.stand_in:
+            return  # what stands there could not be read
         for name in self.arguments.names:
             if name not in called.inputs:
                 near = did_you_mean(name, called.inputs)
@@ -128,7 +146,8 @@ class Call(Step):
         if missing:
             names = ", ".join(f"`{name}`" for name in missing)
             message = f"{self.target} needs the input{'s' if len(missing) > 1 else ''} {names}"
-            hint = f"add it below `with:`, like `{missing[0]}: ${{…}}`"
+            lines = ", ".join(f"{name}: …" for name in missing)
+            hint = f"write `with: {{{lines}}}`, or these lines below `with:`"
             yield ("call",), problem("missing-input", message, hint)
 
     def build(self, builder: Builder) -> Action:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,10 +12,12 @@ from app.engine.branches import Branches
 from app.engine.control import StepError
 from app.engine.scope import Run
 from app.expression import Compiled
-from app.spec.fields import Expression, Template, Whole, describe
+from app.spec.fields import Expression, Template, Whole, describe, mistake
 from app.spec.json_schema import JsonSchema, about
 from app.step import Action, Arm, Block, Builder, Path, Step, StepSchema
 
+_ITEM_IN = re.compile(r"[A-Za-z_]\w* in ([\w.]+)")
+"""``item in list``, as other languages write a loop."""
 MAX_ITEMS = 10_000
 MOST_ITEMS = 100_000
 MOST_AT_ONCE = 100
@@ -31,6 +34,10 @@ class Items(Expression):
     def _deserialize(self, value: Any, *args: Any, **options: Any) -> Compiled:
         if isinstance(value, list):
             return Template().deserialize(value)
+        if isinstance(value, str) and (named := _ITEM_IN.fullmatch(value)):
+            message = f"`{value}` is true or false, not a list"
+            hint = f"write `for_each: {named[1]}`; each of its items is called `item`"
+            raise mistake("not-a-list", message, hint)
         return super()._deserialize(value, *args, **options)
 
 
@@ -40,11 +47,22 @@ class ForEachSchema(StepSchema):
         "then": "write `steps` instead",
         "as": "the item is always called `item`, its number `index`",
         "in": "the list stands behind `for_each:`",
+        "items": "the list stands behind `for_each:`",
+        "list": "the list stands behind `for_each:`",
         "parallel": "write `concurrency: 5`",
-        "limit": "write `max_items`",
+        "batch": "write `concurrency: 5`",
+        "limit": "write `max_items` instead",
+        "max": "write `max_items` instead",
+        "result": "write `collect` instead",
+        "while": "write `repeat` with `until` for a loop that ends by a condition",
+        "until": "write `repeat` with `until` for a loop that ends by a condition",
     }
 
-    items = Items(data_key="for_each", required=True)
+    items = Items(
+        data_key="for_each",
+        required=True,
+        metadata=about("An expression for a list, or the list: `steps` run once for each `item`."),
+    )
     steps = Block(required=True, metadata=about("What is done for each item."))
     concurrency = Whole(
         1,
@@ -73,6 +91,7 @@ class ForEach(Step):
 
     verb: ClassVar[str] = "for_each"
     schema: ClassVar[type[StepSchema]] = ForEachSchema
+    without_result: ClassVar[str | None] = "write `collect: …` in it: the list is then its result"
 
     @property
     def summary(self) -> str:
@@ -94,6 +113,7 @@ class ForEach(Step):
             last=((("collect",), self.collect),) if self.collect else (),
             lets_out=frozenset({"vars"} if self.concurrency == 1 else ()),
             loop_names=frozenset({"item", "index"}),
+            behind="gather values with `collect`, and read their list",
         )
         return [arm]
 

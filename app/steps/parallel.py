@@ -46,6 +46,9 @@ class BranchesField(fields.Field[Mapping[str, tuple[Step, ...]]]):
         if not isinstance(value, dict):
             message = f"expected branches with names, got {describe(value)}"
             raise mistake("wrong-type", message, _EXAMPLE)
+        if not 1 <= len(value) <= MOST_BRANCHES:
+            message = f"expected 1 to {MOST_BRANCHES} branches, got {len(value)}"
+            raise mistake("bad-branches", message, _EXAMPLE)
         branches: dict[str, tuple[Step, ...]] = {}
         errors: dict[str, Any] = {}
         for name, steps in value.items():
@@ -63,19 +66,41 @@ def _readable(valid: Any) -> tuple[Step, ...]:
     return tuple(valid) if isinstance(valid, list) else ()
 
 
+_BELOW = "write the branches below `parallel:`, each with its name"
+
+
+class WaitField(Choice):
+    """``all`` or ``first``; who writes a time meant another key."""
+
+    def _deserialize(self, value: Any, *args: Any, **options: Any) -> str:
+        if isinstance(value, str) and value[:1].isdecimal():
+            message = f"expected one of {', '.join(self.words)}, got {describe(value)}"
+            hint = f"write `timeout: {value}`, or `- wait: {value}` as a step of its own"
+            raise mistake("bad-choice", message, hint)
+        return super()._deserialize(value, *args, **options)
+
+
 class ParallelSchema(StepSchema):
     MISPLACED = {  # noqa: RUF012
-        "branches": "write the branches below `parallel:`, each with its name",
-        "steps": "write the branches below `parallel:`, each with its name",
+        "branches": _BELOW,
+        "steps": _BELOW,
         "concurrency": "all branches run at once; for a list write `for_each` with `concurrency`",
     }
 
-    branches = BranchesField(data_key="parallel", required=True)
-    wait = Choice(
+    branches = BranchesField(
+        data_key="parallel",
+        required=True,
+        metadata=about("Branches with names, each a list of steps; they run at once."),
+    )
+    wait = WaitField(
         ("all", "first"),
         load_default="all",
         metadata=about("`all`: until each has ended; `first`: until one has ended well."),
     )
+
+    def elsewhere(self, data: Mapping[str, Any]) -> frozenset[str]:
+        is_beside = "branches" in data or "steps" in data
+        return frozenset({"parallel"} if is_beside and data.get("parallel") is None else ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,9 +120,18 @@ class Parallel(Step):
     def has_result(self) -> bool:
         return True
 
+    def fields(self, around: Surroundings) -> tuple[str, ...]:
+        return tuple(self.branches)
+
     def arms(self) -> Sequence[Arm]:
         return [
-            Arm(("parallel", name), name, steps, lets_out=frozenset({"vars"}))
+            Arm(
+                ("parallel", name),
+                name,
+                steps,
+                lets_out=frozenset({"vars"}),
+                behind=f"read what the branch gives: `steps.{self.id or '<id>'}.{name}`",
+            )
             for name, steps in self.branches.items()
         ]
 
@@ -110,9 +144,6 @@ class Parallel(Step):
         return self.wait == "all"
 
     def check(self, flow: Flow, around: Surroundings) -> Iterable[tuple[Path, Problem]]:
-        if not 1 <= len(self.branches) <= MOST_BRANCHES:
-            message = f"expected 1 to {MOST_BRANCHES} branches, got {len(self.branches)}"
-            yield ("parallel",), problem("bad-branches", message, _EXAMPLE)
         for name in self.branches:
             if not is_name(name):
                 message = f"`{name}` is not a name for a branch"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -11,10 +11,12 @@ from marshmallow import fields, post_load
 from app.engine.control import StepError
 from app.engine.pause import pause
 from app.engine.scope import Run
-from app.expression import Compiled
-from app.spec.fields import Condition, Duration, StrictSchema, Whole
+from app.expression import Compiled, Problem
+from app.spec.fields import Condition, Duration, StrictSchema, Whole, too_long
 from app.spec.json_schema import about
-from app.step import Action, Arm, Block, Builder, Step, StepSchema
+from app.spec.model import Flow
+from app.spec.surroundings import Surroundings
+from app.step import Action, Arm, Block, Builder, Path, Step, StepSchema
 
 MOST_ROUNDS = 10_000
 
@@ -34,6 +36,7 @@ class PlanSchema(StrictSchema):
         "times": "write `max` instead",
         "delay": "write `every` instead",
         "interval": "write `every` instead",
+        "attempts": "write `max` instead",
         "steps": "write `steps` beside `repeat`, not in it",
         "timeout": "write `timeout` beside `repeat`, not in it",
     }
@@ -50,9 +53,32 @@ class PlanSchema(StrictSchema):
         return Plan(**data)
 
 
+_BELOW = "write it below `repeat:`, in `{until: condition, every: 1s, max: 20}`"
+
+
 class RepeatSchema(StepSchema):
-    plan = fields.Nested(PlanSchema, data_key="repeat", required=True)
+    MISPLACED = {  # noqa: RUF012
+        "do": "write `steps` instead",
+        "then": "write `steps` instead",
+        "until": _BELOW,
+        "every": _BELOW,
+        "max": _BELOW,
+        "collect": "write `for_each` for a list, or `set` a variable in each round",
+    }
+
+    plan = fields.Nested(
+        PlanSchema,
+        data_key="repeat",
+        required=True,
+        metadata=about("When to stop, how long to pause between two rounds, how many at most."),
+    )
     steps = Block(required=True, metadata=about("What is done in each round."))
+
+    def elsewhere(self, data: Mapping[str, Any]) -> frozenset[str]:
+        plan = data.get("repeat")
+        if isinstance(plan, dict):
+            return frozenset({"steps"} if "steps" in plan else ())
+        return frozenset({"repeat"} if plan is None and "until" in data else ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +102,11 @@ class Repeat(Step):
     @property
     def is_exhaustive(self) -> bool:
         return True
+
+    def check(self, flow: Flow, around: Surroundings) -> Iterable[tuple[Path, Problem]]:
+        every = self.plan.every
+        if every is not None and every >= flow.timeout:
+            yield ("repeat", "every"), too_long(flow.timeout)
 
     def build(self, builder: Builder) -> Action:
         body, here = builder.round(self.steps), builder.place

@@ -83,9 +83,12 @@ class MemoryStore:
         with self._lock:
             return self._instances.get(instance_id)
 
-    def records(self, instance_id: str) -> Sequence[StepRecord]:
+    def records(self, instance_id: str, last: int | None = None) -> Sequence[StepRecord]:
         with self._lock:
-            return tuple(self._records.get(instance_id, {}).values())
+            records = tuple(self._records.get(instance_id, {}).values())
+        if last is None:
+            return records
+        return [replace(record, value=None) for record in records[-last:]]
 
     def find(
         self, *, status: Status | None = None, flow_key: str | None = None, limit: int

@@ -96,12 +96,14 @@ class RedisStore:
             values = self._client.hmget(f"{self._prefix}run:{instance_id}", FIELDS)
         return None if values[0] is None else _instance(instance_id, values)
 
-    def records(self, instance_id: str) -> Sequence[StepRecord]:
-        steps, values = map(_pairs, self._run(scripts.RECORDS, instance_id))
+    def records(self, instance_id: str, last: int | None = None) -> Sequence[StepRecord]:
+        what = "all" if last is None else "steps"
+        steps, values = map(_pairs, self._run(scripts.RECORDS, instance_id, what))
         numbered = [(path, *text.split(" ", 1)) for path, text in steps.items()]
+        numbered.sort(key=lambda each: int(each[1]))
         return [
             _step(path, text, values.get(path))
-            for path, _, text in sorted(numbered, key=lambda each: int(each[1]))
+            for path, _, text in numbered[-last if last else None :]
         ]
 
     def find(

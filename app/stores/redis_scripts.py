@@ -172,10 +172,12 @@ return 1
 RECORDS = (
     _COMMON
     + """
-return {redis.call('HGETALL', key('steps', ARGV[1])), redis.call('HGETALL', key('values', ARGV[1]))}
+local values = {}
+if ARGV[2] == 'all' then values = redis.call('HGETALL', key('values', ARGV[1])) end
+return {redis.call('HGETALL', key('steps', ARGV[1])), values}
 """
 )
-"""id → steps, values; each path, text, path, text …"""
+"""id, "all" or "steps" for no values → steps, values; each path, text, path, text …"""
 
 FIND = (
     _COMMON

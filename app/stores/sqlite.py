@@ -81,8 +81,8 @@ class SqliteStore:
     def get(self, instance_id: str) -> Instance | None:
         return self._read(partial(statements.select, instance_id=instance_id))
 
-    def records(self, instance_id: str) -> Sequence[StepRecord]:
-        return self._read(partial(statements.select_records, instance_id=instance_id))
+    def records(self, instance_id: str, last: int | None = None) -> Sequence[StepRecord]:
+        return self._read(partial(statements.select_records, instance_id=instance_id, last=last))
 
     def find(
         self, *, status: Status | None = None, flow_key: str | None = None, limit: int

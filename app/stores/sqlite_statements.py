@@ -155,12 +155,16 @@ def select(connection: sqlite3.Connection, *, instance_id: str) -> Instance | No
     return None if row is None else _instance(row)
 
 
-def select_records(connection: sqlite3.Connection, *, instance_id: str) -> Sequence[StepRecord]:
-    """The journal of a run."""
+def select_records(
+    connection: sqlite3.Connection, *, instance_id: str, last: int | None
+) -> Sequence[StepRecord]:
+    """The journal of a run, or the last of it without values."""
+    columns = _STEP if last is None else _STEP.replace("value", "NULL")
     rows = connection.execute(
-        f"SELECT {_STEP} FROM step WHERE instance_id = ? ORDER BY rowid", (instance_id,)
+        f"SELECT {columns} FROM step WHERE instance_id = ? ORDER BY rowid DESC LIMIT ?",
+        (instance_id, -1 if last is None else last),
     )
-    return [StepRecord(*row) for row in rows]
+    return [StepRecord(*row) for row in rows][::-1]
 
 
 def find(

@@ -107,6 +107,32 @@ def test_fail_is_not_an_error_to_handle() -> None:
     assert (caught.value.code, caught.value.public) == (77, "no way")
 
 
+def test_fail_passes_on_the_code_that_it_reads() -> None:
+    """A handler that cleaned up ends the flow as it would have ended without it."""
+    text = """
+        inputs: {code: integer}
+        steps:
+          - fail: {message: it went wrong, code: "${inputs.code}"}
+    """
+    with pytest.raises(FlowFailed, match="it went wrong") as caught:
+        World().run(text, code=4002)
+    assert caught.value.code == 4002
+
+
+@pytest.mark.parametrize("code", [0, -1, 2**53, 2_000_061_001])
+def test_a_code_that_no_flow_may_end_with(code: int) -> None:
+    """Computed codes have the bounds of written ones."""
+    text = """
+        inputs: {code: integer}
+        steps:
+          - id: end
+            fail: {message: it went wrong, code: "${inputs.code}"}
+    """
+    with pytest.raises(FlowFailed, match=r"step `end`: .* code ") as caught:
+        World().run(text, code=code)
+    assert caught.value.code == 1
+
+
 def test_a_missing_field_names_the_step_and_the_field() -> None:
     """An expression that fails says which step it stands in."""
     world = World([json_answer('{"name": "x"}')])

@@ -9,6 +9,7 @@ import pytest
 from app.callback import delivery_id
 from app.errors import InputsInvalid
 from app.instance import Status
+from app.presence import parked_until
 from app.stores.memory import MemoryStore
 from app.transport import Response
 from tests.life.world import FLOW, World
@@ -25,6 +26,10 @@ def test_a_delivery_is_a_run_like_any_other(tmp_path: Path) -> None:
         lambda step: Response(503, {}, b"") if step == "callback" else answer(step),
     )
     world.settle()
+    # Between two tries it is in nobody's hands.
+    assert parked_until(world.store.get(delivery_id(run)).owner) is not None
+    while not world.store.get(delivery_id(run)).status.is_terminal:
+        world.settle()
     first = world.store.get(delivery_id(run))
     assert (first.status, first.flow_key) == (Status.ABORT, "siteswap-callback")
     assert len(world.of(run, "callback")) == 11

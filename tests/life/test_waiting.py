@@ -9,6 +9,7 @@ import pytest
 
 from app.errors import Busy
 from app.instance import Status
+from app.presence import parked_until
 from app.stores.memory import MemoryStore
 from app.transport import Response
 from tests.life.world import LEASE, Crash, Unreliable, World
@@ -380,3 +381,55 @@ def test_a_branch_that_was_stopped_stays_so(tmp_path: Path) -> None:
     assert ended.status is Status.FINISH, ended
     assert json.loads(ended.outcome.result) == {"step": "broken"}
     assert [step for _, step, _ in world.effects] == ["bad", "undone"]
+
+
+RETRIES = """
+    mode: async
+    timeout: 1h
+    steps:
+      - id: call
+        http: POST /${flow.instanceId}/call
+        retryable: RETRYABLE
+        retry: {times: 3, delay: 1m, backoff: 2, max_delay: 1h, jitter: false, idempotent: true}
+    """
+
+
+@pytest.mark.parametrize("retryable", ["true", "false"])
+def test_a_long_retry_holds_nothing(tmp_path: Path, retryable: str) -> None:
+    """Between two repetitions the run is in nobody's hands, and goes on with the next one."""
+    world, _ = make(tmp_path, RETRIES.replace("RETRYABLE", retryable))
+    process = world.process()
+    world.answer = lambda _: Response(503, {}, b"")
+    run = process.trigger("waits")
+    for wait in (60, 120, 240):
+        process.execute_next()
+        until = parked_until(world.store.get(run).owner)
+        assert until is not None
+        assert wait <= until - world.wall <= wait + 1
+        assert not process.service.execution.under_way
+        world.pass_time(wait + 5)
+    process.execute_next()
+    assert world.store.get(run).status is Status.ABORT
+    assert len(world.effects) == 4
+    assert len(set(world.of(run, "call"))) == 1
+    assert "503" in world.store.get(run).outcome.error_message
+
+
+def test_a_death_in_a_repetition_is_no_pause(tmp_path: Path) -> None:
+    """A process that dies while a repetition is under way leaves it undecided, as any step."""
+    world, _ = make(tmp_path, RETRIES.replace("RETRYABLE", "false"))
+    process = world.process()
+    world.answer = lambda _: Response(503, {}, b"")
+    run = process.trigger("waits")
+    process.execute_next()
+    world.pass_time(65)
+
+    def die(*_: str) -> None:
+        raise Crash
+
+    world.during = die
+    process.execute_next()
+    world.process()
+    world.settle()
+    assert world.store.get(run).outcome.reason == "interrupted"
+    assert len(world.effects) == 2

@@ -7,10 +7,12 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from app.cli.called import callable_flows, read_draft
 from app.spec.diagnostics import Severity
 from app.spec.loader import load_flow
 from tests.lint.corpus import (
@@ -50,9 +52,10 @@ def lint(
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.parent.name)
 def test_every_mistake_is_found_at_its_place(file: Path) -> None:
     """A broken file has exactly the findings that stand in its first lines, in order."""
-    text = file.read_text(encoding="utf-8")
-    found = load_flow(file, text, NOTHING_OUTSIDE).findings
-    wanted = expected(text)
+    draft = read_draft(file)
+    flows = callable_flows(BROKEN, [draft], [], NOTHING_OUTSIDE)
+    found = draft.check(replace(NOTHING_OUTSIDE, flows=flows)).findings
+    wanted = expected(draft.text)
     assert len(found) == len(wanted), found
     for finding, one in zip(found, wanted, strict=True):
         assert one.matches(finding), (one, finding)
@@ -204,3 +207,58 @@ def test_windows_line_ends_and_a_byte_order_mark_are_fine() -> None:
     )
     assert good.flow is not None
     assert all(finding.severity is Severity.WARNING for finding in good.findings)
+
+
+CALLER = "steps:\n  - call: b/v1\n"
+FINE = "steps:\n  - log: hello\n"
+WRONG = "steps:\n  - logg: hello\n"
+UNREADABLE = "steps: [\n"
+
+
+def lint_files(folder: Path, *paths: str, **files: str) -> list[str]:
+    """Codes of what is found in these paths, once ``key/v1.yaml`` is written for each keyword."""
+    for key, text in files.items():
+        file = folder / "flows" / key / "v1.yaml"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    done = lint(*paths, "--format", "json", cwd=folder)
+    return [f"{row['path'].split('/')[-2]} {row['code']}" for row in json.loads(done.stdout)]
+
+
+def test_a_flow_may_call_those_that_stand_beside_it(tmp_path: Path) -> None:
+    """Wherever its folder is, and whether the file, its flow or the whole folder is named."""
+    for path in ("flows/a/v1.yaml", "flows/a", "flows", str(tmp_path / "flows" / "a")):
+        assert lint_files(tmp_path, path, a=CALLER, b=FINE) == []
+    assert lint_files(tmp_path / "flows" / "a", "v1.yaml") == []
+
+
+def test_a_flow_may_call_those_that_are_served(tmp_path: Path) -> None:
+    """A draft that stands elsewhere is checked against the flows folder."""
+    lint_files(tmp_path, "flows", a=CALLER, b=FINE)
+    drafts = tmp_path / "drafts"
+    drafts.mkdir()
+    (tmp_path / "flows" / "a").rename(drafts / "a")
+    assert lint_files(tmp_path, "drafts") == []
+    (tmp_path / "flows" / "b").rename(tmp_path / "flows" / "c")
+    assert lint_files(tmp_path, "drafts") == ["a unknown-flow"]
+
+
+def test_two_folders_are_kept_apart(tmp_path: Path) -> None:
+    """Flows of the same name, each beside its own caller."""
+    needs = "inputs: {n: integer}\nsteps:\n  - log: ${inputs.n}\n"
+    for part, text in (("one", FINE), ("two", needs)):
+        lint_files(tmp_path / part, "flows", a=CALLER, b=text)
+    done = lint("one/flows", "two/flows", "--format", "json", cwd=tmp_path)
+    assert [(row["path"], row["code"]) for row in json.loads(done.stdout)] == [
+        ("two/flows/a/v1.yaml", "missing-input")
+    ]
+
+
+def test_mistakes_of_a_called_flow_are_told_once(tmp_path: Path) -> None:
+    """Where they stand; and at the call, if the called flow was not looked at."""
+    flows = {"a": CALLER, "b": WRONG}
+    assert lint_files(tmp_path, "flows", **flows) == ["b unknown-verb"]
+    assert lint_files(tmp_path, "flows/a", **flows) == ["a broken-flow"]
+    chain = {"b": "steps:\n  - call: c/v1\n", "c": WRONG}
+    assert lint_files(tmp_path, "flows/a", **chain) == ["a broken-flow"]
+    assert lint_files(tmp_path, "flows/a", b=UNREADABLE) == ["a broken-flow"]

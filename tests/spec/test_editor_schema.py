@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -21,6 +22,7 @@ from tests.spec.test_loader import FLOWS
 
 ROOT = Path(__file__).parent.parent.parent
 SHIPPED = ROOT / "flows" / "flow.schema.json"
+SHOWN_FLOW = re.compile(r"^```yaml\n(# flows/\w+/v.*?)^```$", re.MULTILINE | re.DOTALL)
 SHIPPED_SERVICES = ROOT / "flows" / "services.schema.json"
 VALIDATOR = jsonschema.Draft7Validator(json.loads(editor_schema()))
 OF_SERVICES = jsonschema.Draft7Validator(json.loads(services_schema()))
@@ -56,6 +58,25 @@ def test_every_verb_is_offered_with_a_sentence(verb: str) -> None:
     assert verb in definition["required"]
     assert definition["description"].startswith(f"`{verb}")
     assert {"id", "when", "on_error"} < definition["properties"].keys()
+
+
+@pytest.mark.parametrize("verb", ["for_each", "repeat", "parallel", "call", "wait"])
+def test_every_key_is_described(verb: str) -> None:
+    """Editors show a sentence for each key, also those one level deeper."""
+    definition = json.loads(editor_schema())["definitions"][verb]
+    pending = [*definition["properties"].items()]
+    for key, found in pending:
+        assert "$ref" in found or found["description"].endswith((".", "`")), key
+        pending += found.get("properties", {}).items()
+
+
+def test_flows_of_the_docs_validate() -> None:
+    """Whatever the pages show, of every verb, an editor has nothing against."""
+    pages = [page.read_text(encoding="utf-8") for page in ROOT.glob("docs/*.md")]
+    flows = [text for page in pages for text in SHOWN_FLOW.findall(page)]
+    assert [mistakes(text) for text in flows] == [[]] * len(flows)
+    shown = "\n".join(flows)
+    assert [verb for verb in VERBS if f" {verb}:" not in shown] == []
 
 
 def test_shipped_flows_validate() -> None:

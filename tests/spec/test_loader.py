@@ -16,7 +16,7 @@ from app.engine.compiler import compile_flow
 from app.spec.diagnostics import Severity, render
 from app.spec.inputs import TYPES
 from app.spec.loader import Loaded, identity, load_flow
-from app.spec.surroundings import Surroundings
+from app.spec.surroundings import Flows, Surroundings
 from app.steps import VERBS
 
 ROOT = Path(__file__).parent.parent.parent
@@ -24,12 +24,15 @@ SHIPPED = [file.read_text(encoding="utf-8") for file in sorted(ROOT.glob("flows/
 BROKEN = [file.read_bytes() for file in sorted(ROOT.glob("tests/lint/broken/*/*.y*ml"))]
 TEXTS = [*SHIPPED, STARTER]
 
+ALONE = Surroundings(flows=Flows({}, {}))
+"""A process without any other flow."""
+
 some = settings(deadline=None, max_examples=150)
 
 
 def check(text: str | bytes) -> Loaded:
     """Load a text, and hold the result against all that is promised about it."""
-    loaded = load_flow(PurePath("flow/v1.yaml"), text, Surroundings())
+    loaded = load_flow(PurePath("flow/v1.yaml"), text, ALONE)
     decoded = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
     lines = re.split(r"\r\n|\r|\n", decoded.removeprefix("\ufeff"))
     for finding in loaded.findings:
@@ -81,14 +84,15 @@ WORDS_OF_THE_LANGUAGE = """
     id name when timeout retry on_error http set if then else switch return fail log query headers
     json form body expect message code level times on delay type required default enum min max
     pattern max_length secret items properties inputs outputs steps mode enabled x _schema value
-    for_each
+    for_each concurrency collect max_items repeat until every max parallel wait call with
 """
 KEYS = st.sampled_from(WORDS_OF_THE_LANGUAGE.split())
 WORDS = st.sampled_from(
     [
         "GET https://a.example/${inputs.x}", "${inputs.x}", "${steps.x.body.y}", "${vars.x}",
         "inputs.x == 1", "${x", "string", "integer", "list", "object", "date", "sync", "continue",
-        "5s", "x", "2xx", "error", "[a-z]+", "2026-11-23", "${default(vars.x, 1)}", "",
+        "5s", "x", "2xx", "inputs.x", "a/v1", "first", "error", "[a-z]+", "2026-11-23",
+        "${default(vars.x, 1)}", "",
     ]
 )  # fmt: skip
 VISIBLE = st.text(st.characters(exclude_categories=["C"]), max_size=8)
@@ -121,6 +125,19 @@ STEP: st.SearchStrategy[Any] = st.one_of(
     st.fixed_dictionaries({"set": TEMPLATES}),
     st.fixed_dictionaries({"return": TEMPLATES}, optional={"when": CONDITIONS}),
     st.fixed_dictionaries({"log": WORDS}, optional={"when": CONDITIONS}),
+    st.fixed_dictionaries(
+        {"for_each": CONDITIONS | VALUES, "steps": STEPS},
+        optional={"concurrency": st.integers(0, 3), "collect": CONDITIONS, "id": KEYS},
+    ),
+    st.fixed_dictionaries(
+        {"repeat": st.dictionaries(KEYS, CONDITIONS, max_size=3) | VALUES, "steps": STEPS}
+    ),
+    st.fixed_dictionaries(
+        {"parallel": st.dictionaries(KEYS, STEPS, max_size=3) | VALUES},
+        optional={"wait": WORDS, "id": KEYS},
+    ),
+    st.fixed_dictionaries({"call": WORDS}, optional={"with": TEMPLATES | VALUES}),
+    st.fixed_dictionaries({"wait": WORDS}),
     st.fixed_dictionaries({"fail": st.fixed_dictionaries({"message": WORDS})}),
     st.fixed_dictionaries({"if": CONDITIONS, "then": STEPS}, optional={"else": STEPS}),
     st.fixed_dictionaries(

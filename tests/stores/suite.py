@@ -212,6 +212,16 @@ class StoreSuite:
         expected = [step(path) if path != "1" else ended(step("1")) for path in paths]
         assert list(store.records("a")) == expected
 
+    @pytest.mark.parametrize("last", [1, 2, 9])
+    def test_the_end_of_a_journal_is_read_without_values(self, store: Store, last: int) -> None:
+        """What people look at is bounded, however long the journal is and whatever it holds."""
+        hold = begin(store, "a")
+        kept = [ended(step(f"{number}")) for number in range(3)]
+        for record in kept:
+            assert store.record(hold, record)
+        wanted = [replace(record, value=None) for record in kept[-last:]]
+        assert list(store.records("a", last)) == wanted
+
     def test_a_step_that_begins_again_is_written_anew(self, store: Store) -> None:
         """Nothing of the former record stays: what had ended is open again."""
         hold = begin(store, "a")

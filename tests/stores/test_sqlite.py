@@ -366,7 +366,7 @@ def test_a_portion_is_small(path: Path, store: SqliteStore) -> None:
 QUERIES: Mapping[str, Operation[object]] = {
     "claim": partial(statements.claim, instance_id="running", owner="one", now=2.0),
     "get": partial(statements.select, instance_id="running"),
-    "records": partial(statements.select_records, instance_id="running"),
+    "records": partial(statements.select_records, instance_id="running", last=None),
     "record": partial(statements.record, hold=RUNNING, record=step("0")),
     "release": partial(statements.release, hold=RUNNING, owner=""),
     "adopt": partial(statements.adopt, holds=[RUNNING], owner="two"),
