@@ -75,7 +75,6 @@ _ELSEWHERE: Mapping[str, str] = {
 """What other tools call our verbs."""
 
 _NO_VERBS: Mapping[str, str] = {
-    "try": "write the steps as they are, and `on_error` at the one that may fail",
     "catch": "write `on_error` at the step that may fail",
     "rescue": "write `on_error` at the step that may fail",
     "finally": "write it behind the step, which has `on_error: continue`",
