@@ -22,18 +22,14 @@ from app.spec.surroundings import Surroundings
 from tests.blackbox.client import eventually, exchange, request
 from tests.blackbox.server import PROJECT, TOKEN, Server, environment, serving
 from tests.certificates import Authority
+from tests.pages import blocks, files, lint, perform, session, with_flask, write
 
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
-BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NAMED_FLOW = re.compile(r"# flows/(\w+)/(v\d+)\.yaml\n")
 SERVICES = "# flows/services.yaml\n"
 SECRET = re.compile(r"\bsecrets\.(\w+)")
-SEPARATOR = "=====8<====="
-
-
-def blocks(page: Path, language: str) -> list[str]:
-    """The fenced blocks of a page in one language."""
-    return [text for kind, text in BLOCK.findall(page.read_text()) if kind == language]
+COOKBOOK = sorted((PROJECT / "docs" / "cookbook").glob("*.md"))
+"""The commands of these pages are typed by tests/cookbook, where their servers are."""
 
 
 def flows(*pages: Path) -> dict[str, str]:
@@ -95,30 +91,17 @@ def test_every_yaml_block_is_a_whole_file() -> None:
     assert shown == len(flows()) + len(WITH_SERVICES)
 
 
-def sessions(text: str) -> list[tuple[str, str]]:
-    """The commands of a console block, each with the output shown below it."""
-    parts = re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]
-    return [(command, output) for command, _, output in (part.partition("\n") for part in parts)]
+def commands(page: Path) -> list[tuple[str, str]]:
+    """All commands of a page, as they are typed into one shell."""
+    return [typed for block in blocks(page, "console") for typed in session(block)]
 
 
-def perform(page: Path, folder: Path, variables: dict[str, str], address: str = "") -> None:
-    """Type a page's console blocks into one shell and compare what comes out."""
-    typed = [session for block in blocks(page, "console") for session in sessions(block)]
-    script = "\n".join(["exec 2>&1", *(f"{command}\necho '{SEPARATOR}'" for command, _ in typed)])
-    script = script.replace("127.0.0.1:9127", address or "127.0.0.1:9127")
-    shell = subprocess.run(
-        ["bash", "-c", script],
-        cwd=folder, env=variables, capture_output=True, timeout=120, check=False,
-    )  # fmt: skip
-    outputs = shell.stdout.decode().split(f"{SEPARATOR}\n")
-    for (command, expected), output in zip(typed, outputs, strict=False):
-        pattern = ".*?".join(map(re.escape, expected.strip().split("…")))
-        assert re.fullmatch(pattern, output.strip(), re.DOTALL), f"$ {command}\n{output}"
-
-
-def with_flask(variables: dict[str, str]) -> dict[str, str]:
-    """The environment, with this interpreter's ``flask`` first in the path."""
-    return {**variables, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+@pytest.mark.parametrize("page", COOKBOOK, ids=lambda page: page.stem)
+def test_a_recipe_has_no_findings(page: Path, tmp_path: Path) -> None:
+    """All yaml of a recipe is whole files, and the linter has nothing against them together."""
+    write(page, tmp_path / "flows")
+    assert len(files(page)) == len(blocks(page, "yaml"))
+    assert "0 errors, 0 warnings" in lint(tmp_path)
 
 
 @contextmanager
@@ -151,7 +134,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def type_along(page: Path, server: Server) -> None:
     """Perform a page's commands beside a server."""
     own = {"BASE": f"http://127.0.0.1:{server.port}", "TOKEN": TOKEN}
-    perform(page, server.folder, with_flask({**server.environment, **own}))
+    perform(commands(page), server.folder, with_flask({**server.environment, **own}))
 
 
 @pytest.mark.parametrize(
@@ -207,7 +190,8 @@ def test_the_readme_works_on_a_fresh_clone(clone: Path) -> None:
         typed = subprocess.run(shell, capture_output=True, check=True, timeout=10)
         answer = typed.stdout.decode()
         assert '"data":{"userName":"juggle","age":18,"orderName":"送10元话费"}}' in answer
-        perform(clone / "README.md", clone, variables, address)
+        changed = {"127.0.0.1:9127": address}
+        perform(commands(clone / "README.md"), clone, variables, changed)
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGTERM)

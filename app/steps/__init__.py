@@ -31,6 +31,7 @@ from app.steps.set_ import Set
 from app.steps.sql import Sql
 from app.steps.switch import Switch
 from app.steps.transaction import Transaction
+from app.steps.try_ import Try
 from app.steps.wait import Wait
 
 VERBS: Mapping[str, type[Step]] = {
@@ -42,6 +43,7 @@ VERBS: Mapping[str, type[Step]] = {
     "repeat": Repeat,
     "parallel": Parallel,
     "call": Call,
+    "try": Try,
     "wait": Wait,
     "return": Return,
     "fail": Fail,
@@ -68,14 +70,13 @@ _ELSEWHERE: Mapping[str, str] = {
     "query": "sql", "select": "sql", "database": "sql", "begin": "transaction",
     "atomic": "transaction",
     "validate": "check", "assert": "check", "code": "python", "script": "python",
-    "eval": "python", "exec": "python",
+    "eval": "python", "exec": "python", "block": "try", "group": "try", "attempt": "try",
 }  # fmt: skip
 """What other tools call our verbs."""
 
 _NO_VERBS: Mapping[str, str] = {
-    "try": "write the steps as they are, and `on_error` at the one that may fail",
-    "catch": "write `on_error` at the step that may fail",
-    "rescue": "write `on_error` at the step that may fail",
+    "catch": "write `on_error` at the step that may fail, or at a `try` with several steps",
+    "rescue": "write `on_error` at the step that may fail, or at a `try` with several steps",
     "finally": "write it behind the step, which has `on_error: continue`",
     "break": "write the condition at `repeat`: `until`",
     "continue": "write `when` at the steps that are to be passed over",

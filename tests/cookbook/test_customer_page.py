@@ -1,0 +1,94 @@
+"""The recipe of one page from three APIs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cookbook.api import Api, Call
+from tests.cookbook.recipe import Recipe, served
+
+ORDERS = [{"number": "A-1", "total": 20.5}, {"number": "A-2", "total": 9}]
+ANSWERED_SECONDS = 0.9
+"""Less than the timeout of one API: nothing was waited for."""
+
+
+def crm(call: Call) -> Any:
+    """Knows Ada, and nobody else."""
+    return {"id": 7, "name": "Ada"} if call.line == "GET /customers/7" else (404, {})
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Iterator[Recipe]:
+    """The recipe beside three APIs that are well."""
+    billing = Api(lambda _: {"balance": 12.5})
+    with served(
+        tmp_path, "customer-page", crm=Api(crm), orders=Api(lambda _: ORDERS), billing=billing
+    ) as recipe:
+        yield recipe
+
+
+def test_the_page(recipe: Recipe) -> None:
+    """All well; then orders is down; then the CRM, which is asked twice; then nobody is found."""
+    recipe.type_next()
+    assert recipe.calls("crm", "orders", "billing") == [
+        "GET /customers/7",
+        "GET /orders?customer=7&limit=3",
+        "GET /accounts/7",
+    ]
+    recipe.apis["orders"].is_down = True
+    recipe.type_next()
+    recipe.apis["crm"].is_down = True
+    recipe.type_next()
+    assert recipe.calls("crm") == ["GET /customers/7"] * 4
+    recipe.apis["crm"].is_down = recipe.apis["orders"].is_down = False
+    recipe.type_next()
+    assert recipe.is_typed()
+
+
+def test_the_requests_are_sent_at_once(recipe: Recipe) -> None:
+    """Each API holds its answer back until all three have been asked."""
+    asked: list[Call] = []
+
+    def ask(respond: Any) -> Any:
+        def together(call: Call) -> Any:
+            asked.append(call)
+            if len(asked) == 3:
+                for api in recipe.apis.values():
+                    api.is_open.set()
+            return respond(call)
+
+        return together
+
+    for api in recipe.apis.values():
+        api.respond = ask(api.respond)
+        api.is_open.clear()
+    answer = recipe.client.trigger("customer_page", id=7)
+    assert answer.data["missing"] == []
+    assert answer.seconds < ANSWERED_SECONDS
+
+
+@pytest.mark.parametrize("silent", ["orders", "billing"])
+def test_an_extra_that_does_not_answer_costs_its_timeout(recipe: Recipe, silent: str) -> None:
+    """The page is there after a second, with a default for that part."""
+    recipe.apis[silent].is_open.clear()
+    answer = recipe.client.trigger("customer_page", id=7)
+    recipe.apis[silent].is_open.set()
+    assert answer.data["customer"] == {"id": 7, "name": "Ada"}
+    assert answer.data["missing"] == [silent]
+    assert 1 <= answer.seconds < 2
+
+
+def test_both_extras_may_be_down_at_once(recipe: Recipe) -> None:
+    """One breaks the connection off, the other answers nonsense."""
+    recipe.apis["orders"].respond = lambda _: None
+    recipe.apis["billing"].respond = lambda _: (500, "nonsense")
+    assert recipe.client.trigger("customer_page", id=7).data == {
+        "customer": {"id": 7, "name": "Ada"},
+        "orders": [],
+        "balance": None,
+        "missing": ["orders", "billing"],
+    }

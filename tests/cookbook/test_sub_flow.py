@@ -1,0 +1,57 @@
+"""The recipe of one sub-flow that two flows use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.blackbox.client import eventually
+from tests.cookbook.api import Api, Call
+from tests.cookbook.recipe import Recipe, served
+
+
+def catalog(call: Call) -> Any:
+    """Has tea at 4.50."""
+    return {"price": 4.5} if call.line == "GET /articles/tea" else (404, {})
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Iterator[Recipe]:
+    """The recipe beside a catalogue and an order system."""
+    orders = Api(lambda _: {"number": "A-1"})
+    with served(tmp_path, "sub-flow", catalog=Api(catalog), orders=orders) as recipe:
+        yield recipe
+
+
+def test_the_page(recipe: Recipe) -> None:
+    """One order was sent, at the price of the rule; neither failure ordered anything."""
+    recipe.type_all()
+    assert [call.body for call in recipe.apis["orders"].calls] == [
+        {"customer": 7, "article": "tea", "number": 10, "total": 40.5}
+    ]
+
+
+def test_a_new_rule_is_a_new_rule_for_both(recipe: Recipe) -> None:
+    """A change of the called file changes its callers; one that makes no sense changes nothing."""
+
+    def prices() -> list[float]:
+        goods = {"article": "tea", "number": 10}
+        quote = recipe.client.trigger("quote", **goods)
+        return [
+            quote.data["total"],
+            recipe.client.trigger("order_goods", customer=7, **goods).data["total"],
+        ]
+
+    file = recipe.server.flows / "price" / "v1.yaml"
+    rule = file.read_text()
+    assert prices() == [45, 40.5]
+    recipe.server.write_flow("price", rule.replace("{10 if", "{20 if"))
+    eventually(prices, [45, 36].__eq__)
+    recipe.server.write_flow("price", rule.replace("  article: string", "  product: string"))
+    eventually(lambda: "price/v1.yaml" in recipe.server.log, bool)
+    assert prices() == [45, 36]
+    recipe.server.write_flow("price", rule)
+    eventually(prices, [45, 40.5].__eq__)

@@ -1,0 +1,88 @@
+"""What a page of the docs shows: its fenced blocks, its flows, its commands and their output."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+
+PROJECT = Path(__file__).parents[1]
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+NAMED_FILE = re.compile(r"# flows/((\w+)/(v\d+)|services)\.yaml\n")
+SEPARATOR = "=====8<====="
+
+Session = Sequence[tuple[str, str]]
+"""Commands, each with the output shown below it."""
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """The fenced blocks of a page in one language."""
+    return [text for kind, text in BLOCK.findall(page.read_text()) if kind == language]
+
+
+def files(page: Path) -> dict[str, str]:
+    """The files that a page shows whole: ``key/version`` and ``services``, with their texts."""
+    shown = ((NAMED_FILE.match(text), text) for text in blocks(page, "yaml"))
+    return {named[1]: text for named, text in shown if named}
+
+
+def write(page: Path, folder: Path, changed: Mapping[str, str] = MappingProxyType({})) -> None:
+    """Put the files of a page into a flows folder; ``changed`` is for ``services.yaml``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files(page).items():
+        file = folder / f"{name}.yaml"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(_replaced(text, changed) if name == "services" else text)
+
+
+def session(block: str) -> Session:
+    """The commands of a console block, each with the output shown below it."""
+    parts = re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]
+    return [(command, output) for command, _, output in (part.partition("\n") for part in parts)]
+
+
+def perform(
+    typed: Session,
+    folder: Path,
+    variables: Mapping[str, str],
+    changed: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    """Type commands into one shell and compare what comes out with what is shown.
+
+    ``…`` stands for anything. ``changed`` has what the page calls differently, and its real name.
+    """
+    script = "\n".join(["exec 2>&1", *(f"{command}\necho '{SEPARATOR}'" for command, _ in typed)])
+    shell = subprocess.run(
+        ["bash", "-c", _replaced(script, changed)],
+        cwd=folder, env=variables, capture_output=True, timeout=120, check=False,
+    )  # fmt: skip
+    outputs = shell.stdout.decode().split(f"{SEPARATOR}\n")
+    for (command, expected), output in zip(typed, outputs, strict=False):
+        pattern = ".*?".join(map(re.escape, _replaced(expected, changed).strip().split("…")))
+        assert re.fullmatch(pattern, output.strip(), re.DOTALL), f"$ {command}\n{output}"
+
+
+def _replaced(text: str, changed: Mapping[str, str]) -> str:
+    for old, new in changed.items():
+        text = text.replace(old, new)
+    return text
+
+
+def with_flask(variables: Mapping[str, str]) -> dict[str, str]:
+    """The environment, with this interpreter's ``flask`` first in the path."""
+    return {**variables, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+
+
+def lint(folder: Path) -> str:
+    """What ``flask flow lint`` says of the flows of a project folder."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("SITESWAP_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "flask", "--app", "wsgi", "flow", "lint"],
+        cwd=folder, env={**kept, "PYTHONPATH": str(PROJECT), "PYTHONUTF8": "1"},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    return done.stdout + done.stderr
