@@ -90,11 +90,7 @@ def create_app(
     transport = RoutingTransport(LocalTransport(routes, app), network)
     known_secrets = Secrets(settings.secrets, settings.secrets_dir, log)
     outside = Outside(
-        settings.flows_dir,
-        settings.env,
-        known_secrets,
-        log,
-        runs_python=settings.python_steps,
+        settings.flows_dir, settings.env, known_secrets, log, runs_python=settings.python_steps
     )
     databases = NamedDatabases(
         lambda: outside.content.databases,

@@ -71,13 +71,13 @@ class Outside:
     ) -> None:
         """``folder`` is that of the flows; ``env`` holds what flows may read as ``env.NAME``."""
         self._env = env
-        self._runs_python = runs_python
         self._log = log
         self._state: _State | None = None
         self.folder = folder
         self.path = folder / FILE_NAME
         self.secrets = secrets
         self.content = ServicesFile()
+        self._runs_python = runs_python
         self.surroundings = self._surroundings()
 
     @property

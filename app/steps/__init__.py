@@ -75,8 +75,8 @@ _ELSEWHERE: Mapping[str, str] = {
 """What other tools call our verbs."""
 
 _NO_VERBS: Mapping[str, str] = {
-    "catch": "write `on_error` at the step that may fail",
-    "rescue": "write `on_error` at the step that may fail",
+    "catch": "write `on_error` at the step that may fail, or at a `try` with several steps",
+    "rescue": "write `on_error` at the step that may fail, or at a `try` with several steps",
     "finally": "write it behind the step, which has `on_error: continue`",
     "break": "write the condition at `repeat`: `until`",
     "continue": "write `when` at the steps that are to be passed over",
