@@ -20,6 +20,7 @@ from app.errors import FlowDisabled, FlowNotFound
 from app.linking import Linked, link
 from app.spec.diagnostics import Finding, Severity, render
 from app.spec.loader import Draft, identity, name_of, read_flow
+from app.spec.model import Input
 from app.spec.names import uses_surroundings
 from app.spec.surroundings import Surroundings
 
@@ -103,8 +104,8 @@ class Catalog:
 
     def secret_inputs(
         self, key: str, version: str, digest: str, source: Callable[[], str | None]
-    ) -> tuple[str, ...]:
-        """Names of the inputs of an accepted run that are masked, by its text or its file.
+    ) -> Mapping[str, Input]:
+        """The inputs of an accepted run that are masked, by its text or its file.
 
         Arguments are as for :meth:`pinned`.
 

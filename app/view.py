@@ -10,7 +10,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from app.engine.masking import mask_value, masker
+from app.engine.interpreter import masker_of
+from app.engine.masking import mask_value
 from app.errors import FlowNotFound, SiteswapError
 from app.execution import PAYLOAD_DEPTH, read_payload
 from app.instance import Instance, Status, StepRecord
@@ -79,14 +80,14 @@ def _data(service: Service, instance: Instance) -> Any:
 
 
 def _mask(service: Service, instance: Instance) -> Callable[[str], str]:
-    names = service.catalog.secret_inputs(
+    secret = service.catalog.secret_inputs(
         instance.flow_key,
         instance.flow_version,
         instance.source,
         lambda: service.store.source(instance.source),
     )
-    inputs = read_payload(instance)["inputs"] if names else {}
-    return masker([*map(inputs.get, names), *service.interpreter.tools.secrets.masked])
+    inputs = read_payload(instance)["inputs"] if secret else {}
+    return masker_of(inputs, secret, service.interpreter.tools.secrets)
 
 
 def _error(instance: Instance) -> dict[str, Any] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from app.engine.control import (
@@ -18,6 +18,7 @@ from app.engine.scope import Run, Scope, Tools
 from app.engine.trace import Trace
 from app.errors import FlowFailed, FlowTimeout, RunInterrupted
 from app.secret_files import Secrets
+from app.spec.model import Input, secrets_in
 
 MAX_MESSAGE = 2_000
 """Characters of an error message; at most 1,000 of them quote a downstream."""
@@ -60,7 +61,7 @@ class Interpreter:
         scope = self.scope(program, inputs, request, instance_id)
         if journal is not None:
             scope.now, scope.uuid = journal.now, journal.uuid
-        mask = masker_of(scope, flow.secret_inputs, tools.secrets)
+        mask = masker_of(inputs, flow.secret_inputs, tools.secrets)
         deadline = tools.monotonic() + (flow.timeout if seconds is None else seconds)
         run = Run(scope, tools, deadline, mask, trace, journal)
         run.allows_private = allows_private
@@ -100,7 +101,9 @@ def _where(error: StepError | DeadlinePassed) -> str:
     return f"step `{error.step}`: " if error.step else ""
 
 
-def masker_of(scope: Scope, secret_inputs: Sequence[str], secrets: Secrets) -> Callable[[str], str]:
+def masker_of(
+    inputs: Mapping[str, Any], secret_inputs: Mapping[str, Input], secrets: Secrets
+) -> Callable[[str], str]:
     """Masks the secrets of one run. Each has its own, which does its work only when asked to."""
     known: tuple[str, ...] | None = None
     masked: Callable[[str], str] = str
@@ -109,7 +112,7 @@ def masker_of(scope: Scope, secret_inputs: Sequence[str], secrets: Secrets) -> C
         nonlocal known, masked
         if known is not secrets.masked:
             known = secrets.masked
-            masked = masker([*(scope.inputs.get(name) for name in secret_inputs), *known])
+            masked = masker([*secrets_in(secret_inputs, inputs), *known])
         return masked(text)
 
     return mask

@@ -19,6 +19,9 @@ MIN_LENGTH = 3
 _SAFE = ("", "/", "!$%&'()*+,/:;=?@~")
 """What percent-encoding may leave as it is; the last is what our own transport does."""
 _ESCAPE = re.compile("%[0-9A-F]{2}")
+_HTML_SAFE = {ord(char): f"\\u{ord(char):04x}" for char in "<>&"}
+_ESCAPED = re.compile(r"""["&'+<>`\x7f-\uffff]""")
+"""What .NET writes as ``\\u00E9`` in JSON."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -50,10 +53,29 @@ def _forms(text: str) -> Iterator[_Form]:
         return
     quoted = {quote(text, safe=safe) for safe in _SAFE} | {quote_plus(text)}
     quoted |= {_ESCAPE.sub(lambda escape: escape[0].lower(), form) for form in quoted}
-    for form in {text, dumps(text)[1:-1], json.dumps(text)[1:-1], html.escape(text), *quoted}:
+    for form in {text, *_in_json(text), *_in_html(text), *quoted}:
         yield _Form(form, re.escape(form))
     for code in (b64encode, urlsafe_b64encode):
         yield from _base64_forms(text.encode("utf-8", "surrogatepass"), code)
+
+
+def _in_json(text: str) -> Iterator[str]:
+    """JSON has several spellings of a text; these are what the usual libraries write."""
+    for form in (dumps(text)[1:-1], json.dumps(text)[1:-1]):
+        yield form
+        yield form.replace("/", "\\/")  # PHP
+        yield form.translate(_HTML_SAFE)  # Go, Ruby
+        yield json.dumps(form)[1:-1]  # JSON within JSON
+    yield _ESCAPED.sub(lambda char: f"\\u{ord(char[0]):04X}", text)  # .NET
+
+
+def _in_html(text: str) -> Iterator[str]:
+    """Between tags quotes may stay as they are; in attributes they have many names."""
+    bare = html.escape(text, quote=False)
+    yield bare
+    for double, single in (("&quot;", "&#x27;"), ("&quot;", "&#039;"), ("&#34;", "&#39;")):
+        yield bare.replace('"', double)
+        yield bare.replace('"', double).replace("'", single)
 
 
 def _base64_forms(data: bytes, code: Callable[[bytes], bytes]) -> Iterator[_Form]:

@@ -6,7 +6,7 @@ Nothing here knows where it stood in a file; a *path* (``("steps", 0, "json")``)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -39,6 +39,30 @@ class Input:
     default: Any = None
     secret: bool = False
     description: str | None = None
+    items: Input | None = field(default=None, repr=False, compare=False)
+    properties: Mapping[str, Input] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def holds_secrets(self) -> bool:
+        """Whether it is secret, or has items or properties that are."""
+        parts = [*self.properties.values(), *([self.items] if self.items else [])]
+        return self.secret or any(part.holds_secrets for part in parts)
+
+    def secrets_in(self, value: Any) -> Iterator[Any]:
+        """What of its value is secret: all of it, or what its items and properties say."""
+        if self.secret:
+            yield value
+        elif self.items and isinstance(value, list):
+            for item in value:
+                yield from self.items.secrets_in(item)
+        elif isinstance(value, dict):
+            for name, part in self.properties.items():
+                yield from part.secrets_in(value.get(name))
+
+
+def secrets_in(inputs: Mapping[str, Input], values: Mapping[str, Any]) -> list[Any]:
+    """What is secret in the values of these inputs, by their names."""
+    return [secret for name, spec in inputs.items() for secret in spec.secrets_in(values.get(name))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +109,6 @@ class Flow:
     outputs: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
-    def secret_inputs(self) -> tuple[str, ...]:
-        """Names of the inputs whose values are masked wherever a person could read them."""
-        return tuple(name for name, spec in self.inputs.items() if spec.secret)
+    def secret_inputs(self) -> Mapping[str, Input]:
+        """The inputs of which something is masked wherever a person could read it."""
+        return {name: spec for name, spec in self.inputs.items() if spec.holds_secrets}

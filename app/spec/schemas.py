@@ -163,6 +163,8 @@ def _input(data: dict[str, Any]) -> Input:
         default=None if default is None else default_of(rule, default),
         secret=data["secret"],
         description=data.get("description"),
+        items=data.get("items"),
+        properties=data.get("properties") or {},
     )
 
 

@@ -174,7 +174,7 @@ class Call(Step):
             raise StepError("call", f"{self.target}: {error.message}") from None
         named = {**run.scope.flow, "key": flow.key, "version": flow.version}
         scope = Scope(inputs, run.scope.request, named, run.tools)
-        own, outer = masker_of(scope, flow.secret_inputs, run.tools.secrets), run.mask
+        own, outer = masker_of(inputs, flow.secret_inputs, run.tools.secrets), run.mask
         return run.enter(scope, lambda text: outer(own(text)), place)
 
     def _outputs(self, program: Program, inner: Run) -> dict[str, Any]:

@@ -91,7 +91,9 @@ class Fail(Step):
         def fail(run: Run) -> None:
             text = message(run.scope)
             number = code if isinstance(code, int) else _checked(code.evaluate(run.scope))
-            raise FailSignal((text if isinstance(text, str) else dumps(text))[:MAX_MESSAGE], number)
+            # Cut behind the masking: of half a secret nobody would know that it is one.
+            shown = run.mask(text if isinstance(text, str) else dumps(text))[:MAX_MESSAGE]
+            raise FailSignal(shown, number)
 
         return fail
 

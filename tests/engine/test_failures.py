@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from app.engine.trace import Trace
@@ -261,3 +263,41 @@ def test_a_trace_has_every_step_with_its_outcome_and_no_secret() -> None:
         ("if", 0, "return", {"x": "pin is ***"}),
         ("return", 1, "return", {"x": "pin is ***"}),
     ]
+
+
+def test_what_is_secret_within_an_input_is_masked() -> None:
+    """A property or an item that says ``secret`` is, wherever it stands; its neighbours are not."""
+    with pytest.raises(FlowFailed, match=re.escape("*** anna *** *** none")):
+        World().run(
+            """
+            inputs:
+              login:
+                type: object
+                properties:
+                  user: string
+                  pins: {type: list, items: {type: integer, secret: true}}
+                  password: {type: string, secret: true}
+            steps:
+              - fail:
+                  message: >-
+                    ${inputs.login.password} ${inputs.login.user} ${inputs.login.pins[0]}
+                    ${inputs.login.pins[1]} ${default(inputs.login.none, 'none')}
+            """,
+            login={"user": "anna", "pins": [4711, 8150], "password": "hunter2"},
+        )
+
+
+@pytest.mark.parametrize("length", range(1_990, 2_003))
+def test_a_message_is_cut_behind_the_masking(length: int) -> None:
+    """Half a secret at the end of a long message would be known by nobody."""
+    with pytest.raises(FlowFailed) as failed:
+        World().run(
+            """
+            inputs: {pin: {type: string, secret: true}, before: string}
+            steps:
+              - fail: {message: "${inputs.before}${inputs.pin}"}
+            """,
+            pin="hunter2",
+            before="-" * length,
+        )
+    assert "h" not in str(failed.value)

@@ -14,16 +14,31 @@ from hypothesis import strategies as st
 
 from app.engine.masking import MASK, mask_value, masker
 
-SECRET = "pa/ss wörd+&<7>"
+SECRET = "pa/ss wörd+&<7>\"'"
 
 ENCODINGS: dict[str, Callable[[str], str]] = {
     "as it is": str,
-    "in json": json.dumps,
+    "in json": lambda text: json.dumps(text, ensure_ascii=False),
+    "in json of ascii": lambda text: json.dumps(text),
+    "in json of php": lambda text: json.dumps(text).replace("/", "\\/"),
+    "in json of go": lambda text: (
+        json.dumps(text, ensure_ascii=False)
+        .replace("<", "\\u003c")
+        .replace(">", "\\u003e")
+        .replace("&", "\\u0026")
+    ),
+    "in json of .net": lambda _: "pa/ss w\\u00F6rd\\u002B\\u0026\\u003C7\\u003E\\u0022\\u0027",
+    "in json within json": lambda text: json.dumps(json.dumps(text)),
     "in a path": lambda text: quote(text, safe=""),
     "in a path with slashes": quote,
     "in a form": quote_plus,
     "in lower case hex": lambda text: quote(text, safe="").lower(),
     "in html": html.escape,
+    "in html between tags": lambda text: html.escape(text, quote=False),
+    "in html of php": lambda text: html.escape(text).replace("&#x27;", "&#039;"),
+    "in html of jinja": lambda text: (
+        html.escape(text).replace("&#x27;", "&#39;").replace("&quot;", "&#34;")
+    ),
     "in base64": lambda text: base64.b64encode(text.encode()).decode(),
     "in url-safe base64": lambda text: base64.urlsafe_b64encode(text.encode()).decode(),
     "in basic auth": lambda text: base64.b64encode(f"robot:{text}".encode()).decode(),
