@@ -13,7 +13,7 @@ Raw = dict[str, Any]
 """A step, or a flow, before it is read."""
 
 DEEPEST = 4
-KINDS = ("good", "good", "good", "odd", "bad")
+KINDS = (*["good"] * 6, "odd", "bad")
 """What is outside does: answer, fail when the number it is given is odd, fail."""
 
 SHORT = ("set", "if", "switch", "for_each", "try", "check", "log", "fail", "return", "sql")
@@ -82,6 +82,8 @@ class Author:
         self.draw = draw
         self.flavour = flavour
         self.leaves, self.blocks = verbs
+        self.favourite = draw(st.sampled_from(["transaction", "transaction", *self.blocks]))
+        """Stands in this flow more often than others, so that much comes of it."""
         self.callees = callees
         self.left = most
         self.naps = 2
@@ -100,12 +102,20 @@ class Author:
             "retryable": self.flavour.retryable,
             "inputs": inputs,
             "outputs": outputs,
-            "steps": [begin, *steps, {"return": self.answer(place, self.outputs)}],
+            "steps": [begin, *steps, {"return": self.everything(place)}],
         }
 
     def answer(self, place: Place, names: tuple[str, ...]) -> Raw:
         """Values for outputs."""
         return {name: f"${{{self.number(place)}}}" for name in names}
+
+    def everything(self, place: Place) -> Raw:
+        """Outputs that depend on all that can be read."""
+        sums = [f"vars.{name}" for name in place.vars]
+        sums[0] = " + ".join([sums[0], *place.results])
+        if len(self.outputs) == 1:
+            sums = [" + ".join(sums)]
+        return {name: f"${{({each}) % 997}}" for name, each in zip(self.outputs, sums, strict=True)}
 
     def flip(self, one_in: int) -> bool:
         """Whether to do something that is done once in so many times."""
@@ -139,7 +149,7 @@ class Author:
     def block(self, place: Place) -> tuple[list[Raw], Place]:
         """Some steps, at least one, and the place behind them."""
         steps = []
-        for _ in range(self.draw(st.integers(1, 4 if place.depth else 8))):
+        for _ in range(self.draw(st.integers(1, 4) if place.depth else st.integers(4, 10))):
             written = self.step(place)
             steps.append(written.step)
             place = replace(place, results=(*place.results, *written.results))
@@ -150,11 +160,14 @@ class Author:
         self.left -= 1
         is_leaf = self.left <= 0 or place.depth >= DEEPEST
         writers = self.leaves if is_leaf else {**self.leaves, **self.blocks}
-        verb = self.draw(st.sampled_from([verb for verb in writers if self.may(verb, place)]))
+        verbs = [verb for verb in writers if self.may(verb, place)]
+        if not is_leaf and self.favourite in verbs and self.flip(3):
+            verbs = [self.favourite]
+        verb = self.draw(st.sampled_from(verbs))
         written = writers[verb](self, place)
         if self.flip(5) and "when" not in written.step:
             written.step["when"] = self.condition(place)
-        if self.flip(3) and verb != "late":
+        if self.flip(2 if verb in ("sql", "transaction", "clash") else 3) and verb != "late":
             self.on_error(written, place)
         return written
 

@@ -1,8 +1,8 @@
 """What programs reach outside: it answers by what it is asked, and tells what was done.
 
 ``/<run>/<kind>-<name>-<number>-<uuid>`` is what is asked, in a url, by code or as the value of a
-statement. A ``clash`` is refused the first time, and every other time after that; ``deferred`` is
-what a database finds out at the commit.
+statement. A ``clash`` is refused the first time; ``deferred`` is what a database finds out at
+the commit.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import textwrap
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -66,7 +65,7 @@ class Database:
     def __init__(self, asked: Hears, done: Hears) -> None:
         self._asked = asked
         self._done = done
-        self._times: Counter[str] = Counter()
+        self._refused: set[str] = set()
         self._lock = threading.Lock()
 
     @contextmanager
@@ -85,14 +84,18 @@ class Database:
     def ask(self, what: str) -> int:
         """The number that is the answer."""
         self._asked(what)
-        with self._lock:
-            self._times[what] += 1
-        if "/clash-" in what and self._times[what] % 2:
+        if "/clash-" in what and self._is_new(what):
             raise DatabaseError("conflict", "somebody else was first")
         status, body = answer(what.rpartition("/")[2])
         if status != 200:
             raise DatabaseError("sql", "refused")
         return int(body["n"])
+
+    def _is_new(self, what: str) -> bool:
+        with self._lock:
+            is_new = what not in self._refused
+            self._refused.add(what)
+            return is_new
 
 
 class Statements:

@@ -20,6 +20,11 @@ from tests.engine.verbs import BLOCKS, LEAVES
 MOST_STEPS = 30
 
 
+def dump(raw: Raw) -> str:
+    """A flow as a file has it."""
+    return str(yaml.dump(raw, Dumper=yaml.CSafeDumper, sort_keys=False, width=1_000))
+
+
 @dataclass(frozen=True)
 class Flows:
     """A program: the flow ``test/v1`` and those it calls, by name; ``flavour`` is of all."""
@@ -30,7 +35,7 @@ class Flows:
     @cached_property
     def texts(self) -> dict[str, str]:
         """The files."""
-        return {name: yaml.safe_dump(raw, sort_keys=False) for name, raw in self.flows.items()}
+        return {name: dump(raw) for name, raw in self.flows.items()}
 
     def __repr__(self) -> str:
         return "\n".join(f"# {name}\n{text}" for name, text in self.texts.items())

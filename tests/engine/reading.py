@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from functools import cache
+from types import CodeType
 from typing import Any
 
 Raw = dict[str, Any]
@@ -46,6 +48,11 @@ FUNCTIONS: Mapping[str, Any] = {
 }  # fmt: skip
 
 
+@cache
+def parsed(expression: str) -> CodeType:
+    return compile(expression, "<expression>", "eval")
+
+
 class Names:
     """What expressions read in one flow, or in one of its branches."""
 
@@ -74,7 +81,7 @@ class Names:
 
     def evaluate(self, expression: str) -> Any:
         names = {root: wrapped(value) for root, value in self.roots.items()}
-        return plain(eval(expression, {"__builtins__": {}, **FUNCTIONS, **names}))
+        return plain(eval(parsed(expression), {"__builtins__": {}, **FUNCTIONS, **names}))
 
     def value(self, template: Any) -> Any:
         """A literal, or text with expressions in it."""

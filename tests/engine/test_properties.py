@@ -61,7 +61,7 @@ def test_every_verb_is_written() -> None:
     assert set(reference.VERBS) == set(VERBS)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(programs())
 def test_a_program_comes_to_what_the_reference_says(flows: Flows) -> None:
     """The same end, the same effects in the same order, the same steps in the trace."""
@@ -78,7 +78,7 @@ def test_a_program_comes_to_what_the_reference_says(flows: Flows) -> None:
     assert entries == told.trace
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(programs())
 def test_a_program_ends_with_threads(flows: Flows) -> None:
     """Branches really at once: nothing happens oftener, and what cannot fail comes to the same."""

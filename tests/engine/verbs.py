@@ -58,12 +58,33 @@ def statement(author: Author, name: str, what: str) -> Written:
 
 def transaction(author: Author, place: Place) -> Written:
     inner = replace(place.inside(), in_transaction=True)
-    first = sql(author, inner)
+    first = sql(author, replace(inner, calm=True))
+    change = assign(author, inner) if inner.vars else log(author, inner)
     steps, end = author.block(replace(inner, results=(*inner.results, *first.results)))
-    step: Raw = author.limited({"transaction": [first.step, *steps]})
+    last = ending(author, end)
+    steps = [first.step, change.step, *steps, *(written.step for written in last)]
+    step: Raw = author.limited({"transaction": steps})
     if author.flip(4):
         step["retryable"] = True
     return Written(step, new(end, place), new(end, place))
+
+
+def ending(author: Author, place: Place) -> list[Written]:
+    """How a transaction ends: more often badly than not, where it may."""
+    how = (
+        "well"
+        if place.calm
+        else author.draw(st.sampled_from(["well", "return", "fail", "bad", "deferred"]))
+    )
+    if how == "well":
+        return []
+    if how in ("return", "fail"):
+        written = (ret if how == "return" else fail)(author, place)
+        written.step["when"] = "true"
+        return [written]
+    name = author.name("r")
+    what = author.asking(replace(place, calm=True), name).replace("good", how)
+    return [statement(author, name, what)]
 
 
 def clash(author: Author, place: Place) -> Written:

@@ -163,7 +163,7 @@ def check_effects(flows: Flows, life: Life) -> None:
         assert times == 1 or flows.flavour.retryable or each.split("-")[1] in again, each
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(programs(), MISHAPS)
 def test_a_program_comes_to_the_same_whatever_dies(flows: Flows, mishaps: list[Mishap]) -> None:
     """With and without deaths: the same end, and no effect twice that must not be."""
@@ -182,7 +182,7 @@ def test_a_program_comes_to_the_same_whatever_dies(flows: Flows, mishaps: list[M
     assert troubled.labels == calm.labels
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(programs(), MISHAPS)
 def test_a_program_ends_whatever_dies_with_threads(flows: Flows, mishaps: list[Mishap]) -> None:
     """Branches really at once: it ends, and no effect happens twice that must not."""
