@@ -80,11 +80,7 @@ def create_app(
     for warning in settings.warnings:
         log.warning(warning)
 
-    app = Flask("siteswap", static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
-    app.url_map.merge_slashes = False
-    app.session_interface = NoSessions()
-
+    app = _flask(settings)
     routes = example.example_routes(today=date.today) if settings.example_api else {}
     network = NetworkTransport(resolve=resolve, private_networks=settings.private_networks)
     transport = RoutingTransport(LocalTransport(routes, app), network)
@@ -92,32 +88,13 @@ def create_app(
     outside = Outside(
         settings.flows_dir, settings.env, known_secrets, log, runs_python=settings.python_steps
     )
-    databases = NamedDatabases(
-        lambda: outside.content.databases,
-        lambda: outside.scope,
-        root=settings.flows_dir.parent,
-        new_offload=native_offload,
-    )
+    databases = _databases(settings, outside)
     catalog = Catalog(settings.flows_dir, outside.refresh, log)
     tokens = TokenRegistry(settings.tokens_file, settings.tokens, log=log)
-    service = Service(
-        catalog=catalog,
-        interpreter=Interpreter(_tools(settings, transport, outside, databases, log)),
-        open_store=partial(_open_store, settings, around_store or _as_it_is),
-        executor=partial(_make_executor, settings, app, log),
-        clock=time.time,
-        sleep=time.sleep,
-        new_id=partial(new_id, token_bytes=secrets.token_bytes),
-        new_seed=partial(secrets.token_hex, 16),
-        log=log,
-    )
-    sweeper = Sweeper(
-        service,
-        Watch(settings.lease, time.monotonic),
-        Retention(settings.retention, settings.retention_runs),
-        clock=time.time,
-        log=log,
-    )
+    tools = _tools(settings, transport, outside, databases, log)
+    store = partial(_open_store, settings, around_store or _as_it_is)
+    service = _service(catalog, tools, store, partial(_make_executor, settings, app, log), log)
+    sweeper = _sweeper(settings, service, log)
     siteswap = Siteswap(
         settings, catalog, outside, databases, tokens, service, sweeper, _new_owner, log
     )
@@ -130,6 +107,49 @@ def create_app(
     cli.install(app, siteswap)
     app.extensions["siteswap"] = siteswap
     app.wsgi_app = _starting_first(siteswap.start, app.wsgi_app)  # type: ignore[method-assign, assignment]
+    return app
+
+
+def _databases(settings: Settings, outside: Outside) -> NamedDatabases:
+    return NamedDatabases(
+        lambda: outside.content.databases,
+        lambda: outside.scope,
+        root=settings.flows_dir.parent,
+        new_offload=native_offload,
+    )
+
+
+def _service(
+    catalog: Catalog,
+    tools: Tools,
+    open_store: Callable[[], Store],
+    executor: Callable[[Callable[[str], None]], Executor],
+    log: logging.Logger,
+) -> Service:
+    return Service(
+        catalog=catalog,
+        interpreter=Interpreter(tools),
+        open_store=open_store,
+        executor=executor,
+        clock=time.time,
+        sleep=time.sleep,
+        new_id=partial(new_id, token_bytes=secrets.token_bytes),
+        new_seed=partial(secrets.token_hex, 16),
+        log=log,
+    )
+
+
+def _sweeper(settings: Settings, service: Service, log: logging.Logger) -> Sweeper:
+    watch = Watch(settings.lease, time.monotonic)
+    retention = Retention(settings.retention, settings.retention_runs)
+    return Sweeper(service, watch, retention, clock=time.time, log=log)
+
+
+def _flask(settings: Settings) -> Flask:
+    app = Flask("siteswap", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    app.url_map.merge_slashes = False
+    app.session_interface = NoSessions()
     return app
 
 

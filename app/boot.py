@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from app.errors import SettingsError
-from app.settings import Settings, StoreAddress, check_serving
+from app.settings import Settings, check_serving
 from app.stores.sqlite_file import prepare
 from app.tokens import TokenRegistry
+from app.variables import StoreAddress
 
 EXAMPLE = "/v1/open/flow/trigger/v1/sync_example?userName=juggle&password=123456&deposit=1000.00"
 

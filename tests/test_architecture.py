@@ -14,7 +14,7 @@ ALLOWED = {
     "app": {"*"},
     "runtime": {"catalog", "databases", "errors", "outside", "presence", "service", "settings",
                 "sweeper", "tokens", "watch"},
-    "boot": {"errors", "settings", "stores", "tokens"},
+    "boot": {"errors", "settings", "stores", "tokens", "variables"},
     "cli": {"callback", "catalog", "engine", "envelope", "errors", "instance", "json_text",
             "outside", "presence", "runtime", "service", "spec", "step", "steps", "sweeper",
             "tokens", "token_file", "view"},
@@ -50,7 +50,8 @@ ALLOWED = {
     "executor": {"errors"},
     "tokens": {"errors", "token_file"},
     "token_file": {"errors", "spec"},
-    "settings": {"errors", "token_file", "tokens"},
+    "settings": {"errors", "variables"},
+    "variables": {"token_file", "tokens"},
 }  # fmt: skip
 """Part → the parts it may import; a part that is not listed imports none."""
 

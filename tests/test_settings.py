@@ -9,15 +9,9 @@ from pathlib import Path
 import pytest
 
 from app.errors import SettingsError
-from app.settings import (
-    PREFIX,
-    VARIABLES,
-    ExecutorChoice,
-    Settings,
-    StoreAddress,
-    check_serving,
-)
+from app.settings import Settings, check_serving
 from app.tokens import digest_of
+from app.variables import PREFIX, VARIABLES, ExecutorChoice, StoreAddress
 
 ROOT = Path("/srv/siteswap")
 REDIS = "rediss://me:p%40ss@cache.example:6380/3"

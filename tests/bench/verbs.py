@@ -7,11 +7,13 @@ between. So what every run costs is not in it.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from statistics import median
+from tempfile import TemporaryDirectory
 from types import MappingProxyType
 
 from app.engine.crew import Crew
@@ -19,6 +21,7 @@ from app.engine.interpreter import Interpreter
 from app.engine.program import Program
 from app.engine.scope import Tools
 from app.linking import link
+from app.pythons.pool import PythonPool
 from app.spec.inputs import coerce
 from app.spec.loader import read_flow
 from app.spec.surroundings import Surroundings
@@ -26,8 +29,10 @@ from app.transport import Request, Response
 from tests.bench.engine import microseconds, stub_tools
 from tests.bench.rounds import interleave
 from tests.bench.table import table
+from tests.databases import suite
 
 ROUNDS = 15
+MEMORY = 512_000_000
 MANY = 100
 ITEMS = 1_000
 CALLS, CALL_SECONDS = 10, 0.1
@@ -45,6 +50,10 @@ STEPS: Mapping[str, str] = MappingProxyType(
         "for_each, empty": "  - {for_each: '[]', steps: [{set: {x: 1}}]}\n",
         "repeat, one round": "  - {repeat: {until: true}, steps: [{set: {x: 1}}]}\n",
         "parallel, two branches": "  - parallel: {a: [{set: {x: 1}}], b: [{set: {y: 1}}]}\n",
+        "try": "  - {try: [{set: {x: 1}}]}\n",
+        "check": "  - {check: inputs.n, schema: integer}\n",
+        "sql, on SQLite": "  - {sql: select :n, mode: value, params: {n: '${inputs.n}'}}\n",
+        "python, warm; its process apart": "  - python: return inputs['n']\n",
         "call": "  - {call: sub/v1, with: {n: '${inputs.n}'}}\n",
     }
 )
@@ -85,8 +94,17 @@ def runner(text: str, tools: Tools) -> Callable[[], object]:
 
 def report() -> str:
     """Measure, and say it in two tables."""
-    tools = replace(stub_tools(_Answers()), crew=Crew(50))
-    return f"{_steps(tools)}\n{_bodies(tools)}"
+    with TemporaryDirectory() as folder:
+        shop = suite.World(Path(folder), {"shop": suite.declare("sqlite:///shop.db")})
+        python = PythonPool(size=2, memory=MEMORY, environ=os.environ, monotonic=time.monotonic)
+        tools = replace(
+            stub_tools(_Answers()), crew=Crew(50), databases=shop.databases, python=python
+        )
+        try:
+            return f"{_steps(tools)}\n{_bodies(tools)}"
+        finally:
+            python.close()
+            shop.databases.close()
 
 
 def _steps(tools: Tools) -> str:

@@ -118,6 +118,19 @@ def test_a_job_that_failed_says_why(recipe: Recipe, reports: Reports) -> None:
     assert told(recipe)["errorCode"] == 4201
 
 
+def test_a_job_that_takes_too_long(recipe: Recipe) -> None:
+    """The time of the loop bounds it, here one that is shorter than the page's."""
+    text = (recipe.server.flows / "export" / "v1.yaml").read_text()
+    recipe.server.write_flow("short", text.replace("timeout: 1h", "timeout: 4s"))
+    short = eventually(
+        lambda: recipe.client.trigger("short", month="2026-10"),
+        lambda answer: answer.status == 200,
+    )
+    answer = recipe.client.ended(short.instance_id)
+    assert answer.envelope["errorCode"] == 1
+    assert "step `wait for the job`: took longer than 4 s" in answer.message
+
+
 def test_a_reports_system_that_is_down_for_a_moment(recipe: Recipe, reports: Reports) -> None:
     """Its first answer is a 503; nobody notices."""
     busy: Iterator[Any] = iter([(503, {})])

@@ -188,6 +188,20 @@ def _holding(api: Api, line: str, keys: set[str | None]) -> Callable[[Call], Any
     return hold
 
 
+def test_a_cancelled_order_is_not_undone(recipe: Recipe, shop: Shop) -> None:
+    """What is under way goes on to its own end, and nothing follows it."""
+    payment = recipe.apis["payment"]
+    payment.is_open.clear()
+    run = order(recipe)
+    eventually(lambda: payment.calls, bool)
+    recipe.client.post(f"/v1/open/flow/instances/{run}/cancel", b"")
+    payment.is_open.set()
+    assert ended(recipe, run).envelope["errorCode"] == 2000061010
+    assert recipe.server.stop() == 0
+    assert shop.lines == FORWARD[:2]
+    assert shop.holdings == [1, 1, 0]
+
+
 def test_an_undoing_that_cannot_be_done(recipe: Recipe, shop: Shop) -> None:
     """It is tried four times; then the run names the step, and the goods are kept."""
     shop.things["shipping"].make = lambda _: (409, {"reason": "we are full"})
