@@ -17,12 +17,13 @@ from app.spec.model import DEFAULT_CONCURRENCY, Flow
 from app.spec.names import Known, Name, Names, definitions, leftovers, merge, together
 from app.spec.surroundings import Surroundings
 from app.step import ALL_NAMES, Arm, Path, Step, assigned_in
-from app.steps import Broken
+from app.steps import VERBS, Broken
 
 Report = tuple[Path, Severity, Problem]
 """A path from the root of the document, and what is wrong there."""
 
 _SECRET_WORDS = ("password", "passwd", "secret", "token", "apikey", "api_key", "authorization")
+_EFFECTS = ", ".join(f"`{verb}`" for verb, step in VERBS.items() if step.has_effect)
 
 
 def check(flow: Flow, surroundings: Surroundings) -> list[Report]:
@@ -129,12 +130,13 @@ class _Checker:
             message = f"`{step.verb}` cannot be retried: it would fail the same way again"
             if has_steps:
                 message = f"`{step.verb}` is not retried as a whole"
-            self.error((*path, "retry"), problem("useless-key", message, "retry the `http` step"))
+            hint = f"write it at a step that reaches outside: {_EFFECTS}"
+            self.error((*path, "retry"), problem("useless-key", message, hint))
         if step.retryable is not None:
             message = f"`{step.verb}` does nothing outside: it is computed again in any case"
             if has_steps:
                 message = f"each step in `{step.verb}` says for itself whether it may run twice"
-            hint = "write it at the `http` step, or at the flow"
+            hint = f"write it at the flow, or at a step that reaches outside: {_EFFECTS}"
             self.error((*path, "retryable"), problem("useless-key", message, hint))
 
     def arms(self, step: Step, path: Path, before: Known) -> Known:

@@ -6,18 +6,18 @@ where no thread is free.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-Raw = dict[str, Any]
+from tests.engine.reading import Names, Raw
+
 Entry = tuple[str, str, int, str]
 """A line of the trace: label, verb, depth, outcome."""
 
 SECONDS = {"s": 1, "m": 60, "h": 3600}
-VERBS = ("http", "set", "if", "switch", "for_each", "repeat", "parallel", "call", "try", "return",
-         "fail", "log", "wait")  # fmt: skip
+VERBS = ("http", "set", "if", "switch", "for_each", "repeat", "parallel", "call", "return", "fail",
+         "log", "wait", "check", "python", "sql", "transaction", "try")  # fmt: skip
 
 
 class Failed(Exception):
@@ -41,90 +41,24 @@ class Late(Exception):
     """Time is up."""
 
 
-class Missing:
-    """What is not there; nor is anything in it."""
-
-    def __getattr__(self, name: str) -> Missing:
-        return self
-
-
-class Object:
-    """An object whose fields are read with a dot."""
-
-    def __init__(self, fields: Mapping[str, Any]) -> None:
-        self._fields = fields
-
-    def __getattr__(self, name: str) -> Any:
-        return wrapped(self._fields[name]) if name in self._fields else Missing()
-
-    def __len__(self) -> int:
-        return len(self._fields)
-
-
-def wrapped(value: Any) -> Any:
-    return Object(value) if isinstance(value, dict) else value
-
-
-def plain(value: Any) -> Any:
-    return value._fields if isinstance(value, Object) else value
-
-
-FUNCTIONS: Mapping[str, Any] = {
-    "default": lambda value, other: other if isinstance(value, Missing) else value,
-    "to_json": lambda value: json.dumps(plain(value), separators=(",", ":")),
-    "uuid": lambda: "uuid",
-    "len": len, "sum": sum, "true": True, "false": False, "null": None,
-}  # fmt: skip
-
-
-class Names:
-    """What expressions read in one flow, or in one of its branches."""
-
-    def __init__(self, inputs: Raw, **roots: Any) -> None:
-        self.roots = {"inputs": inputs, "vars": {}, "steps": {}, "flow": {"instanceId": "run"}}
-        self.roots |= roots
-
-    def __getitem__(self, root: str) -> Any:
-        return self.roots[root]
-
-    def branch(self, **roots: Any) -> Names:
-        inner = Names({})
-        inner.roots = {**self.roots, "vars": dict(self["vars"]), "steps": dict(self["steps"])}
-        inner.roots |= roots
-        return inner
-
-    def evaluate(self, expression: str) -> Any:
-        names = {root: wrapped(value) for root, value in self.roots.items()}
-        return plain(eval(expression, {"__builtins__": {}, **FUNCTIONS, **names}))
-
-    def value(self, template: Any) -> Any:
-        """A literal, or text with expressions in it."""
-        if isinstance(template, dict):
-            return {name: self.value(each) for name, each in template.items()}
-        if isinstance(template, list):
-            return [self.value(each) for each in template]
-        if not isinstance(template, str):
-            return template
-        if whole := re.fullmatch(r"\$\{([^}]*)\}", template):
-            return self.evaluate(whole[1])
-        return re.sub(r"\$\{([^}]*)\}", lambda hole: str(self.evaluate(hole[1])), template)
-
-
 def answer(step: str) -> tuple[int, Raw]:
-    """What the downstream says: ``<kind>-<name>-<number>-<uuid>``."""
+    """What is said outside: ``<kind>-<name>-<number>-<uuid>`` is asked."""
     kind, name, number = step.split("-")[:3]
     is_bad = kind == "bad" or (kind == "odd" and int(number) % 2 == 1)
     return (500 if is_bad else 200), {"n": (int(name[1:]) * 7 + int(number)) % 997}
 
 
 class Reference:
-    """One run. ``effects`` are the requests, without what is drawn by chance."""
+    """One run. ``effects`` are what was done outside, without what is drawn by chance."""
 
     def __init__(self, flows: Mapping[str, Raw]) -> None:
         self.flows = flows
         self.effects: list[str] = []
+        self.refused: set[str] = set()
         self.trace: list[Entry] = []
         self.depth = 0
+        self.is_open = False
+        """Whether a transaction is under way."""
         self.time = 0.0
         self.deadline = 72_000.0
 
@@ -224,21 +158,95 @@ class Reference:
         self.time += time
 
     def do_http(self, step: Raw, names: Names) -> Any:
-        try:
-            return self.send(step, names)
-        except Failed:
-            if "retry" not in step:
-                raise
-            self.sleep(1)
-            return self.send(step, names)
+        return self.retried(step, "status", lambda: self.request(step, names))
 
-    def send(self, step: Raw, names: Names) -> Any:
-        sent = names.value(step["http"]).rpartition("/")[2].rpartition("-")[0]
-        self.effects.append(sent)
-        status, body = answer(sent)
+    def retried(self, step: Raw, kind: str, work: Callable[[], Any]) -> Any:
+        try:
+            return work()
+        except Failed as error:
+            if "retry" not in step or error.kind != kind:
+                raise
+            self.sleep(seconds(step["retry"]["delay"]))
+            return work()
+
+    def request(self, step: Raw, names: Names) -> Any:
+        body = self.ask(names.value(step["http"]), "status", 500)
+        return {"status": 200, "headers": {"content-type": "application/json"}, "body": body}
+
+    def ask(self, what: str, kind: str, status: int | None = None) -> Raw:
+        self.effects.append(asked := readable(what))
+        found, body = answer(asked)
+        if found != 200:
+            raise Failed(kind, status=status)
+        return body
+
+    def do_python(self, step: Raw, names: Names) -> Any:
+        (name,) = re.findall(r'vars\["(\w+)"\]', step["python"])
+        return self.ask(names["vars"][name], "python")
+
+    def do_sql(self, step: Raw, names: Names) -> Any:
+        number = self.transacted(names, lambda: self.statement(step, names))
+        shapes: Mapping[str, Raw] = {
+            "execute": {"count": number},
+            "value": {"value": number},
+            "one": {"row": {"n": number}},
+            "rows": {"rows": [{"n": number}], "count": 1},
+        }
+        return shapes[step["mode"]]
+
+    def statement(self, step: Raw, names: Names) -> int:
+        asked = readable(names.value(step["params"]["what"]))
+        if asked.startswith("clash") and asked not in self.refused:
+            self.refused.add(asked)
+            raise Failed("conflict")
+        status, body = answer(asked)
         if status != 200:
-            raise Failed("status", status=status)
-        return {"status": status, "headers": {"content-type": "application/json"}, "body": body}
+            raise Failed("sql")
+        self.effects.append(asked)
+        return int(body["n"])
+
+    def do_transaction(self, step: Raw, names: Names) -> None:
+        steps = step["transaction"]
+        self.retried(
+            step, "conflict", lambda: self.transacted(names, lambda: self.block(steps, names))
+        )
+
+    def transacted(self, names: Names, work: Callable[[], Any]) -> Any:
+        """What the work gives, if it can be committed; nothing is left of it if not."""
+        if self.is_open:
+            return work()
+        kept, count, self.is_open = names.copy(), len(self.effects), True
+        try:
+            result = self.committed(work, count)
+        except (Failed, Aborted):
+            names.restore(kept)
+            del self.effects[count:]
+            raise
+        finally:
+            self.is_open = False
+        if isinstance(result, Returned):
+            raise result
+        return result
+
+    def committed(self, work: Callable[[], Any], count: int) -> Any:
+        try:
+            result = work()
+        except Returned as end:
+            result = end
+        if any(each.startswith("deferred") for each in self.effects[count:]):
+            raise Failed("integrity")
+        return result
+
+    def do_check(self, step: Raw, names: Names) -> Any:
+        value, schema = names.evaluate(step["check"]), step["schema"]
+        is_object = schema["type"] == "object"
+        rule = schema["properties"]["n"] if is_object else schema
+        if (value["n"] if is_object else value) > rule.get("max", float("inf")):
+            raise Failed("check")
+        return {**value, "spare": 5} if is_object else value
+
+    def do_try(self, step: Raw, names: Names) -> Any:
+        return self.block(step["try"], names)
 
     def do_set(self, step: Raw, names: Names) -> Any:
         assigned = names.value(step["set"])
@@ -260,9 +268,6 @@ class Reference:
     def do_if(self, step: Raw, names: Names) -> Any:
         holds = names.evaluate(step["if"])
         return self.block(step["then"] if holds else step.get("else", []), names)
-
-    def do_try(self, step: Raw, names: Names) -> Any:
-        return self.block(step["try"], names)
 
     def do_switch(self, step: Raw, names: Names) -> Any:
         for case in step["switch"]:
@@ -338,3 +343,8 @@ class Reference:
 def seconds(text: str) -> int:
     """A duration."""
     return int(text[:-1]) * SECONDS[text[-1]]
+
+
+def readable(what: str) -> str:
+    """What was asked, without the run and what is drawn by chance: ``<kind>-<name>-<number>``."""
+    return "-".join(what.rpartition("/")[2].split("-", 3)[:3])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import tempfile
 from collections import Counter
@@ -10,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,17 +19,19 @@ from app.errors import Busy
 from app.presence import parked_until
 from app.spec.surroundings import Surroundings
 from app.stores.memory import MemoryStore
-from app.transport import Response
+from tests.engine.outside import Code, Database, respond
 from tests.engine.programs import Flows, programs
-from tests.engine.reference import Reference, answer
+from tests.engine.reference import Reference, readable
 from tests.life.world import LEASE, Crash, Unreliable, World
 
 Mishap = tuple[int, str, type[BaseException]]
-"""How many calls of the store after the one before, ``before`` or ``after`` it, and what."""
+"""How many moments after the one before, ``before`` or ``after`` it, and what.
+
+A moment is a call of the store, or that something outside is asked; there it is always a crash."""
 
 MISHAPS = st.lists(
     st.tuples(
-        st.integers(1, 12), st.sampled_from(["before", "after"]), st.sampled_from([Busy, Crash])
+        st.integers(1, 16), st.sampled_from(["before", "after"]), st.sampled_from([Busy, Crash])
     ),
     min_size=1,
     max_size=4,
@@ -45,15 +47,24 @@ class Troubled(Unreliable):
         self.mishaps: list[Mishap] = []
 
     def _is_time(self, name: str) -> bool:
-        if not self.mishaps or name not in ("claim", "record", "complete", "release"):
+        if name not in ("claim", "record", "complete", "release") or not self._strikes():
+            return False
+        _, when, failure = self.mishaps.pop(0)
+        self.mischief = (name, when, failure)
+        return True
+
+    def asked(self, run: str, step: str) -> None:
+        """While something outside is under way, the process may die."""
+        if self._strikes():
+            del self.mishaps[0]
+            raise Crash
+
+    def _strikes(self) -> bool:
+        if not self.mishaps:
             return False
         number, when, failure = self.mishaps[0]
-        if number > 1:
-            self.mishaps[0] = (number - 1, when, failure)
-            return False
-        self.mischief = (name, when, failure)
-        del self.mishaps[0]
-        return True
+        self.mishaps[0] = (number - 1, when, failure)
+        return number <= 1
 
 
 @dataclass
@@ -87,6 +98,8 @@ def live(catalog: Catalog, mishaps: list[Mishap], threads: int = 0) -> Life:
     store = Troubled()
     world = World(store, Path())
     world.catalog, world.answer, world.threads = catalog, respond, threads
+    world.during = store.asked
+    reach_through(world)
     process = world.process()
     run = process.trigger("test")
     store.mishaps = list(mishaps)
@@ -104,45 +117,53 @@ def live(catalog: Catalog, mishaps: list[Mishap], threads: int = 0) -> Life:
     paths = [record.path for record in store.records(run)]
     outcome = ended.outcome
     end = (outcome.status, outcome.result, outcome.error_code, outcome.error_message)
-    sent = [readable(step) for _, step, _ in world.effects]
+    sent = [told_apart(step) for _, step, _ in world.effects]
     return Life(outcome.reason, end, sent, paths)
 
 
-def readable(step: str) -> str:
+def reach_through(world: World) -> None:
+    """Let code and databases do what they do where requests do it."""
+
+    def asked(what: str) -> None:
+        world.during(*what.split("/")[1:])
+
+    def done(what: str) -> None:
+        _, run, step = what.split("/")
+        world.effects.append((run, step, None))
+
+    def acted(what: str) -> None:
+        done(what)
+        asked(what)
+
+    world.python, world.databases = Code(acted), Database(asked, done)
+
+
+def told_apart(step: str) -> str:
     """``kind-name-number/uuid``."""
-    kind, name, number, drawn = step.split("-", 3)
-    return f"{kind}-{name}-{number}/{drawn}"
+    return f"{readable(step)}/{step.split('-', 3)[3]}"
 
 
-def respond(step: str) -> Response:
-    """The downstream."""
-    status, body = answer(step)
-    return Response(status, {"content-type": "application/json"}, json.dumps(body).encode())
-
-
-def names(flows: Flows, key: str) -> set[str]:
-    """The ids of steps that have a key."""
-    found = set()
-    pending: list[object] = list(flows.flows.values())
-    while pending:
-        node = pending.pop()
-        if isinstance(node, dict):
-            pending.extend(node.values())
-            if node.get(key) and "http" in node:
-                found.add(node["id"])
-        elif isinstance(node, list):
-            pending.extend(node)
-    return found
+def repeatable(node: Any, *, within: bool = False) -> Iterator[str]:
+    """The ids of steps that may be carried out twice: they say so, or their transaction does."""
+    if isinstance(node, list):
+        for each in node:
+            yield from repeatable(each, within=within)
+    elif isinstance(node, dict):
+        says = node.get("retryable", False)
+        if "id" in node and (says or within):
+            yield node["id"]
+        for key, each in node.items():
+            yield from repeatable(each, within=within or (says and key == "transaction"))
 
 
 def check_effects(flows: Flows, life: Life) -> None:
     """No step was carried out twice in one place that may not be."""
-    again = names(flows, "retry") | names(flows, "retryable")
+    again = set(repeatable(list(flows.flows.values())))
     for each, times in Counter(life.effects).items():
         assert times == 1 or flows.flavour.retryable or each.split("-")[1] in again, each
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(programs(), MISHAPS)
 def test_a_program_comes_to_the_same_whatever_dies(flows: Flows, mishaps: list[Mishap]) -> None:
     """With and without deaths: the same end, and no effect twice that must not be."""
@@ -161,7 +182,7 @@ def test_a_program_comes_to_the_same_whatever_dies(flows: Flows, mishaps: list[M
     assert troubled.labels == calm.labels
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(programs(), MISHAPS)
 def test_a_program_ends_whatever_dies_with_threads(flows: Flows, mishaps: list[Mishap]) -> None:
     """Branches really at once: it ends, and no effect happens twice that must not."""

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from app.catalog import Catalog
+from app.database import Databases, NoDatabases
 from app.engine.crew import Crew
 from app.engine.interpreter import Interpreter
 from app.engine.scope import Tools
 from app.errors import Busy
 from app.executor import Lane
 from app.presence import Watch
+from app.python import Python
 from app.secret_files import Secrets
 from app.service import Service
 from app.spec.surroundings import Surroundings
@@ -157,6 +159,8 @@ class World:
         self.numbers = itertools.count(1)
         self.processes: list[Process] = []
         self.threads = 0
+        self.python: Python = NoPython()
+        self.databases: Databases = NoDatabases()
         self.catalog: Catalog | None = None
         """One for all processes, where compiling would take the time of a test."""
 
@@ -234,7 +238,8 @@ class Process:
         catalog.refresh()
         tools = Tools(
             transport=world,
-            python=NoPython(),
+            python=world.python,
+            databases=world.databases,
             monotonic=lambda: world.monotonic,
             sleep=self._sleep,
             random=lambda: 1.0,
