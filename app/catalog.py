@@ -24,6 +24,8 @@ from app.spec.model import Input
 from app.spec.names import uses_surroundings
 from app.spec.surroundings import Surroundings
 
+SECRET_IN_FILE = "secret-in-file"
+
 Signature = tuple[int, int, int]
 """Modification time in ns, size, inode: what changes when a file does."""
 
@@ -218,7 +220,11 @@ class Catalog:
 
     def _report(self, path: str, text: str, entry: Entry) -> None:
         kept = "its last good version is still served" if entry.program else "it is not served"
-        found = (render(self._shown(path), text, finding) for finding in entry.findings)
+        # A log is read by more people than the file: it does not quote what may be a secret.
+        quotable = {
+            finding: "" if finding.code == SECRET_IN_FILE else text for finding in entry.findings
+        }
+        found = (render(self._shown(path), quoted, each) for each, quoted in quotable.items())
         self._log.error("%s has errors; %s\n%s", self._shown(path), kept, "\n".join(found))
 
     def _shown(self, path: str) -> str:

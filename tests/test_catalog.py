@@ -72,3 +72,15 @@ def test_a_broken_file_is_reported_once(
         assert [catalog.refresh() for _ in range(3)] == [True, False, False]
         assert len(caplog.records) == 1
         assert catalog.get("one", "v1")
+
+
+def test_the_log_quotes_no_secret(
+    catalog: Catalog, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The warning of a secret in a file says where it stands, not what it is."""
+    secret = "inputs:\n  key: {type: string, secret: true, default: hunter2-in-clear}\n"
+    (folder / "one" / "v1.yaml").write_text(f"{secret}steps: [1]\n")
+    assert catalog.refresh()
+    assert "secret-in-file" in caplog.text
+    assert "v1.yaml:2:" in caplog.text
+    assert "hunter2-in-clear" not in caplog.text
