@@ -1,4 +1,4 @@
-# make run    serve on 127.0.0.1:9127        make test   the gate: tests, types, lint
+# make run    serve on 127.0.0.1:9127        make test   the gate: tests, types, lint; JOBS=4 at once
 # make bench  measure, as ratios             make fmt    format the code
 # make chaos  kill everything, ROUNDS=20 times, from SEED=1 on
 PYTHON ?= python3
@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUFF := $(BIN)/ruff
 RUFF_CONFIG := --config .ci/ruff.toml --no-cache
+JOBS ?= 0
 ROUNDS ?= 20
 SEED ?= 1
 SOURCES := app tests wsgi.py gunicorn.conf.py
@@ -19,7 +20,7 @@ test: $(VENV)/.installed-test
 	$(RUFF) check $(RUFF_CONFIG) $(SOURCES)
 	$(RUFF) format $(RUFF_CONFIG) --check $(SOURCES)
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 bench: $(VENV)/.installed-test
 	$(BIN)/python -m tests.bench
