@@ -206,13 +206,15 @@ def test_lanes_take_turns() -> None:
     """A flow that queued many runs first does not keep another waiting behind all of them."""
     gate = Gate()
     executor = ThreadsExecutor(gate.execute, threads=1, queue_size=20)
-    submit(executor, "a1", "a2", "a3", lane=Lane("a", 5))
+    submit(executor, "a1", lane=Lane("a", 5))
+    assert gate.begun.acquire(timeout=PATIENCE)
+    submit(executor, "a2", "a3", "a4", lane=Lane("a", 5))
     submit(executor, "b1", lane=Lane("b", 5))
+    gate.go.release(5)
     for _ in range(4):
         assert gate.begun.acquire(timeout=PATIENCE)
-        gate.go.release()
     executor.close(PATIENCE)
-    assert gate.executed == ["a1", "b1", "a2", "a3"]
+    assert gate.executed == ["a1", "a2", "b1", "a3", "a4"]
 
 
 def test_what_it_does_not_have_is_lost() -> None:
