@@ -53,9 +53,10 @@ def message(pool: PythonPool, code: str, timeout: float = 20) -> str:
 
 
 def is_gone(pid: int) -> bool:
-    """Whether a process has ended, even if nobody has waited for it."""
+    """Whether a process has ended with all its threads, even if nobody has waited for it."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return fields[0] == "Z" and len(list(Path(f"/proc/{pid}/task").iterdir())) == 1
     except FileNotFoundError:
         return True
 
