@@ -22,7 +22,8 @@ from app.language.fields import issue
 from app.language.flow import Flow
 from app.language.schemas import FlowSchema
 from app.language.step import called_in
-from app.yaml.diagnostics import Diagnostic, Severity, did_you_mean
+from app.words import did_you_mean
+from app.yaml.diagnostics import Diagnostic, Severity
 from app.yaml.document import Document, Path, YamlError, load
 
 KEY = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")

@@ -4,12 +4,10 @@
 """
 
 from app.expression.compiler import Compiled, compile_expression, compile_template
-from app.expression.function import Function
-from app.expression.problem import ExpressionSyntaxError, Issue
-from app.expression.read import Read
-from app.expression.registry import FUNCTIONS
-from app.expression.runtime.faults import ExpressionError
-from app.expression.scope import ROOTS, Scope
+from app.expression.errors import ExpressionError, ExpressionSyntaxError, Issue
+from app.expression.functions import FUNCTIONS
+from app.expression.functions.function import Function
+from app.expression.scope import ROOTS, Read, Scope
 from app.expression.template import find_braces, split_template
 
 __all__ = [

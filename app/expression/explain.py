@@ -1,7 +1,7 @@
 """From a failed evaluation to a sentence that says which part of the source failed, and why.
 
-Compiled code stands, line by line and column by column, where its source stands: one line for each
-expression of a template. The traceback of an error therefore knows the place (PEP 657).
+Compiled code has the columns of its source, and one line for each expression of a template. So the
+traceback of an error tells the place (PEP 657). The sentences name fields, never values.
 """
 
 from __future__ import annotations
@@ -12,31 +12,41 @@ from itertools import islice
 from types import CodeType, FrameType, TracebackType
 from typing import Any
 
-from app.expression.missing import may_be_private, missing_field, missing_name
-from app.expression.runtime.faults import ExpressionError, Fault, Missing
-from app.expression.runtime.reading import NOT_THERE
-from app.expression.scanner import scan_whole
+from app.expression.errors import ExpressionError, Fault, Missing
+from app.expression.functions.reading import NOT_THERE
+from app.expression.hints import nearest
+from app.expression.scanner import FILENAME, Source, scan_whole
 from app.expression.scope import ROOTS
-from app.expression.source import Source
-from app.expression.syntax.paths import unwind
-from app.expression.syntax.reads import VARIABLE
-from app.expression.translator import SCOPE
-
-FILENAME = "<expression>"
-"""The file that compiled code says it is from."""
+from app.expression.syntax.reads import unwind
+from app.expression.translator import SCOPE, VARIABLE
+from app.expression.values import kind
 
 FAULTS = (Fault, *NOT_THERE, ArithmeticError, ValueError, RecursionError)
 """What compiled code raises on purpose, or because of the data it meets."""
 
-_LONGEST_SOURCE = 100
 _UNKNOWN_READ = "a field or an item is missing"
+_ABSENT = {
+    "inputs": "there is no input `{}`",
+    "steps": "no step `{}` has a result here",
+    "vars": "no variable `{}` is set here",
+    "env": "there is no environment variable `{}` for flows",
+    "secrets": "there is no secret `{}`",
+}
+_PRIVATE = ("env", "secrets")
+"""Roots whose other names are not told."""
+
+_COUNTS = ("length", "size", "count", "len")
+_MOST_NAMES = 8
+_LONGEST_NAME = 40
+_LONGEST_SOURCE = 100
 
 
 def explain(error: BaseException, sources: Sequence[Source]) -> ExpressionError:
     """The error that an evaluation raises in place of ``error``."""
     frame, line, start, end = _place(error.__traceback__)
     written = sources[line - 1].text.encode()[start:end].decode(errors="replace")
-    return ExpressionError(f"`{_shown(written)}`: {_reason(error, written, frame)}")
+    shown = _shortened(" ".join(written.split()), _LONGEST_SOURCE)
+    return ExpressionError(f"`{shown}`: {_reason(error, written, frame)}")
 
 
 def _place(traceback: TracebackType | None) -> tuple[FrameType, int, int, int | None]:
@@ -57,16 +67,12 @@ def _columns(code: CodeType, instruction: int) -> tuple[int | None, int | None]:
     return (place[2], place[3]) if place else (None, None)
 
 
-def _shown(written: str) -> str:
-    line = " ".join(written.split())
-    return line if len(line) <= _LONGEST_SOURCE else f"{line[:_LONGEST_SOURCE]}…"
-
-
 def _reason(error: BaseException, written: str, frame: FrameType) -> str:
     if isinstance(error, Missing):
         # A computed key is a value, which may be a secret; one that is written is not.
         key = error.key if str(error.key) in written else None
-        return missing_field(error.target, key, is_private=may_be_private(written))
+        is_private = any(root in written for root in _PRIVATE)
+        return _missing_field(error.target, key, is_private=is_private)
     if isinstance(error, Fault):
         return str(error)
     if isinstance(error, NOT_THERE):
@@ -80,26 +86,64 @@ def _missing_on_path(written: str, frame: FrameType) -> str:
     """Walk the path that failed once more, to see where it ends; this computes nothing."""
     source = scan_whole(written).source
     first, steps = unwind(source, ast.parse(source.code, FILENAME, "eval").body)
-    if not isinstance(first, ast.Name) or not _is_known(first.id, frame):
+    names = frame.f_locals
+    if not isinstance(first, ast.Name):
         return _UNKNOWN_READ
-    value, is_root = _value(first.id, frame)
-    for index, (key, _) in enumerate(steps):
+    variable, root = VARIABLE.format(first.id), None
+    if variable in names:
+        value = names[variable]
+    elif SCOPE in names and first.id in ROOTS:
+        root = first.id
+        value = getattr(names[SCOPE], root)
+    else:
+        return _UNKNOWN_READ
+    for key, _ in steps:
         try:
             value = value[key]
         except NOT_THERE:
-            if is_root and index == 0 and isinstance(key, str) and isinstance(value, Mapping):
-                return missing_name(first.id, value, key)
-            return missing_field(value, key)
+            if root is not None and isinstance(key, str) and isinstance(value, Mapping):
+                return _missing_name(root, value, key)
+            return _missing_field(value, key)
+        root = None
     return _UNKNOWN_READ
 
 
-def _is_known(name: str, frame: FrameType) -> bool:
-    names = frame.f_locals
-    return VARIABLE.format(name) in names or (SCOPE in names and name in ROOTS)
+def _missing_name(root: str, target: Mapping[str, Any], key: str) -> str:
+    """Why the root has nothing of this name."""
+    sentence = _ABSENT.get(root, "it has no field `{}`").format(_shown(key))
+    return sentence if root in _PRIVATE else _not_in_object(target, key, sentence)
 
 
-def _value(name: str, frame: FrameType) -> tuple[Any, bool]:
-    """What a name stood for where the read failed, and whether it is a root."""
-    names = frame.f_locals
-    variable = VARIABLE.format(name)
-    return (names[variable], False) if variable in names else (getattr(names[SCOPE], name), True)
+def _missing_field(target: Any, key: Any, *, is_private: bool = False) -> str:
+    """Why ``target[key]`` cannot be read. A ``key`` that is ``None`` stays unnamed."""
+    named = f" `{_shown(key)}`" if isinstance(key, str) else ""
+    if isinstance(target, Mapping):
+        sentence = f"the object has no field{named}" if named else "the object has no such field"
+        return sentence if is_private else _not_in_object(target, key, sentence)
+    if isinstance(target, (list, str)) and not isinstance(key, str):
+        what = "list" if isinstance(target, list) else "text"
+        return f"the index is out of range: the {what} has a length of {len(target)}"
+    if target is None:
+        return f"there is no field{named}, because what it is read from is null"
+    advice = "; write `len(…)`" if key in _COUNTS and isinstance(target, (list, str)) else ""
+    return f"{kind(target)} has no field{named}{advice}"
+
+
+def _not_in_object(target: Mapping[str, Any], key: Any, sentence: str) -> str:
+    if not target:
+        return f"{sentence} (there is none)"
+    names = ", ".join(map(_shown, islice(target, _MOST_NAMES)))
+    more = ", …" if len(target) > _MOST_NAMES else ""
+    near = nearest(key, target) if isinstance(key, str) else None
+    question = f"; did you mean `{_shown(near)}`?" if near else ""
+    return f"{sentence} (it has {names}{more}){question}"
+
+
+def _shown(name: Any) -> str:
+    """A name as a message shows it: short, and with nothing in it that could mislead."""
+    text = _shortened(str(name), _LONGEST_NAME)
+    return text if text.isprintable() else ascii(text)[1:-1]
+
+
+def _shortened(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[:longest]}…"

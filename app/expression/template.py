@@ -1,7 +1,7 @@
-"""Text with ``${expression}`` in it: where the expressions stand, and what is literal.
+"""Text with ``${expression}`` in it: where the expressions are, and what is literal.
 
-``$${`` is a literal ``${``. Everything else is literal as it stands; a value that an expression
-gives is never looked at again.
+``$${`` is a literal ``${``; everything else outside of ``${…}`` is literal as it is written. A
+value that an expression gives is never looked at again.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from app.expression.problem import Issue, TemplatePath
+from app.expression.errors import Issue, TemplatePath
 from app.expression.scanner import Scan, scan_hole
 
 _MARK = re.compile(r"\$\$\{|\$\{")
@@ -27,7 +27,7 @@ class Part:
 
     @property
     def literal(self) -> str:
-        """What a literal piece stands for."""
+        """The text that a literal piece gives."""
         return self.written.replace("$${", "${")
 
 

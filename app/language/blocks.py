@@ -28,7 +28,7 @@ from app.language.fields import (
 from app.language.flow import Flow
 from app.language.retry import RetryField
 from app.language.step import Block, Path, Step, Use
-from app.yaml.diagnostics import did_you_mean
+from app.words import did_you_mean
 
 
 class BlockField(fields.Field[tuple[Step, ...]]):

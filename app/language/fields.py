@@ -23,7 +23,7 @@ from app.expression import (
     compile_template,
 )
 from app.strict_json import dumps
-from app.yaml.diagnostics import did_you_mean
+from app.words import did_you_mean
 
 JsonSchema = dict[str, Any]
 
@@ -375,7 +375,7 @@ def _compiled(compiler: Callable[[Any], Compiled], value: Any) -> Compiled:
     try:
         return compiler(value)
     except ExpressionSyntaxError as error:
-        raise ValidationError(list(error.problems)) from None
+        raise ValidationError(list(error.issues)) from None
 
 
 SERVICE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")

@@ -12,7 +12,8 @@ from app.language.environment import Environment
 from app.language.flow import Flow
 from app.language.inputs import article
 from app.language.step import Step, Use, every_step
-from app.yaml.diagnostics import Severity, did_you_mean
+from app.words import did_you_mean
+from app.yaml.diagnostics import Severity
 
 Name = tuple[str, str]
 """A name that a flow defines: ``("steps", id)`` or ``("vars", name)``."""

@@ -81,7 +81,7 @@ def parse_url(text: str, offset: int = 0) -> UrlTemplate:
         parts = compile_template([written for _, written in spans])
     except ExpressionSyntaxError as error:
         raise ValidationError(
-            [replace(p, offset=starts[p.path[:1]] + p.offset, path=()) for p in error.problems]  # type: ignore[index]
+            [replace(p, offset=starts[p.path[:1]] + p.offset, path=()) for p in error.issues]  # type: ignore[index]
         ) from None
     pieces = [_HOLE if w.startswith("${") else w.replace("$${", "${") for _, w in spans]
     places, outline = tuple(_places(pieces)), "".join(pieces)

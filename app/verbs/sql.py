@@ -39,7 +39,7 @@ from app.runtime.signals import StepError
 from app.runtime.verb import Builder, Verb
 from app.verbs import sql_answer
 from app.verbs.sql_answer import step_errors
-from app.yaml.diagnostics import did_you_mean
+from app.words import did_you_mean
 
 DEFAULT_MAX_ROWS = 10_000
 MODES = ("rows", "one", "value", "execute")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import unicodedata
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -16,8 +14,6 @@ _TAB = "    "
 _NEWLINE = re.compile(r"\r\n|\r|\n")
 _BEFORE_CARET = 50
 _WIDEST_EXCERPT = 100
-_LONGEST_WORD = 64
-_NEAR = 0.7
 
 
 class Severity(StrEnum):
@@ -83,15 +79,6 @@ def to_json(path: str, diagnostic: Diagnostic) -> dict[str, object]:
         "message": diagnostic.message,
         "hint": diagnostic.hint,
     }
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str | None:
-    """The known word that ``word`` was probably meant to be, or ``None``."""
-    if len(word) > _LONGEST_WORD:
-        return None
-    folded = {name.lower(): name for name in known}
-    near = difflib.get_close_matches(word.lower(), folded, n=1, cutoff=_NEAR)
-    return folded[near[0]] if near else None
 
 
 def visible(text: str) -> str:

@@ -102,25 +102,25 @@ def _check_result(value: Any) -> None:
         assert abs(value) <= MAX_INTEGER
 
 
-def _check_problems(error: ExpressionSyntaxError, source: str) -> None:
-    """Every problem marks characters that are there."""
-    assert error.problems
-    for problem in error.problems:
-        assert 0 <= problem.offset <= len(source)
-        assert 1 <= problem.length <= max(1, len(source))
+def _check_issues(error: ExpressionSyntaxError, source: str) -> None:
+    """Every issue marks characters that are there."""
+    assert error.issues
+    for issue in error.issues:
+        assert 0 <= issue.offset <= len(source)
+        assert 1 <= issue.length <= max(1, len(source))
 
 
 @within_time
 @given(soups, scopes)
 @example("${inputs.a", FixedScope())
 @example("inputs.if + ''", FixedScope(inputs={"if": "b"}))
-def test_any_text_is_an_expression_or_a_list_of_problems(source: str, scope: FixedScope) -> None:
+def test_any_text_is_an_expression_or_a_list_of_issues(source: str, scope: FixedScope) -> None:
     """Nothing that can be written raises anything but the two errors of the language."""
     for compile_source in (compile_expression, compile_template):
         try:
             result = compile_source(source).evaluate(scope)
         except ExpressionSyntaxError as error:
-            _check_problems(error, source)
+            _check_issues(error, source)
         except ExpressionError:
             pass
         else:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
-from app.expression.function import Function, list_argument, number_argument
-from app.expression.runtime.comparison import check_order
-from app.expression.runtime.evaluation import Evaluation
-from app.expression.runtime.faults import Fault
-from app.expression.runtime.values import checked_number, pay_for_digits
+from app.expression.errors import Fault
+from app.expression.functions.function import function, list_argument, number_argument
+from app.expression.functions.operators import check_order
+from app.expression.limits import Evaluation
+from app.expression.values import checked_number, pay_for_digits
 from app.strict_json import MAX_DIGITS
 
 _MOST_PLACES = 15
@@ -17,39 +17,45 @@ _ROUNDING = Context(prec=MAX_DIGITS + 400, rounding=ROUND_HALF_UP)
 """Digits enough for any number we have, down to the 324th place of the smallest float."""
 
 
+@function("round(number, places)", "round(2.675, 2)", 2.68)
 def round_number(evaluation: Evaluation, number: Any, places: Any = None) -> Any:
-    """Round as people do: halves go away from zero, and 2.675 is taken as it is written."""
+    """Rounded to places, or to a whole number; halves go away from zero."""
     number_argument("round", number)
     if places is not None and (type(places) is not int or abs(places) > _MOST_PLACES):
         raise Fault(f"round needs a whole number of places from -{_MOST_PLACES} to {_MOST_PLACES}")
     evaluation.spend(20)
     pay_for_digits(evaluation, number)
+    # The decimal digits count, not the binary fraction: 2.675 is a half, though stored as less.
     exact = Decimal(repr(number))
     rounded = _ROUNDING.quantize(exact, Decimal((0, (1,), -(places or 0))))
     is_whole = places is None or type(number) is int
     return checked_number(evaluation, int(rounded) if is_whole else float(rounded))
 
 
+@function("abs(number)", "abs(-5)", 5)
 def absolute(_: Evaluation, number: Any) -> Any:
-    """Leave out the sign."""
+    """Without its sign."""
     return abs(number_argument("abs", number))
 
 
+@function("sum(list)", "sum([1, 2, 3.5])", 6.5)
 def add_up(evaluation: Evaluation, numbers: Any) -> Any:
-    """Add the numbers of a list; an empty one gives 0."""
+    """All numbers added up."""
     total: Any = 0
     for number in list_argument(evaluation, "sum", numbers):
         total += number_argument("sum", number)
     return checked_number(evaluation, total)
 
 
+@function("min(list) or min(a, b, …)", "min([3, 1, 2])", 1)
 def smallest(evaluation: Evaluation, value: Any, *more: Any) -> Any:
-    """Find the least item of a list, or the least of several arguments."""
+    """The least of numbers or of texts."""
     return min(_candidates(evaluation, "min", value, more))
 
 
+@function("max(list) or max(a, b, …)", "max(3, 1, 2)", 3)
 def largest(evaluation: Evaluation, value: Any, *more: Any) -> Any:
-    """Find the greatest item of a list, or the greatest of several arguments."""
+    """The greatest of numbers or of texts."""
     return max(_candidates(evaluation, "max", value, more))
 
 
@@ -61,33 +67,3 @@ def _candidates(evaluation: Evaluation, function: str, value: Any, more: Any) ->
         evaluation.spend(2)
         check_order(evaluation, items[0], item)
     return items
-
-
-NUMBER_FUNCTIONS = (
-    Function(
-        "round",
-        round_number,
-        "round(number, places)",
-        "Rounded to places, or to a whole number; halves go away from zero.",
-        "round(2.675, 2)",
-        2.68,
-    ),
-    Function(
-        "min",
-        smallest,
-        "min(list) or min(a, b, …)",
-        "The least of numbers or of texts.",
-        "min([3, 1, 2])",
-        1,
-    ),
-    Function(
-        "max",
-        largest,
-        "max(list) or max(a, b, …)",
-        "The greatest of numbers or of texts.",
-        "max(3, 1, 2)",
-        3,
-    ),
-    Function("sum", add_up, "sum(list)", "All numbers added up.", "sum([1, 2, 3.5])", 6.5),
-    Function("abs", absolute, "abs(number)", "Without its sign.", "abs(-5)", 5),
-)

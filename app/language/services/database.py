@@ -37,7 +37,7 @@ from app.language.fields import (
     issue,
     validation_error,
 )
-from app.yaml.diagnostics import did_you_mean
+from app.words import did_you_mean
 
 DEFAULT_POOL_SIZE = 5
 EXAMPLE = "write it like `url: postgresql://user:${secrets.DB_PASSWORD}@host/name`"
@@ -240,7 +240,7 @@ class AddressField(fields.Field[Address]):
         try:
             whole = compile_template(value)
         except ExpressionSyntaxError as error:
-            raise ValidationError(list(error.problems)) from None
+            raise ValidationError(list(error.issues)) from None
         pieces = tuple(compile_template(written) for _, written in split_template(value))
         _check_early(value, whole)
         return Address(whole, pieces)

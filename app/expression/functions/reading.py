@@ -1,7 +1,7 @@
-"""Reading fields, items and slices, and the one function that forgives: ``default``.
+"""Reading and building values: fields, items, slices, ``default``, comprehensions, mixed text.
 
-A path such as ``steps.login.body`` compiles to plain subscripts of plain dictionaries; what stands
-here serves the other cases. Whatever a read raises means that something is not there.
+A path such as ``steps.login.body`` compiles to plain subscripts of plain dictionaries; the helpers
+here are for the other cases.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from app.expression.runtime.evaluation import Evaluation
-from app.expression.runtime.faults import Fault, Missing
-from app.expression.runtime.values import check_list_size, check_text_size, kind
+from app.expression.errors import Fault, Missing
+from app.expression.functions.function import function
+from app.expression.limits import Evaluation, check_text
+from app.expression.values import kind
 
 NOT_THERE = (KeyError, IndexError, TypeError)
 """What Python raises for ``value[key]`` when a JSON value has no such field or index."""
@@ -38,18 +39,40 @@ def part(evaluation: Evaluation, target: Any, start: Any, stop: Any, step: Any) 
         raise Fault("the step of a slice cannot be 0")
     wanted = slice(start, stop, step)
     length = len(range(*wanted.indices(len(target))))
-    evaluation.spend(length // 4)
     if isinstance(target, str):
-        check_text_size(length)
+        evaluation.new_text(length)
     else:
-        check_list_size(length)
+        evaluation.new_list(length)
     return target[wanted]
 
 
+@function("default(expression, value)", 'default(inputs.nickname, "friend")', "friend", lazy=True)
 def default(_: Evaluation, read: Callable[[], Any], otherwise: Callable[[], Any]) -> Any:
-    """The value of ``read()``, or of ``otherwise()`` when that is null or not there."""
+    """The expression, or the value if what it reads is null or not there."""
     try:
         value = read()
     except (*NOT_THERE, Missing):
         return otherwise()
     return otherwise() if value is None else value
+
+
+def rounds(evaluation: Evaluation, items: Any, cost: int) -> list[Any]:
+    """The list that a comprehension goes over, with ``cost`` units paid for each round."""
+    if not isinstance(items, list):
+        advice = "; write `keys(…)` or `values(…)`" if isinstance(items, dict) else ""
+        raise Fault(f"`for` goes over a list, not over {kind(items)}{advice}")
+    evaluation.spend(len(items) * cost)
+    return items
+
+
+def field_name(value: Any) -> str:
+    """A computed name of a field, which must be text."""
+    if type(value) is not str:
+        raise Fault(f"the name of a field is text, not {kind(value)}")
+    return value
+
+
+def mixed_text(*parts: str) -> str:
+    """Literal text and written values, joined."""
+    check_text(sum(map(len, parts)))
+    return "".join(parts)
