@@ -5,18 +5,14 @@
 
 from app.expression.compiler import Compiled, compile_expression, compile_template
 from app.expression.errors import ExpressionError, ExpressionSyntaxError, Issue
-from app.expression.functions import FUNCTIONS
-from app.expression.functions.function import Function
 from app.expression.scope import ROOTS, Read, Scope
 from app.expression.template import find_braces, split_template
 
 __all__ = [
-    "FUNCTIONS",
     "ROOTS",
     "Compiled",
     "ExpressionError",
     "ExpressionSyntaxError",
-    "Function",
     "Issue",
     "Read",
     "Scope",

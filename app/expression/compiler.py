@@ -15,10 +15,10 @@ from app.expression.explain import FAULTS, explain
 from app.expression.functions import FUNCTIONS
 from app.expression.functions.reading import field_name, item, mixed_text, part, rounds
 from app.expression.limits import MAX_ISSUES, Evaluation
-from app.expression.scanner import FILENAME, Scan, Source, parse, scan_whole
+from app.expression.scanner import FILENAME, Scan, Source, parse, scan
 from app.expression.scope import Read, Scope
 from app.expression.syntax import GRAMMAR
-from app.expression.syntax.operators import BINARY, COMPARISONS, UNARY
+from app.expression.syntax.operators import HELPERS
 from app.expression.template import parts
 from app.expression.translator import EVALUATION, SCOPE, Helper, Translator
 from app.expression.values import sized, written
@@ -26,14 +26,12 @@ from app.expression.values import sized, written
 _KEPT = 2_000
 """How many compiled texts are kept in case the same text comes again."""
 
-_HELPERS: tuple[Helper, ...] = (
-    *BINARY.values(),
-    *UNARY.values(),
-    *COMPARISONS.values(),
+_CALLABLE: tuple[Helper, ...] = (
+    *HELPERS.values(),
     *(function.call for function in FUNCTIONS.values()),
     *(item, part, rounds, field_name, mixed_text, sized, written),
 )
-_GLOBALS: dict[str, Any] = {"__builtins__": {}, **{helper.__name__: helper for helper in _HELPERS}}
+_GLOBALS: dict[str, Any] = {"__builtins__": {}, **{helper.__name__: helper for helper in _CALLABLE}}
 """Every name that compiled code can use, besides its arguments and variables."""
 
 _PLACE: dict[str, Any] = {"lineno": 1, "end_lineno": 1, "col_offset": 0, "end_col_offset": 0}
@@ -62,7 +60,7 @@ def compile_expression(source: str) -> Compiled:
         ExpressionSyntaxError: it is not in the language; it holds all issues.
     """
     builder = _Builder()
-    body = builder.expression(scan_whole(source))
+    body = builder.expression(scan(source))
     return builder.compiled(body, source, constant=isinstance(body, ast.Constant))
 
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping, Sequence
 from itertools import islice
-from types import CodeType, FrameType, TracebackType
+from types import FrameType, TracebackType
 from typing import Any
 
 from app.expression.errors import ExpressionError, Fault, Missing
 from app.expression.functions.reading import NOT_THERE
 from app.expression.hints import nearest
-from app.expression.scanner import FILENAME, Source, scan_whole
+from app.expression.scanner import FILENAME, Source, scan
 from app.expression.scope import ROOTS
 from app.expression.syntax.reads import unwind
 from app.expression.translator import SCOPE, VARIABLE
@@ -26,11 +26,11 @@ FAULTS = (Fault, *NOT_THERE, ArithmeticError, ValueError, RecursionError)
 
 _UNKNOWN_READ = "a field or an item is missing"
 _ABSENT = {
-    "inputs": "there is no input `{}`",
-    "steps": "no step `{}` has a result here",
-    "vars": "no variable `{}` is set here",
-    "env": "there is no environment variable `{}` for flows",
-    "secrets": "there is no secret `{}`",
+    "inputs": "there is no input{}",
+    "steps": "no step{} has a result here",
+    "vars": "no variable{} is set here",
+    "env": "there is no environment variable{} for flows",
+    "secrets": "there is no secret{}",
 }
 _PRIVATE = ("env", "secrets")
 """Roots whose other names are not told."""
@@ -50,21 +50,19 @@ def explain(error: BaseException, sources: Sequence[Source]) -> ExpressionError:
 
 
 def _place(traceback: TracebackType | None) -> tuple[FrameType, int, int, int | None]:
-    """The innermost frame of compiled code, with line, first and last byte of the failed part."""
+    """The innermost frame of compiled code, with line, first and last byte of the failed part.
+
+    Python may have been told to keep no columns: then it is the whole line.
+    """
     innermost = traceback
     while traceback is not None:
         if traceback.tb_frame.f_code.co_filename == FILENAME:
             innermost = traceback
         traceback = traceback.tb_next
     assert innermost is not None
-    start, end = _columns(innermost.tb_frame.f_code, innermost.tb_lasti)
+    code, instruction = innermost.tb_frame.f_code, innermost.tb_lasti // 2
+    _, _, start, end = next(islice(code.co_positions(), instruction, None), (None,) * 4)
     return innermost.tb_frame, innermost.tb_lineno, start or 0, end
-
-
-def _columns(code: CodeType, instruction: int) -> tuple[int | None, int | None]:
-    """Columns of an instruction; ``None`` when Python was told to keep none."""
-    place = next(islice(code.co_positions(), instruction // 2, None), None)
-    return (place[2], place[3]) if place else (None, None)
 
 
 def _reason(error: BaseException, written: str, frame: FrameType) -> str:
@@ -84,12 +82,12 @@ def _reason(error: BaseException, written: str, frame: FrameType) -> str:
 
 def _missing_on_path(written: str, frame: FrameType) -> str:
     """Walk the path that failed once more, to see where it ends; this computes nothing."""
-    source = scan_whole(written).source
+    source = scan(written).source
     first, steps = unwind(source, ast.parse(source.code, FILENAME, "eval").body)
     names = frame.f_locals
     if not isinstance(first, ast.Name):
         return _UNKNOWN_READ
-    variable, root = VARIABLE.format(first.id), None
+    variable, root = VARIABLE.format(first.id), ""
     if variable in names:
         value = names[variable]
     elif SCOPE in names and first.id in ROOTS:
@@ -101,24 +99,20 @@ def _missing_on_path(written: str, frame: FrameType) -> str:
         try:
             value = value[key]
         except NOT_THERE:
-            if root is not None and isinstance(key, str) and isinstance(value, Mapping):
-                return _missing_name(root, value, key)
-            return _missing_field(value, key)
-        root = None
+            return _missing_field(value, key, root, is_private=root in _PRIVATE)
+        root = ""
     return _UNKNOWN_READ
 
 
-def _missing_name(root: str, target: Mapping[str, Any], key: str) -> str:
-    """Why the root has nothing of this name."""
-    sentence = _ABSENT.get(root, "it has no field `{}`").format(_shown(key))
-    return sentence if root in _PRIVATE else _not_in_object(target, key, sentence)
+def _missing_field(target: Any, key: Any, root: str = "", *, is_private: bool) -> str:
+    """Why ``target[key]`` cannot be read. ``root`` is the name of the target, if it is a root.
 
-
-def _missing_field(target: Any, key: Any, *, is_private: bool = False) -> str:
-    """Why ``target[key]`` cannot be read. A ``key`` that is ``None`` stays unnamed."""
+    A ``key`` that is ``None`` stays unnamed; a private target does not tell its other names.
+    """
     named = f" `{_shown(key)}`" if isinstance(key, str) else ""
     if isinstance(target, Mapping):
-        sentence = f"the object has no field{named}" if named else "the object has no such field"
+        sentence = _ABSENT.get(root, "the object has no field{}").format(named)
+        sentence = sentence if named else "the object has no such field"
         return sentence if is_private else _not_in_object(target, key, sentence)
     if isinstance(target, (list, str)) and not isinstance(key, str):
         what = "list" if isinstance(target, list) else "text"

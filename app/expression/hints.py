@@ -22,60 +22,56 @@ class KnownMistake(NamedTuple):
     code: str = "syntax"
 
 
-_OPERATORS = {
-    "&&": "and",
-    "||": "or",
-    "!": "not",
-    "&": "and",
-    "=": "==",
-    "===": "==",
-    "!==": "!=",
-    "<>": "!=",
-    "=<": "<=",
-    "??": "default(a, b)",
-    "?.": "default(a.b, null)",
-    "^": "**",
-    "AND": "and",
-    "OR": "or",
-    "NOT": "not",
-    "IN": "in",
-    "is": "==",
-}
+_QUOTES = {"“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "‘": "'", "’": "'", "。": "."}
+
+
+def _by_word(table: Mapping[str, str]) -> Mapping[str, str]:
+    """From ``ours → words of others`` to ``word → ours``."""
+    return {word: ours for ours, words in table.items() for word in words.split()}
+
+
+def _instead(word: str, ours: str) -> str:
+    return f"write `{ours}` instead of `{word}`"
+
+
+_OPERATORS = _by_word(
+    {
+        "and": "&& & AND",
+        "or": "|| OR",
+        "not": "! NOT",
+        "in": "IN",
+        "==": "= === is",
+        "!=": "!== <>",
+        "<=": "=<",
+        "**": "^",
+        "default(a, b)": "??",
+        "default(a.b, null)": "?.",
+    }
+)
 _OPERATOR_HINTS = {
-    **{written: f"write `{right}` instead of `{written}`" for written, right in _OPERATORS.items()},
+    **{sign: _instead(sign, ours) for sign, ours in _OPERATORS.items()},
     "|": "write `or` for a choice, `upper(x)` instead of `x | upper`",
     "=>": "write `>=` to compare, `[x.id for x in list]` to change a list",
-    "? :": "write `b if a else c` instead of `a ? b : c`",
-    "~": "there is no arithmetic on bits",
-    "<<": "there is no arithmetic on bits",
-    ">>": "there is no arithmetic on bits",
+    **dict.fromkeys(("~", "<<", ">>"), "there is no arithmetic on bits"),
 }
-_QUOTES = {"“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "‘": "'", "’": "'", "。": "."}
-_LITERALS = {"True": "true", "False": "false", "None": "null"}
+_FUNCTION = "write `[x.id for x in list]` to change a list"
 
 MISTAKES: Mapping[str, KnownMistake] = {
     **{
-        written.removesuffix(" :"): KnownMistake(
-            f"`{written}` is not an operator here", hint, "wrong-operator"
-        )
-        for written, hint in _OPERATOR_HINTS.items()
+        sign: KnownMistake(f"`{sign}` is not an operator here", hint, "wrong-operator")
+        for sign, hint in _OPERATOR_HINTS.items()
     },
+    "?": KnownMistake(
+        "`? :` is not an operator here",
+        "write `b if a else c` instead of `a ? b : c`",
+        "wrong-operator",
+    ),
     **{
-        written: KnownMistake(
-            f"`{written}` has no meaning here",
-            f"write `{right}` instead of `{written}`",
-            "not-allowed",
-        )
-        for written, right in _LITERALS.items()
+        word: KnownMistake(f"`{word}` has no meaning here", _instead(word, ours), "not-allowed")
+        for word, ours in {"True": "true", "False": "false", "None": "null"}.items()
     },
-    ":=": KnownMistake(
-        "a value cannot be named inside an expression", "use a `set` step", "not-allowed"
-    ),
-    "lambda": KnownMistake(
-        "an expression makes no functions",
-        "write `[x.id for x in list]` to change a list",
-        "not-allowed",
-    ),
+    ":=": KnownMistake("an expression cannot name a value", "use a `set` step", "not-allowed"),
+    "lambda": KnownMistake("an expression makes no functions", _FUNCTION, "not-allowed"),
     "{{": KnownMistake("`{{ }}` is not used here", "leave `{{` and `}}` out", "braces"),
     "${": KnownMistake(
         "this is an expression already", "write it without `${` and `}`", "wrapped-expression"
@@ -85,11 +81,6 @@ MISTAKES: Mapping[str, KnownMistake] = {
     ";": KnownMistake("an expression ends without `;`", "leave it out"),
 }
 """By sign or word; words only where they are not names of fields."""
-
-
-def _by_word(table: Mapping[str, str]) -> Mapping[str, str]:
-    return {word: ours for ours, words in table.items() for word in words.split()}
-
 
 NAMES = _by_word(
     {
@@ -158,8 +149,6 @@ def unknown_sign(sign: str) -> KnownMistake:
     if sign.isspace():
         return KnownMistake("this is not an ordinary space", "write an ordinary space")
     if plain != sign and plain.isascii() and plain.isprintable():
-        return KnownMistake(
-            f"`{sign}` is not the sign `{plain}`", f"write `{plain}` instead of `{sign}`"
-        )
+        return KnownMistake(f"`{sign}` is not the sign `{plain}`", _instead(sign, plain))
     shown = sign if sign.isprintable() else ascii(sign)[1:-1]
     return KnownMistake(f"`{shown}` has no meaning here")

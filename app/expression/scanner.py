@@ -89,25 +89,23 @@ class Scan(NamedTuple):
     issues: tuple[Issue, ...]
 
 
-def scan_whole(text: str) -> Scan:
-    """Scan a text that is one expression."""
-    return _Scanner(text, 0, (), is_hole=False).scan()
+def scan(text: str, start: int = 0, path: TemplatePath = ()) -> Scan:
+    """Scan a text that is one expression, or the expression after a ``${`` that ends at ``start``.
 
-
-def scan_hole(text: str, start: int, path: TemplatePath) -> Scan:
-    """Scan the expression that begins at ``start``, right after ``${``."""
-    return _Scanner(text, start, path, is_hole=True).scan()
+    ``path`` is the place of the text, for the issues.
+    """
+    return _Scanner(text, start, path).scan()
 
 
 class _Scanner:
     """One pass over the tokens of one expression."""
 
-    def __init__(self, text: str, start: int, path: TemplatePath, *, is_hole: bool) -> None:
+    def __init__(self, text: str, start: int, path: TemplatePath) -> None:
         self.text = text
         self.start = start
         self.path = path
-        self.is_hole = is_hole
-        self.is_closed = not is_hole
+        self.is_hole = start > 0
+        self.is_closed = not self.is_hole
         self.end = len(text)
         self.issues: list[Issue] = []
         self.brackets: list[tuple[str, int]] = []

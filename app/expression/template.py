@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.expression.errors import Issue, TemplatePath
-from app.expression.scanner import Scan, scan_hole
+from app.expression.scanner import Scan, scan
 
 _MARK = re.compile(r"\$\$\{|\$\{")
 _BRACES = re.compile(r"\{\{([^{}\n]*)\}\}")
@@ -41,9 +41,9 @@ def parts(text: str, path: TemplatePath = ()) -> list[Part]:
             continue
         if mark.start() > literal:
             found.append(Part(literal, text[literal : mark.start()]))
-        scan = scan_hole(text, position, path)
-        literal = position = min(scan.end + 1, len(text))
-        found.append(Part(mark.start(), text[mark.start() : position], scan))
+        hole = scan(text, position, path)
+        literal = position = min(hole.end + 1, len(text))
+        found.append(Part(mark.start(), text[mark.start() : position], hole))
     if literal < len(text):
         found.append(Part(literal, text[literal:]))
     return found

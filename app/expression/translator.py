@@ -123,13 +123,9 @@ class Translator:
 
 
 _REFUSALS: Mapping[type[ast.AST], tuple[str, str | None]] = {
-    ast.Lambda: ("a function", "write `[x.id for x in list]`"),
-    ast.JoinedStr: ("a text with letters before it", 'write `"a " + str(b)`'),
-    ast.NamedExpr: ("naming a value", "use a `set` step"),
     ast.Starred: ("`*`", "write `a + b` to put lists together"),
     ast.Tuple: ("a list without brackets", "write `[a, b]`"),
     ast.Set: ("`{ }` around values", "write `${x}` instead of `${{ x }}`; a list is `[a, b]`"),
     ast.SetComp: ("a set", "write `unique([… for … in …])`"),
     ast.GeneratorExp: ("`for` without brackets", "write `[… for … in …]`"),
-    ast.Slice: ("`:`", None),
 }

@@ -9,13 +9,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.expression import (
-    FUNCTIONS,
     ROOTS,
     ExpressionError,
     ExpressionSyntaxError,
     compile_expression,
     compile_template,
 )
+from app.expression.functions import FUNCTIONS
 from app.expression.limits import MAX_INTEGER, MAX_ITEMS, MAX_TEXT
 from app.strict_json import dumps, loads
 from tests.expression.scopes import FixedScope

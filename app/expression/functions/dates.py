@@ -19,24 +19,20 @@ _LONGEST_PATTERN = 200
 _LONGEST_DATE = 100
 
 
-@function("now()", "now()", "2026-11-23T20:07:40Z")
+@function("now()")
 def now(evaluation: Evaluation) -> str:
     """The time as ISO 8601 text, in UTC."""
     evaluation.spend(30)
     return evaluation.scope.now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-@function("date(value)", 'date("2026-11-23T20:07:40Z")', "2026-11-23")
+@function("date(value)")
 def date(evaluation: Evaluation, value: Any) -> str:
     """The day of a date, of a time, or of seconds since 1970 (in UTC)."""
     return _moment(evaluation, "date", value).date().isoformat()
 
 
-@function(
-    "format_date(value, pattern)",
-    'format_date("2026-11-23T20:07:40Z", "%d.%m.%Y %H:%M")',
-    "23.11.2026 20:07",
-)
+@function("format_date(value, pattern)")
 def format_date(evaluation: Evaluation, value: Any, pattern: Any) -> str:
     """A date or time by a pattern; see below."""
     moment = _moment(evaluation, "format_date", value)

@@ -14,7 +14,7 @@ from app.expression.values import NUMBERS, kind
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """One function. ``example`` is source whose value is ``result``, in the docs and in a test.
+    """One function. Its sentence ``doc`` and an example are in ``docs/expressions.md``.
 
     ``call`` takes the evaluation, then the arguments. With ``lazy`` the arguments arrive as
     functions without arguments, and what the first one reads may be missing. ``arity`` is the
@@ -25,20 +25,16 @@ class Function:
     call: Callable[..., Any]
     signature: str
     doc: str
-    example: str
-    result: Any
     lazy: bool
     arity: tuple[int, int | None]
 
 
-def function(
-    signature: str, example: str, result: Any, *, lazy: bool = False
-) -> Callable[[Callable[..., Any]], Function]:
-    """Make a :class:`Function` of the Python function below; its docstring is shown in the docs."""
+def function(signature: str, *, lazy: bool = False) -> Callable[[Callable[..., Any]], Function]:
+    """Make a :class:`Function` of the Python function below, whose docstring is its ``doc``."""
 
     def declared(call: Callable[..., Any]) -> Function:
-        name, doc = signature.partition("(")[0], call.__doc__ or ""
-        return Function(name, call, signature, doc, example, result, lazy, _arity(call))
+        name = signature.partition("(")[0]
+        return Function(name, call, signature, call.__doc__ or "", lazy, _arity(call))
 
     return declared
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from app.expression.errors import Fault
+from app.expression.functions.function import number_argument
 from app.expression.limits import MAX_INTEGER, Evaluation
 from app.expression.values import NUMBERS, checked_number, kind, pay_for_digits
 
@@ -95,16 +96,12 @@ def power(evaluation: Evaluation, left: Any, right: Any) -> Any:
 
 def negative(value: Any) -> Any:
     """``-value`` of a number."""
-    if type(value) not in NUMBERS:
-        raise Fault(f"`-` needs a number, not {kind(value)}")
-    return -value
+    return -number_argument("`-`", value)
 
 
 def positive(value: Any) -> Any:
     """``+value`` of a number."""
-    if type(value) not in NUMBERS:
-        raise Fault(f"`+` needs a number, not {kind(value)}")
-    return value
+    return number_argument("`+`", value)
 
 
 def _check_division(sign: str, evaluation: Evaluation, left: Any, right: Any) -> None:

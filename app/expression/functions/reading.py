@@ -46,7 +46,7 @@ def part(evaluation: Evaluation, target: Any, start: Any, stop: Any, step: Any) 
     return target[wanted]
 
 
-@function("default(expression, value)", 'default(inputs.nickname, "friend")', "friend", lazy=True)
+@function("default(expression, value)", lazy=True)
 def default(_: Evaluation, read: Callable[[], Any], otherwise: Callable[[], Any]) -> Any:
     """The expression, or the value if what it reads is null or not there."""
     try:

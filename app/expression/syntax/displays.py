@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -11,12 +12,14 @@ from app.expression.functions.reading import field_name, rounds
 from app.expression.limits import MAX_INTEGER, WORK_PER_CALL
 from app.expression.translator import LITERAL_NAMES, VARIABLE, Translator
 
+_SURROGATE = re.compile("[\\ud800-\\udfff]")
+
 
 def constant(translator: Translator, node: ast.Constant) -> ast.expr:
     """``12``, ``1.5``, ``"text"``: values that JSON can hold."""
     value = node.value
     if type(value) is str:
-        if not value.isascii() and not _is_text(value):
+        if _SURROGATE.search(value):
             message = "half of a character (\\ud800–\\udfff) is not text"
             return translator.report(node, "syntax", message, "write the character itself")
         return translator.keep(node)
@@ -30,14 +33,6 @@ def number(translator: Translator, node: ast.expr, value: Any) -> ast.expr:
     if value > MAX_INTEGER if type(value) is int else not math.isfinite(value):
         return translator.report(node, "too-large", "the number is too large")
     return translator.constant(value, node)
-
-
-def _is_text(value: str) -> bool:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def list_display(translator: Translator, node: ast.List) -> ast.expr:

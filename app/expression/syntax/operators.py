@@ -9,7 +9,7 @@ from app.expression.functions import operators
 from app.expression.syntax.displays import number
 from app.expression.translator import Helper, Translator
 
-BINARY: Mapping[type[ast.operator], Helper] = {
+HELPERS: Mapping[type[ast.AST], Helper] = {
     ast.Add: operators.add,
     ast.Sub: operators.subtract,
     ast.Mult: operators.multiply,
@@ -17,12 +17,8 @@ BINARY: Mapping[type[ast.operator], Helper] = {
     ast.FloorDiv: operators.floor_divide,
     ast.Mod: operators.modulo,
     ast.Pow: operators.power,
-}
-UNARY: Mapping[type[ast.unaryop], Helper] = {
     ast.USub: operators.negative,
     ast.UAdd: operators.positive,
-}
-COMPARISONS: Mapping[type[ast.cmpop], Helper] = {
     ast.Eq: operators.equal,
     ast.NotEq: operators.not_equal,
     ast.Lt: operators.less,
@@ -32,20 +28,18 @@ COMPARISONS: Mapping[type[ast.cmpop], Helper] = {
     ast.In: operators.contains,
     ast.NotIn: operators.lacks,
 }
+"""By operator. All other operators of Python are signs or words that the scanner reports."""
 
 
 def binary(translator: Translator, node: ast.BinOp) -> ast.expr:
     """``a + b``."""
-    helper = BINARY.get(type(node.op))
-    if helper is None:
-        return translator.refuse(node)
     translator.can_repeat |= isinstance(node.op, ast.Mult)
     left, right = translator.translate(node.left), translator.translate(node.right)
     if isinstance(node.op, ast.Add) and _is_text_and_number(left, right):
         message = "text and a number cannot be added"
         hint = f"write `str({translator.source.written(_number_of(node))})`"
         return translator.report(node, "wrong-operator", message, hint)
-    return translator.metered(helper, [left, right], node)
+    return translator.metered(HELPERS[type(node.op)], [left, right], node)
 
 
 def _is_text_and_number(left: ast.expr, right: ast.expr) -> bool:
@@ -63,15 +57,12 @@ def unary(translator: Translator, node: ast.UnaryOp) -> ast.expr:
     if isinstance(node.op, ast.Not):
         node.operand = translator.translate(node.operand)
         return translator.keep(node)
-    helper = UNARY.get(type(node.op))
-    if helper is None:
-        return translator.refuse(node)
     operand = translator.translate(node.operand)
     if isinstance(node.op, ast.USub) and isinstance(operand, ast.Constant):
         value = operand.value
         if isinstance(value, int | float) and not isinstance(value, bool):
             return number(translator, node, -value)
-    return translator.call(helper, [operand], node)
+    return translator.call(HELPERS[type(node.op)], [operand], node)
 
 
 def logical(translator: Translator, node: ast.BoolOp) -> ast.expr:
@@ -90,9 +81,6 @@ def conditional(translator: Translator, node: ast.IfExp) -> ast.expr:
 
 def comparison(translator: Translator, node: ast.Compare) -> ast.expr:
     """``a < b``, and chains: ``a < b <= c`` reads ``b`` once."""
-    if any(type(sign) not in COMPARISONS for sign in node.ops):
-        hint = "write `==`"
-        return translator.report(node, "wrong-operator", "`is` is not an operator here", hint)
     first = translator.translate(node.left)
     rest = [translator.translate(operand) for operand in node.comparators]
     return _chain(translator, first, list(zip(node.ops, rest, strict=True)), node)
@@ -124,7 +112,7 @@ def _pair(
         left, right = right, left
     own = None if isinstance(left, ast.Constant) else _own_operator(sign, right)
     if own is None:
-        return translator.metered(COMPARISONS[type(sign)], [left, right], at)
+        return translator.metered(HELPERS[type(sign)], [left, right], at)
     if isinstance(right, ast.List):
         # Python makes a tuple of literals once, not each time.
         right = translator.placed(ast.Tuple(right.elts, ast.Load()), right)
