@@ -220,7 +220,7 @@ def _look_up(origin: Origin, deadline: Deadline, resolve: Resolve) -> list[Addre
         except (OSError, TransportError) as error:
             found.set_exception(error)
 
-    # A look-up cannot be interrupted, but a thread can be left behind with it until it ends.
+    # A look-up cannot be interrupted. So it runs in a thread, which we leave when time is up.
     threading.Thread(target=look_up, name=f"look up {origin.host}", daemon=True).start()
     return found.result(deadline.left())
 
