@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+import ssl
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -163,6 +164,7 @@ def open_client(url: str, timeout: float, connections: int) -> Redis:
     Raises:
         ValueError: this is not the URL of a Redis.
     """
+    tls = url.startswith("rediss:")
     pool = BlockingConnectionPool.from_url(
         url,
         max_connections=connections,
@@ -175,6 +177,8 @@ def open_client(url: str, timeout: float, connections: int) -> Redis:
         # Nothing is repeated behind our back: when an answer was lost, a second ADD would say that
         # the run exists already. Whoever calls knows what may be repeated.
         retry=Retry(NoBackoff(), 0),
+        # As for services (app.tls): from 3.13 on, Python refuses many authorities companies made.
+        **({"ssl_exclude_verify_flags": [ssl.VERIFY_X509_STRICT]} if tls else {}),
     )
     return Redis(connection_pool=pool)
 
