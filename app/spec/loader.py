@@ -7,7 +7,7 @@ a whole). Each stage goes on where the one before left something usable, so one 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Any
@@ -158,7 +158,7 @@ def _flow(named: tuple[str, str], document: Document) -> tuple[Flow | None, list
     try:
         data = _SCHEMA.load(document.data)
     except ValidationError as error:
-        mistakes += problems(error.messages, ())
+        mistakes += problems(error.messages, (), document.places)
         data = error.valid_data if isinstance(error.valid_data, dict) else {}
         if "steps" not in data:
             return None, mistakes
@@ -214,17 +214,18 @@ def _place(finding: Finding) -> tuple[int, int]:
 _SCHEMA = FlowSchema()
 
 
-def problems(messages: Any, path: Path) -> Iterator[tuple[Path, Problem]]:
-    """The leaves of marshmallow's error tree. Keys that are its own invention are passed over."""
+def problems(messages: Any, path: Path, written: Container[Path]) -> Iterator[tuple[Path, Problem]]:
+    """The leaves of marshmallow's error tree. Its own key is passed over unless it is written."""
     if isinstance(messages, dict):
         for key, below in messages.items():
-            yield from problems(below, path if key == "_schema" else (*path, key))
+            is_own = key == "_schema" and (*path, key) not in written
+            yield from problems(below, path if is_own else (*path, key), written)
         return
     for message in messages if isinstance(messages, list) else [messages]:
         if isinstance(message, Problem):
             yield path, message
         elif isinstance(message, dict | list):
-            yield from problems(message, path)
+            yield from problems(message, path, written)
         else:
             yield path, _own_words(str(message), path)
 

@@ -162,7 +162,7 @@ def _content(document: Document) -> tuple[ServicesFile, list[tuple[Path, Problem
         return ServicesFile(**_SCHEMA.load(document.data)), []
     except ValidationError as error:
         valid = error.valid_data if isinstance(error.valid_data, dict) else {}
-        return ServicesFile(**valid), list(problems(error.messages, ()))
+        return ServicesFile(**valid), list(problems(error.messages, (), document.places))
 
 
 def _names(document: Document, key: str) -> frozenset[str]:
