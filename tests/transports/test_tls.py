@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from app.tls import Tls, context_of, trusted_context
-from app.transport import TransportError
-from app.transports.network import NetworkTransport
+from app.config.tls import Tls, context_of, trusted_context
+from app.http.client.network import NetworkTransport
+from app.http.message import TransportError
 from tests.certificates import Authority
 from tests.transports.requests import failure, request
 from tests.transports.servers import Server, Talk, answer, closing_after, echo, hanging
