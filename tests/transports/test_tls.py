@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from app.config.tls import Tls, context_of, trusted_context
-from app.http.client.network import NetworkTransport
+from app.http.client.transport import NetworkTransport
 from app.http.message import TransportError
 from tests.certificates import Authority
 from tests.transports.requests import failure, request
