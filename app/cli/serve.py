@@ -1,0 +1,59 @@
+"""``siteswap serve``: gunicorn in place of this process, with the shipped configuration."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+import app
+from app.cli.project import Project, examples
+
+
+@click.command(
+    context_settings={"ignore_unknown_options": True},
+    options_metavar="[GUNICORN OPTIONS]",
+    epilog=examples(
+        "siteswap serve",
+        "siteswap serve --bind 0.0.0.0:80 --workers 4",
+        "siteswap --env-file production.env serve",
+        "siteswap serve -- --help                     # gunicorn's own options",
+    ),
+)
+@click.argument("options", nargs=-1, type=click.UNPROCESSED, metavar="")
+@click.pass_obj
+def serve(project: Project, options: Sequence[str]) -> None:
+    """Serve the flows of this folder over HTTP.
+
+    This starts gunicorn with the settings of gunicorn.conf.py; its own options go over them. The
+    address is 127.0.0.1:9127 unless BIND or --bind says otherwise, and WEB_CONCURRENCY or
+    --workers says how many processes serve.
+    """
+    gunicorn = Path(sys.executable).with_name("gunicorn")
+    command = [str(gunicorn)] if gunicorn.exists() else [sys.executable, "-m", "gunicorn"]
+    arguments = [*command, *_shipped(Path.cwd()), *options]
+    sys.stdout.flush()
+    os.execve(arguments[0], arguments, project.environ)
+
+
+def _shipped(folder: Path) -> list[str]:
+    """Options for the files that a project folder need not have: those of the clone are used.
+
+    Raises:
+        ClickException: they are not there either.
+    """
+    clone = Path(app.__file__).parents[1]
+    options: list[str] = []
+    for name, option in (("gunicorn.conf.py", ["--config"]), ("wsgi.py", ["--pythonpath"])):
+        if (folder / name).exists():
+            continue
+        if not (clone / name).exists():
+            raise click.ClickException(
+                f"there is no {name} in {folder}; copy gunicorn.conf.py and wsgi.py there from a "
+                "clone of Siteswap, or install Siteswap from a clone with pip install -e"
+            )
+        options += [*option, str(clone / name if option == ["--config"] else clone)]
+    return options
