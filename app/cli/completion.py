@@ -48,7 +48,7 @@ def _quietly(words: Words) -> Complete:
 
 
 def _flow_keys(context: click.Context) -> Iterable[tuple[str, str]]:
-    files = project_of(context).settings.flows_dir.glob("*/v*.yaml")
+    files = project_of(context).settings.flows_dir.glob("[!.]*/v*.yaml")
     return [(key, "") for key in sorted({file.parent.name for file in files})]
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from app.cli.completion import flow_keys, versions
-from app.cli.output import echo_json, table
+from app.cli.output import echo_json, json_option, table
 from app.cli.project import Project, examples
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def show(project: Project, key: str, version: str | None) -> None:
 
 
 @click.command("list", epilog=examples("siteswap list", "siteswap list --json"))
-@click.option("--json", "as_json", is_flag=True, help="As JSON, for tools.")
+@json_option
 @click.pass_obj
 def list_(project: Project, as_json: bool) -> None:
     """List every flow file and its state."""

@@ -18,6 +18,8 @@ _COLOURS = {
 }  # fmt: skip
 _COLOURED = ("STATUS", "STATE")
 
+json_option = click.option("--json", "as_json", is_flag=True, help="As JSON, for tools.")
+
 
 def echo_json(value: object) -> None:
     """For tools: the same whether or not a terminal shows it."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from app.cli.completion import flow_keys, run_ids
-from app.cli.output import echo_json
+from app.cli.output import echo_json, json_option
 from app.cli.project import Commands, Project, examples
 from app.errors import Busy, SiteswapError
 from app.instance import Status
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 _STATUSES = [each.value for each in Status]
 
 _id = click.argument("run_id", metavar="ID", shell_complete=run_ids)
-_json = click.option("--json", "as_json", is_flag=True, help="As JSON, for tools.")
 
 
 @click.group(cls=Commands)
@@ -45,7 +44,7 @@ def runs() -> None:
     show_default=True,
     help="How many at most.",
 )
-@_json
+@json_option
 @click.pass_obj
 def list_(
     project: Project, status: str | None, flow: str | None, limit: int, as_json: bool
@@ -67,7 +66,7 @@ def list_(
 
 @runs.command(epilog=examples("siteswap runs show async_PdCPkVCdgpyAB2e0"))
 @_id
-@_json
+@json_option
 @click.pass_obj
 def show(project: Project, run_id: str, as_json: bool) -> None:
     """Show a run with its steps, secrets masked; times are UTC."""

@@ -34,26 +34,26 @@ def serve(project: Project, options: Sequence[str]) -> None:
     """
     gunicorn = Path(sys.executable).with_name("gunicorn")
     command = [str(gunicorn)] if gunicorn.exists() else [sys.executable, "-m", "gunicorn"]
-    arguments = [*command, *_shipped(Path.cwd()), *options]
-    sys.stdout.flush()
+    clone = Path(app.__file__).parents[1]
+    arguments = [*command, *shipped(Path.cwd(), clone), *options]
     os.execve(arguments[0], arguments, project.environ)
 
 
-def _shipped(folder: Path) -> list[str]:
-    """Options for the files that a project folder need not have: those of the clone are used.
+def shipped(folder: Path, clone: Path) -> list[str]:
+    """Options for the files that a project folder lacks: those of the clone serve as well.
 
     Raises:
         ClickException: they are not there either.
     """
-    clone = Path(app.__file__).parents[1]
-    options: list[str] = []
-    for name, option in (("gunicorn.conf.py", ["--config"]), ("wsgi.py", ["--pythonpath"])):
-        if (folder / name).exists():
-            continue
+    options = {
+        "gunicorn.conf.py": f"--config={clone}/gunicorn.conf.py",
+        "wsgi.py": f"--pythonpath={clone}",
+    }
+    missing = [name for name in options if not (folder / name).exists()]
+    for name in missing:
         if not (clone / name).exists():
             raise click.ClickException(
-                f"there is no {name} in {folder}; copy gunicorn.conf.py and wsgi.py there from a "
-                "clone of Siteswap, or install Siteswap from a clone with pip install -e"
+                f"{folder} has no {name}; copy gunicorn.conf.py and wsgi.py from a clone of "
+                "Siteswap, or install Siteswap from its clone with pip install -e"
             )
-        options += [*option, str(clone / name if option == ["--config"] else clone)]
-    return options
+    return [options[name] for name in missing]

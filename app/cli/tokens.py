@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from app.cli.completion import token_names
-from app.cli.output import echo_json, table
+from app.cli.output import echo_json, json_option, table
 from app.cli.project import Commands, Project, examples
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def new(project: Project, name: str, flows: str, expires: str | None) -> None:
 
 
 @tokens.command("list", epilog=examples("siteswap tokens list", "siteswap tokens list --json"))
-@click.option("--json", "as_json", is_flag=True, help="As JSON, for tools.")
+@json_option
 @click.pass_obj
 def list_(project: Project, as_json: bool) -> None:
     """Show every token: its name, flows, times and state."""
