@@ -74,9 +74,8 @@ def test_settings_of_files_are_served(tmp_path: Path) -> None:
 def test_the_files_of_the_folder_come_first(tmp_path: Path) -> None:
     """So does what is named on the command line; after ``--`` everything is gunicorn's."""
     shutil.copy(PROJECT / "wsgi.py", tmp_path)
-    (tmp_path / "gunicorn.conf.py").write_text(
-        'wsgi_app = "wsgi:app"\nkeepalive = 7\ntimeout = 8\n'
-    )
+    own = 'wsgi_app = "wsgi:app"\nkeepalive = 7\ntimeout = 8\n'
+    (tmp_path / "gunicorn.conf.py").write_text(own)
     shown = siteswap(tmp_path, "serve", "--timeout", "9", "--print-config").stdout
     settings = dict(re.findall(r"^(\w+) += (.*)$", shown, re.MULTILINE))
     assert (settings["keepalive"], settings["timeout"]) == ("7", "9")
