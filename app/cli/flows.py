@@ -101,6 +101,7 @@ def lint(project: Project, paths: Sequence[Path], style: str) -> None:
     "--inputs",
     "file",
     type=click.File("rb"),
+    metavar="FILE",
     help="A file that holds the inputs as a JSON object; - reads standard input.",
 )
 @click.option("--trace", "traced", is_flag=True, help="Show each step, on standard error.")

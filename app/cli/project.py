@@ -73,8 +73,10 @@ class Project:
 
     @cached_property
     def settings(self) -> Settings:
-        """Raises:
-        SettingsError: a setting is wrong.
+        """What the operator decided.
+
+        Raises:
+            SettingsError: a setting is wrong.
         """
         from app.settings import Settings
 
@@ -115,7 +117,7 @@ class Project:
             near = did_you_mean(key, {each.path.parent.name for each in entries})
             question = f"; did you mean {near!r}?" if near else "; see: siteswap list"
             return f"there is no flow {key!r} in {self.settings.flows_dir}{question}"
-        entry = versions.get(version or max(versions))
+        entry = versions.get(version or max(versions, key=lambda name: (len(name), name)))
         if entry is None:
             folder = self.shown(self.settings.flows_dir / key)
             return f"{folder} has no version {version!r}; it has {', '.join(versions)}"
@@ -131,8 +133,10 @@ class Project:
 
     @cached_property
     def tokens(self) -> TokenRegistry:
-        """Raises:
-        TokenError: the file cannot be read.
+        """The tokens, read.
+
+        Raises:
+            TokenError: the file cannot be read.
         """
         from app.tokens import TokenRegistry
 

@@ -33,8 +33,8 @@ def runs() -> None:
 @click.option(
     "--status",
     type=click.Choice(_STATUSES, case_sensitive=False),
-    metavar="|".join(_STATUSES),
-    help="Only runs in this state.",
+    metavar="STATUS",
+    help=f"Only runs in this state: {', '.join(_STATUSES[:-1])} or {_STATUSES[-1]}.",
 )
 @click.option("--flow", metavar="KEY", shell_complete=flow_keys, help="Only runs of this flow.")
 @click.option(
@@ -42,6 +42,7 @@ def runs() -> None:
     type=click.IntRange(1, 10_000),
     default=20,
     show_default=True,
+    metavar="N",
     help="How many at most.",
 )
 @json_option
