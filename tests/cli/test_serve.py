@@ -94,7 +94,7 @@ def test_make_run_installs_extras_once(tmp_path: Path) -> None:
     """``make run EXTRAS=redis,sql`` installs these before it serves, and nothing where they are."""
 
     def planned(*extras: str) -> list[str]:
-        make = ["make", "-n", "run", f"VENV={tmp_path}", *extras]
+        make = ["make", "-n", "--no-print-directory", "run", f"VENV={tmp_path}", *extras]
         done = subprocess.run(make, cwd=PROJECT, capture_output=True, text=True, check=True)
         return done.stdout.splitlines()
 
