@@ -40,11 +40,6 @@ class Commands(click.Group):
             raise click.ClickException(error.english) from None
 
 
-def examples(*lines: str) -> str:
-    """The end of a help page."""
-    return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
-
-
 class Project:
     """What a command asks for is read when it asks, so that ``--help`` reads nothing."""
 
