@@ -14,7 +14,7 @@ from app.cli.output import echo_json, json_option, table
 from app.cli.project import Project
 
 if TYPE_CHECKING:
-    from app.catalog import Entry
+    from app.catalog.catalog import CatalogEntry
 
 STARTER = Path(__file__).with_name("starter.yaml")
 """What ``new`` writes: it lints clean, runs at once, and teaches by example."""
@@ -33,8 +33,8 @@ def new(project: Project, key: str) -> None:
       siteswap new hello
       siteswap run hello -i who=you
     """
-    from app.spec.editor_schema import editor_schema
-    from app.spec.loader import KEY
+    from app.catalog.editor_schema import editor_schema
+    from app.catalog.loader import KEY
 
     if not KEY.fullmatch(key):
         raise click.UsageError(
@@ -124,7 +124,7 @@ def run(
     """
     from app.cli.run import given_inputs, run
     from app.cli.tree import describe_trace
-    from app.engine.trace import Trace
+    from app.runtime.trace import Trace
 
     given, program = given_inputs(pairs, file), project.program(key, version)
     trace = Trace() if traced else None
@@ -182,14 +182,14 @@ def schema(of_services: bool) -> None:
     Examples:
       siteswap schema > flows/flow.schema.json
     """
-    from app.spec.editor_schema import editor_schema, services_schema
+    from app.catalog.editor_schema import editor_schema, services_schema
 
     click.echo(services_schema() if of_services else editor_schema(), nl=False)
 
 
-def _facts(entry: Entry) -> dict[str, Any]:
+def _facts(entry: CatalogEntry) -> dict[str, Any]:
     flow = entry.program.flow if entry.program else None
-    errors = sum(finding.severity == "error" for finding in entry.findings)
+    errors = sum(diagnostic.severity == "error" for diagnostic in entry.diagnostics)
     return {
         "flow": entry.path.parent.name,
         "version": entry.path.stem,
@@ -203,7 +203,7 @@ def _facts(entry: Entry) -> dict[str, Any]:
 def _row(
     flow: str, version: str, mode: str | None, state: str, errors: int, name: str | None
 ) -> tuple[str, ...]:
-    from app.spec.diagnostics import visible
+    from app.yaml.diagnostics import visible
 
     state += f" ({errors} error{'s' if errors > 1 else ''})" if errors else ""
     return flow, version, mode or "-", state, visible(name or "-") if mode else "see: siteswap lint"

@@ -12,10 +12,10 @@ from app.cli.completion import flow_keys, run_ids
 from app.cli.output import echo_json, json_option
 from app.cli.project import Commands, Project
 from app.errors import Busy, SiteswapError
-from app.instance import Status
+from app.runs.run import Status
 
 if TYPE_CHECKING:
-    from app.service import Service
+    from app.runs.runner import Runner
 
 _STATUSES = [each.value for each in Status]
 
@@ -81,7 +81,7 @@ def show(project: Project, run_id: str, as_json: bool) -> None:
       siteswap runs show async_PdCPkVCdgpyAB2e0
     """
     from app.cli.run_text import describe_run, facts
-    from app.view import view
+    from app.runs.view import view
 
     with _runner(project, run_id) as runner:
         project.siteswap.catalog.refresh()
@@ -119,11 +119,11 @@ def retry(project: Project, run_id: str) -> None:
     Examples:
       ID=$(siteswap runs retry async_PdCPkVCdgpyAB2e0)
     """
-    from app.presence import LOOKS_PER_LEASE
+    from app.runs.failure_detector import LOOKS_PER_LEASE
 
     with _runner(project, run_id) as runner:
         project.siteswap.catalog.refresh()
-        click.echo(runner.retry(run_id).instance_id)
+        click.echo(runner.retry(run_id).run_id)
     seconds = project.settings.lease / LOOKS_PER_LEASE
     click.echo(
         f"It is accepted. A server that runs takes it within {seconds:.1f} s; "
@@ -148,7 +148,7 @@ def prune(project: Project) -> None:
 
 
 @contextmanager
-def _runner(project: Project, run_id: str = "") -> Iterator[Service]:
+def _runner(project: Project, run_id: str = "") -> Iterator[Runner]:
     """Whom to ask for runs; what goes wrong is one sentence about this run, or about the store.
 
     Raises:

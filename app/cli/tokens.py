@@ -11,7 +11,7 @@ from app.cli.output import echo_json, json_option, table
 from app.cli.project import Commands, Project
 
 if TYPE_CHECKING:
-    from app.token_file import Token
+    from app.config.token_file import Token
 
 
 @click.group(cls=Commands)
@@ -34,7 +34,7 @@ def new(project: Project, name: str, flows: str, expires: str | None) -> None:
       siteswap tokens new crm --flows 'order_*,sync_example' --expires 30d
       TOKEN=$(siteswap tokens new me)
     """
-    from app.tokens import parse_expiry
+    from app.config.tokens import parse_expiry
 
     patterns = [part.strip() for part in flows.split(",") if part.strip()]
     end = parse_expiry(expires, project.clock()) if expires else None
@@ -78,7 +78,7 @@ def revoke(project: Project, name: str) -> None:
 
 
 def _facts(token: Token, now: float) -> dict[str, Any]:
-    from app.token_file import format_moment
+    from app.config.token_file import format_moment
 
     return {
         "name": token.name,
