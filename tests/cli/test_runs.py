@@ -76,7 +76,7 @@ class Runs(Shell):
         """Let another process have it under way."""
         claimed = self.service.store.claim(run_id, "somebody", time.time())
         assert claimed is not None
-        return claimed.hold
+        return claimed.claim
 
     def runs(self, *words: str) -> Result:
         """``siteswap runs <words>``."""
@@ -204,8 +204,8 @@ def test_what_a_run_says_cannot_steer_a_terminal(shell: Runs) -> None:
 
 def test_show_a_step_that_is_under_way(shell: Runs) -> None:
     """It is running while somebody has the run; afterwards nobody knows how it ended."""
-    hold = shell.claim(instance := shell.accept())
-    shell.service.store.record(hold, StepRecord("0", "order", "http", 1, time.time()))
+    claim = shell.claim(instance := shell.accept())
+    shell.service.store.record(claim, StepRecord("0", "order", "http", 1, time.time()))
     shown = answer(shell.runs("show", instance)).splitlines()[-1].split()
     assert (shown[0], shown[2], shown[4:]) == ("order", "RUNNING", ["-", "-"])
     answer(shell.runs("cancel", instance))
@@ -230,9 +230,9 @@ def test_show_cuts_what_is_long(shell: Runs) -> None:
     [line] = [each for each in answer(shell.runs("show", instance)).splitlines() if "data" in each]
     assert line.endswith("xxx…")
     assert len(line) < 1_100
-    hold = shell.claim(busy := shell.accept())
+    claim = shell.claim(busy := shell.accept())
     for number in range(201):
-        store.record(hold, StepRecord(str(number), "http", "http", 1, time.time()))
+        store.record(claim, StepRecord(str(number), "http", "http", 1, time.time()))
     lines = answer(shell.runs("show", busy)).splitlines()
     assert lines[-1] == "(the last 200 steps)"
     assert (lines[-201].split()[0], lines[-2].split()[0]) == ("1", "200")
