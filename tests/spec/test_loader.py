@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.catalog.loader import LoadedFlow, identity, load_flow
-from app.cli.starter import STARTER
+from app.cli.flows import STARTER
 from app.cli.tree import describe_flow
 from app.engine.compiler import compile_flow
 from app.language.environment import CallableFlows, Environment
@@ -23,7 +23,7 @@ from app.yaml.diagnostics import Severity, render
 ROOT = Path(__file__).parent.parent.parent
 SHIPPED = [file.read_text(encoding="utf-8") for file in sorted(ROOT.glob("flows/*/*.yaml"))]
 BROKEN = [file.read_bytes() for file in sorted(ROOT.glob("tests/lint/broken/*/*.y*ml"))]
-TEXTS = [*SHIPPED, STARTER]
+TEXTS = [*SHIPPED, STARTER.read_text(encoding="utf-8")]
 
 ALONE = Environment(flows=CallableFlows({}, {}))
 """A process without any other flow."""
