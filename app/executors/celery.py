@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from celery import Celery
+from celery import Celery, bootsteps
 
 from app.errors import Busy
 from app.executor import Lane
@@ -24,11 +24,6 @@ from app.executors.celery_hooks import Hooks
 
 DEPTH_AGE = 0.5
 """Seconds for which an answer about the queue's length is good enough."""
-
-VISIBILITY_SECONDS = 3_600
-"""After so long Redis delivers again what nobody has acknowledged. It need not be longer than the
-longest flow: the message that comes again finds a run that somebody has. It need not be short
-either: what its worker took to the grave, the sweep sends again after the lease."""
 
 
 def make_celery(
@@ -52,8 +47,22 @@ def make_celery(
         execute(instance_id)
 
     celery.task(siteswap_execute, name=TASK)
+    celery.steps["consumer"].add(_ForgetMessages)
     Hooks(celery, check, on_worker_start, on_worker_stop).connect()
     return celery
+
+
+class _ForgetMessages(bootsteps.StartStopStep):  # type: ignore[misc]
+    """A worker that lost its broker does not put back the messages of the runs under way.
+
+    It could not, and would write them to a file instead; the store has these runs.
+    """
+
+    requires = ("celery.worker.consumer:Tasks",)
+
+    def start(self, consumer: Any) -> None:
+        """Called for each new connection."""
+        consumer.connection.default_channel.do_restore = False
 
 
 class CeleryExecutor:
@@ -154,7 +163,9 @@ def _transport_options(broker_url: str) -> dict[str, Any]:
     if not is_redis(broker_url):
         return {}
     return {
-        "visibility_timeout": VISIBILITY_SECONDS,
+        # The store knows which run ended. And kombu's own record of messages, which is in Redis,
+        # ends a worker that loses Redis while a run is under way.
+        "ack_emulation": False,
         "socket_connect_timeout": 5.0,
         "socket_keepalive": True,
     }

@@ -378,15 +378,19 @@ def test_going_down_lets_runs_end(broker: RedisServer, tmp_path: Path) -> None:
 
 
 def test_a_worker_outlives_its_broker(tmp_path: Path) -> None:
-    """The broker dies with all it knew; the run under way ends, and new ones are executed."""
+    """The broker dies with all it knew; the run under way ends, and new ones are executed.
+
+    It is away for longer than the worker needs to notice, while it asks for a second run.
+    """
     with (
         redis_server(tmp_path / "broker") as broker,
         sending(broker.url) as executor,
-        working(tmp_path, broker.url, "--concurrency", "1") as worker,
+        working(tmp_path, broker.url, "--concurrency", "2") as worker,
     ):
         submit(executor, "wait")
         worker.wait_for("begin")
         broker.kill()
+        eventually(lambda: worker.log, lambda log: "Trying again" in log, START_SECONDS)
         worker.go_on()
         worker.wait_for("end")
         broker.start()
