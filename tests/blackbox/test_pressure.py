@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.blackbox.client import TRIGGER, Client, eventually
-from tests.blackbox.gate import Gate
 from tests.blackbox.server import Server, serving
+from tests.downstream import SEVEN, Downstream
 
 QUEUE = 100
 """Runs that may wait in the small server, where one is under way."""
@@ -55,7 +55,7 @@ def test_the_queue_is_full(small: Server) -> None:
     One flow alone takes about three quarters of the queue, so another still has a place.
     """
     client = small.client
-    with Gate() as gate:
+    with Downstream(SEVEN, is_open=False) as gate:
         statuses = submit(client, gate.url, QUEUE)
         accepted = statuses.count(200)
         assert statuses == [200] * accepted + [503] * (QUEUE - accepted)
@@ -70,7 +70,7 @@ def test_the_queue_is_full(small: Server) -> None:
         assert rows(small) == before == {"INIT": accepted - 1, "RUNNING": 1}
         assert client.trigger("failing_async").status == 200
         assert client.trigger("echo", text="a").data["text"] == "a"
-        gate.opened.set()
+        gate.is_open.set()
         last = client.trigger("fetch_async", url=gate.url)
         while last.status == 503:
             last = client.trigger("fetch_async", url=gate.url)
@@ -100,9 +100,9 @@ def test_the_store_is_locked(small: Server) -> None:
     assert client.ended(client.trigger("async_example").instance_id).envelope["errorCode"] == 0
 
 
-def test_going_down(tmp_path: Path) -> None:
+def test_going_down(tmp_path: Path, gate: Downstream) -> None:
     """SIGTERM finishes requests and runs under way, keeps what is queued, and exits with 0."""
-    with serving(tmp_path, workers=2, EXECUTOR="threads:2") as server, Gate() as gate:
+    with serving(tmp_path, workers=2, EXECUTOR="threads:2") as server:
         client = server.client
         runs = [client.trigger("fetch_async", url=gate.url).instance_id for _ in range(20)]
         with ThreadPoolExecutor(1) as callers:
@@ -110,7 +110,7 @@ def test_going_down(tmp_path: Path) -> None:
             gate.wait_for(3)
             server.process.terminate()
             eventually(lambda: server.log, lambda log: "Handling signal: term" in log)
-            gate.opened.set()
+            gate.is_open.set()
             assert server.wait() == 0
             assert request.result().data == {"status": 200, "body": "7"}
         kept = rows(server)

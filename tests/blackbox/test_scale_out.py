@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from tests.blackbox.client import Answer, Client, eventually
-from tests.blackbox.gate import Gate
 from tests.blackbox.server import PROJECT, Server, environment, prepare_folder, serving
 from tests.blackbox.workers import CELERY, Workers
+from tests.downstream import Downstream
 from tests.pythons.test_pool import is_gone
 from tests.redis_server import RedisServer, redis_server
 
@@ -98,13 +98,6 @@ def clients(servers: list[Server]) -> list[Client]:
     return [server.client for server in servers]
 
 
-@pytest.fixture
-def gate() -> Iterator[Gate]:
-    """A downstream that holds its callers until the test lets them go."""
-    with Gate() as gate:
-        yield gate
-
-
 def ended(client: Client, instance_id: str) -> Answer:
     """The result of a run, after a takeover if need be."""
     return client.ended(instance_id, TAKEOVER_SECONDS)
@@ -171,14 +164,14 @@ def test_runs_are_accepted_while_the_broker_is_down(
 
 
 def test_a_worker_that_is_killed_loses_no_run(
-    cluster: Cluster, clients: list[Client], gate: Gate, tmp_path: Path
+    cluster: Cluster, clients: list[Client], gate: Downstream, tmp_path: Path
 ) -> None:
     """What was in the middle of a step is interrupted, what waited is executed by the next one."""
     ids = [clients[0].trigger("fetch_async", url=f"{gate.url}/").instance_id for _ in range(4)]
     with working(tmp_path / "worker", cluster.variables) as workers:
         gate.wait_for(2)
         workers.kill()
-    gate.opened.set()
+    gate.is_open.set()
     with working(tmp_path / "next", cluster.variables):
         statuses = [
             ended(clients[1], instance_id).headers["juggle-flow-status"] for instance_id in ids

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.blackbox.client import Client
 from tests.blackbox.server import PROJECT, TOKEN, Server, serving
-from tests.cookbook.api import Api, addresses
+from tests.downstream import Downstream, Respond
 from tests.pages import blocks, perform, session, with_flask, write
 
 LEASE = "2s"
@@ -18,10 +18,10 @@ LEASE = "2s"
 class Recipe:
     """The files of one page, served; ``apis`` are the servers they call, by their names there."""
 
-    def __init__(self, page: Path, server: Server, apis: Mapping[str, Api]) -> None:
+    def __init__(self, page: Path, server: Server, apis: Mapping[str, Downstream]) -> None:
         self.server = server
         self.apis = apis
-        self._changed = addresses(apis)
+        self._changed = _addresses(apis)
         self._untyped = [session(block) for block in blocks(page, "console")]
 
     @property
@@ -50,13 +50,19 @@ class Recipe:
 
 
 @contextmanager
-def served(folder: Path, name: str, **apis: Api) -> Iterator[Recipe]:
-    """The recipe of this name, with these APIs behind it; nothing in it meets a bug."""
+def served(folder: Path, name: str, **responds: Respond) -> Iterator[Recipe]:
+    """The recipe of this name, beside APIs that respond so; nothing in it meets a bug."""
     page = PROJECT / "docs" / "cookbook" / f"{name}.md"
     with ExitStack() as stack:
-        for api in apis.values():
-            stack.enter_context(api)
-        write(page, folder / "flows", addresses(apis))
+        apis = {
+            name: stack.enter_context(Downstream(respond=each)) for name, each in responds.items()
+        }
+        write(page, folder / "flows", _addresses(apis))
         server = stack.enter_context(serving(folder, LEASE=LEASE))
         yield Recipe(page, server, apis)
     assert "Traceback" not in server.log
+
+
+def _addresses(apis: Mapping[str, Downstream]) -> dict[str, str]:
+    """What the pages call these APIs, ``http://NAME.internal``, and where they really are."""
+    return {f"http://{name}.internal": api.url for name, api in apis.items()}

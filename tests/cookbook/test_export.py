@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from tests.blackbox.client import eventually
-from tests.cookbook.api import Api, Call
 from tests.cookbook.recipe import Recipe, served
+from tests.downstream import Request
 
 DONE = {"state": "done", "file": "/files/2026-10.csv", "rows": 1200}
 RESULT = {"file": "/files/2026-10.csv", "rows": 1200}
@@ -27,7 +27,7 @@ class Reports:
         self.jobs: dict[str | None, int] = {}
         self.state: dict[str, Any] = {"state": "running"}
 
-    def __call__(self, call: Call) -> Any:
+    def __call__(self, call: Request) -> Any:
         """Answer one request."""
         if call.line == "POST /jobs":
             return {"id": self.jobs.setdefault(call.key, len(self.jobs) + 1)}
@@ -43,7 +43,7 @@ def reports() -> Reports:
 @pytest.fixture
 def recipe(tmp_path: Path, reports: Reports) -> Iterator[Recipe]:
     """The recipe, and somebody who wants to be told."""
-    with served(tmp_path, "export", reports=Api(reports), asker=Api(lambda _: {})) as recipe:
+    with served(tmp_path, "export", reports=reports, asker=lambda _: {}) as recipe:
         yield recipe
 
 
@@ -56,8 +56,8 @@ def start(recipe: Recipe) -> str:
 
 def told(recipe: Recipe) -> Any:
     """The envelope that was posted to the asker."""
-    calls = eventually(lambda: recipe.apis["asker"].calls, bool)
-    return calls[0].body
+    calls = eventually(lambda: recipe.apis["asker"].requests, bool)
+    return calls[0].json
 
 
 def test_the_page(recipe: Recipe, reports: Reports) -> None:
@@ -65,7 +65,7 @@ def test_the_page(recipe: Recipe, reports: Reports) -> None:
     looks = iter([{"state": "running"}])
     whole = recipe.apis["reports"].respond
 
-    def respond(call: Call) -> Any:
+    def respond(call: Request) -> Any:
         return whole(call) if call.line.startswith("POST") else next(looks, DONE)
 
     recipe.apis["reports"].respond = respond
@@ -100,11 +100,11 @@ def test_an_order_under_way_is_sent_again_with_its_key(recipe: Recipe, reports: 
     api.is_open.clear()
     reports.state = DONE
     run = recipe.client.trigger("export", month="2026-10").instance_id
-    eventually(lambda: api.calls, bool)
+    eventually(lambda: api.requests, bool)
     os.kill(recipe.server.workers[0], signal.SIGKILL)
     api.is_open.set()
     assert recipe.client.ended(run, 20).envelope["result"] == RESULT
-    orders = [call for call in api.calls if call.line == "POST /jobs"]
+    orders = [call for call in api.requests if call.line == "POST /jobs"]
     assert len(orders) == 2
     assert orders[0].key == orders[1].key
     assert len(reports.jobs) == 1
