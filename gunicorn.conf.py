@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from app import boot
+from app import startup
+from app.config.tokens import TokenRegistry, ensure_first_token
 from app.errors import SiteswapError
-from app.tokens import TokenRegistry, ensure_first_token
 
 wsgi_app = "wsgi:app"
 bind = os.environ.get("BIND", "127.0.0.1:9127")
@@ -48,7 +48,7 @@ control_socket_disable = True
 
 def on_starting(server: Any) -> None:
     """Refuse to start with wrong settings, before the port is taken."""
-    boot.raise_file_limit(_OPEN_FILES)
+    startup.raise_file_limit(_OPEN_FILES)
     _check(server, server.log.warning)
 
 
@@ -63,7 +63,7 @@ def when_ready(server: Any) -> None:
         # With --reuse-port each worker listens for itself, later.
         address = server.LISTENERS[0].getsockname() if server.LISTENERS else server.address[0]
         print("The first token is made, and shown this once. Try it:", flush=True)
-        print(boot.example_call(token, address), flush=True)
+        print(startup.example_call(token, address), flush=True)
 
 
 def post_worker_init(worker: Any) -> None:
@@ -80,6 +80,6 @@ def worker_exit(_server: Any, worker: Any) -> None:
 
 def _check(server: Any, warn: Callable[[str], None]) -> TokenRegistry:
     try:
-        return boot.check(os.environ, root=Path.cwd(), workers=server.cfg.workers, warn=warn)
+        return startup.check(os.environ, root=Path.cwd(), workers=server.cfg.workers, warn=warn)
     except SiteswapError as error:
         sys.exit(str(error))

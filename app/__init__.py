@@ -20,32 +20,32 @@ from flask import Flask
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-from app import boot, cli
-from app.catalog import Catalog
-from app.databases import NamedDatabases
-from app.engine.crew import Crew
+from app import cli, startup
+from app.catalog.catalog import Catalog
+from app.catalog.services import Services
+from app.config.secrets import Secrets
+from app.config.settings import Settings
+from app.config.tokens import TokenRegistry
+from app.database.named import NamedDatabases
 from app.engine.interpreter import Interpreter
-from app.engine.scope import Tools
-from app.executor import Executor
-from app.executors.threads import ThreadsExecutor
-from app.instance import new_id
-from app.offload import native_offload
-from app.outside import Outside
-from app.presence import Watch, new_owner
-from app.pythons.pool import PythonPool
-from app.runtime import Siteswap
-from app.secret_files import Secrets
-from app.service import Service
-from app.settings import Settings
-from app.store import Store
-from app.stores.memory import MemoryStore
-from app.stores.sqlite import SqliteStore
-from app.sweeper import Retention, Sweeper
-from app.tokens import TokenRegistry
-from app.transports.dial import Resolve, resolve
-from app.transports.local import LocalTransport
-from app.transports.network import NetworkTransport
-from app.transports.routing import RoutingTransport
+from app.http.client.dial import Resolve, resolve
+from app.http.client.network import NetworkTransport
+from app.http.local import LocalTransport
+from app.http.routing import RoutingTransport
+from app.native_threads import native_offload
+from app.process import Siteswap
+from app.python.pool import PythonPool
+from app.runs.executor import Executor
+from app.runs.executors.threads import ThreadsExecutor
+from app.runs.failure_detector import FailureDetector, new_owner
+from app.runs.reaper import Reaper, Retention
+from app.runs.run import new_id
+from app.runs.runner import Runner
+from app.runs.store import Store
+from app.runs.stores.memory import MemoryStore
+from app.runs.stores.sqlite import SqliteStore
+from app.runtime.scope import Dependencies
+from app.runtime.threads import ThreadPool
 from app.web import errors, example, health, open_api
 from app.web.auth import authenticator
 from app.web.sessions import NoSessions
@@ -85,18 +85,20 @@ def create_app(
     network = NetworkTransport(resolve=resolve, private_networks=settings.private_networks)
     transport = RoutingTransport(LocalTransport(routes, app), network)
     known_secrets = Secrets(settings.secrets, settings.secrets_dir, log)
-    outside = Outside(
+    outside = Services(
         settings.flows_dir, settings.env, known_secrets, log, runs_python=settings.python_steps
     )
     databases = _databases(settings, outside)
     catalog = Catalog(settings.flows_dir, outside.refresh, log)
     tokens = TokenRegistry(settings.tokens_file, settings.tokens, log=log)
-    tools = _tools(settings, transport, outside, databases, log)
+    dependencies = _tools(settings, transport, outside, databases, log)
     store = partial(_open_store, settings, around_store or _as_it_is)
-    service = _service(catalog, tools, store, partial(_make_executor, settings, app, log), log)
-    sweeper = _sweeper(settings, service, log)
+    service = _service(
+        catalog, dependencies, store, partial(_make_executor, settings, app, log), log
+    )
+    reaper = _sweeper(settings, service, log)
     siteswap = Siteswap(
-        settings, catalog, outside, databases, tokens, service, sweeper, _new_owner, log
+        settings, catalog, outside, databases, tokens, service, reaper, _new_owner, log
     )
 
     app.register_blueprint(open_api.create_blueprint(service, authenticator(tokens, time.time)))
@@ -110,7 +112,7 @@ def create_app(
     return app
 
 
-def _databases(settings: Settings, outside: Outside) -> NamedDatabases:
+def _databases(settings: Settings, outside: Services) -> NamedDatabases:
     return NamedDatabases(
         lambda: outside.content.databases,
         lambda: outside.scope,
@@ -121,14 +123,14 @@ def _databases(settings: Settings, outside: Outside) -> NamedDatabases:
 
 def _service(
     catalog: Catalog,
-    tools: Tools,
+    dependencies: Dependencies,
     open_store: Callable[[], Store],
     executor: Callable[[Callable[[str], None]], Executor],
     log: logging.Logger,
-) -> Service:
-    return Service(
+) -> Runner:
+    return Runner(
         catalog=catalog,
-        interpreter=Interpreter(tools),
+        interpreter=Interpreter(dependencies),
         open_store=open_store,
         executor=executor,
         clock=time.time,
@@ -139,10 +141,10 @@ def _service(
     )
 
 
-def _sweeper(settings: Settings, service: Service, log: logging.Logger) -> Sweeper:
-    watch = Watch(settings.lease, time.monotonic)
+def _sweeper(settings: Settings, service: Runner, log: logging.Logger) -> Reaper:
+    watch = FailureDetector(settings.lease, time.monotonic)
     retention = Retention(settings.retention, settings.retention_runs)
-    return Sweeper(service, watch, retention, clock=time.time, log=log)
+    return Reaper(service, watch, retention, clock=time.time, log=log)
 
 
 def _flask(settings: Settings) -> Flask:
@@ -177,11 +179,11 @@ def _logger() -> logging.Logger:
 def _tools(
     settings: Settings,
     transport: RoutingTransport,
-    outside: Outside,
+    outside: Services,
     databases: NamedDatabases,
     log: logging.Logger,
-) -> Tools:
-    return Tools(
+) -> Dependencies:
+    return Dependencies(
         transport=transport,
         python=PythonPool(
             size=max(2, os.cpu_count() or 1),
@@ -197,7 +199,7 @@ def _tools(
         env=settings.env,
         secrets=outside.secrets,
         max_response_bytes=settings.max_response_bytes,
-        crew=Crew(BRANCH_THREADS),
+        thread_pool=ThreadPool(BRANCH_THREADS),
         log=log.getChild("flow"),
         service=outside.service,
         databases=databases,
@@ -214,10 +216,10 @@ def _make_executor(
     if settings.executor.kind == "threads":
         threads = settings.executor.threads
         return ThreadsExecutor(execute, threads=threads, queue_size=settings.queue_size)
-    from app.executors.celery import CeleryExecutor, make_celery  # an extra
+    from app.runs.executors.celery import CeleryExecutor, make_celery
 
     def check() -> None:
-        for warning in boot.try_store(settings.store_address):
+        for warning in startup.try_store(settings.store_address):
             log.warning(warning)
 
     app.extensions["celery"] = celery = make_celery(
@@ -230,15 +232,15 @@ def _make_executor(
     return CeleryExecutor(celery, queue_size=settings.queue_size)
 
 
-def _open_store(settings: Settings, around: Callable[[Store], Store]) -> Store:
+def _open_store(settings: Settings, environment: Callable[[Store], Store]) -> Store:
     address = settings.store_address
     if address.path is not None:
-        return around(SqliteStore(address.path, offload=native_offload(OFFLOAD_THREADS)))
+        return environment(SqliteStore(address.path, offload=native_offload(OFFLOAD_THREADS)))
     if address.url is None:
-        return around(MemoryStore())
-    from app.stores.redis import RedisStore  # an extra
+        return environment(MemoryStore())
+    from app.runs.stores.redis import RedisStore
 
-    return around(RedisStore(address.url, retention=settings.retention))
+    return environment(RedisStore(address.url, retention=settings.retention))
 
 
 def _as_it_is(store: Store) -> Store:

@@ -55,7 +55,7 @@ class FlowDisabled(SiteswapError):
 
 
 @dataclass(frozen=True, slots=True)
-class InputProblem:
+class InputIssue:
     """One thing wrong with one input; ``name`` is empty when it is about the request as a whole."""
 
     name: str
@@ -71,12 +71,12 @@ class InputsInvalid(SiteswapError):
     code = 2000061004
     words = "流程入参错误"
 
-    def __init__(self, problems: Sequence[InputProblem]) -> None:
+    def __init__(self, problems: Sequence[InputIssue]) -> None:
         self.problems = tuple(problems)
         super().__init__("; ".join(map(str, self.problems)))
 
 
-class InstanceNotFound(SiteswapError):
+class RunNotFound(SiteswapError):
     """No instance has this id (or its id is malformed)."""
 
     code = 2000061005

@@ -14,7 +14,7 @@ from click.testing import Result
 from flask import Flask
 
 from app import create_app
-from app.settings import Settings
+from app.config.settings import Settings
 
 PROJECT = Path(__file__).parent.parent
 

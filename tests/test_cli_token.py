@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from app.cli.token import token_group
-from app.tokens import Caller, TokenRegistry, digest_of
+from app.config.tokens import Caller, TokenRegistry, digest_of
 
 NOW = 1_800_000_000.0
 

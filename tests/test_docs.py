@@ -14,11 +14,11 @@ from pathlib import Path, PurePath
 
 import pytest
 
-from app.linking import link
-from app.spec.diagnostics import render
-from app.spec.loader import load_flow, read_flow
-from app.spec.services_file import load_services
-from app.spec.surroundings import Surroundings
+from app.catalog.linking import link
+from app.catalog.loader import load_flow, read_flow
+from app.language.environment import Environment
+from app.language.services.file import load_services
+from app.yaml.diagnostics import render
 from tests.blackbox.client import eventually, exchange, request
 from tests.blackbox.server import PROJECT, TOKEN, Server, environment, serving
 from tests.certificates import Authority
@@ -52,10 +52,12 @@ def test_a_shown_flow_has_no_findings(name: str) -> None:
         if each.startswith(f"{page}: ")
     }
     path, text = PurePath(f"{named}.yaml"), drafts[named].text
-    findings = dict(zip(drafts, link(drafts.values(), {}, Surroundings()), strict=True))[
+    diagnostics = dict(zip(drafts, link(drafts.values(), {}, Environment()), strict=True))[
         named
-    ].findings
-    assert not findings, "\n".join(render(str(path), text, finding) for finding in findings)
+    ].diagnostics
+    assert not diagnostics, "\n".join(
+        render(str(path), text, diagnostic) for diagnostic in diagnostics
+    )
 
 
 def services(page: Path) -> str | None:
@@ -71,12 +73,14 @@ def test_shown_services_have_no_findings(page: Path, tmp_path: Path) -> None:
     """The linter has nothing against the file, nor against how the flows of its page use it."""
     text = services(page) or ""
     write_tls_files(tmp_path, text)
-    loaded = load_services(tmp_path, text, Surroundings())
-    assert not loaded.findings, "\n".join(render(str(page), text, one) for one in loaded.findings)
-    known = Surroundings(services=loaded.services, databases=loaded.databases)
+    loaded = load_services(tmp_path, text, Environment())
+    assert not loaded.diagnostics, "\n".join(
+        render(str(page), text, one) for one in loaded.diagnostics
+    )
+    known = Environment(services=loaded.services, databases=loaded.databases)
     for name, flow in flows(page).items():
         path = PurePath(f"{name.split(': ')[1]}.yaml")
-        assert not load_flow(path, flow, known).findings
+        assert not load_flow(path, flow, known).diagnostics
 
 
 def write_tls_files(folder: Path, text: str) -> None:

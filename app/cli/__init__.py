@@ -10,8 +10,8 @@ from app.cli.flow import flow_group
 from app.cli.token import token_group
 
 if TYPE_CHECKING:
-    from app.runtime import Siteswap
-    from app.tokens import TokenRegistry
+    from app.config.tokens import TokenRegistry
+    from app.process import Siteswap
 
 
 def install(app: Flask, siteswap: Siteswap) -> None:

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import click
 
-from app.spec.loader import Draft, read_flow
-from app.spec.surroundings import Flows, Surroundings
+from app.catalog.loader import Draft, read_flow
+from app.language.environment import CallableFlows, Environment
 
 
-def callable_flows(
-    home: Path, linted: Sequence[Draft], others: Iterable[Draft], around: Surroundings
-) -> Flows:
+def flows_to_call(
+    home: Path, linted: Sequence[Draft], others: Iterable[Draft], environment: Environment
+) -> CallableFlows:
     """What the flows of the folder ``home`` can call: those beside them, and ``others``.
 
     That is also one with mistakes, if it is linted: they are told where they stand.
@@ -25,12 +25,14 @@ def callable_flows(
     named = {draft.name: draft for draft in [*others, *linted] if draft.name}
     told = {draft.name for draft in linted if draft.flow}
     reached = _reached(home, linted, named)
-    flows = Flows(
+    flows = CallableFlows(
         {name: draft.flow for name, draft in named.items() if draft.flow},
         {name: draft.calls for name, draft in named.items()},
     )
     untold = {name: named[name] for name in reached - told}
-    return Flows(flows.flows, flows.calls, _broken(untold, replace(around, flows=flows)))
+    return CallableFlows(
+        flows.flows, flows.calls, _broken(untold, replace(environment, flows=flows))
+    )
 
 
 def _reached(home: Path, linted: Sequence[Draft], named: dict[str, Draft]) -> set[str]:
@@ -48,9 +50,9 @@ def _reached(home: Path, linted: Sequence[Draft], named: dict[str, Draft]) -> se
     return reached
 
 
-def _broken(drafts: Mapping[str, Draft], around: Surroundings) -> set[str]:
+def _broken(drafts: Mapping[str, Draft], environment: Environment) -> set[str]:
     """Those that have errors themselves, or call one that has."""
-    broken = {name for name, draft in drafts.items() if draft.check(around).flow is None}
+    broken = {name for name, draft in drafts.items() if draft.check(environment).flow is None}
     while more := {name for name in drafts.keys() - broken if drafts[name].calls & broken}:
         broken |= more
     return broken

@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from app.catalog import Entry
+from app.catalog.catalog import CatalogEntry
+from app.catalog.editor_schema import editor_schema, services_schema
+from app.catalog.loader import KEY
 from app.cli.lint import as_json, as_text, lint
 from app.cli.run import given_inputs, run
 from app.cli.starter import STARTER
 from app.cli.tables import table
 from app.cli.tree import describe_flow, describe_trace
-from app.engine.program import Program
-from app.engine.trace import Trace
 from app.errors import SiteswapError
-from app.spec.diagnostics import Severity, visible
-from app.spec.editor_schema import editor_schema, services_schema
-from app.spec.loader import KEY
+from app.runtime.program import Program
+from app.runtime.trace import Trace
+from app.yaml.diagnostics import Severity, visible
 
 if TYPE_CHECKING:
-    from app.runtime import Siteswap
+    from app.process import Siteswap
 
 
 SCHEMA_FILE = "flow.schema.json"
@@ -102,10 +102,10 @@ def _run_command(siteswap: Siteswap) -> click.Command:
     return command
 
 
-def _row(entry: Entry) -> tuple[str, ...]:
+def _row(entry: CatalogEntry) -> tuple[str, ...]:
     flow = entry.program.flow if entry.program else None
     if entry.is_broken:
-        errors = sum(finding.severity is Severity.ERROR for finding in entry.findings)
+        errors = sum(diagnostic.severity is Severity.ERROR for diagnostic in entry.diagnostics)
         state = f"broken ({errors} error{'s' if errors > 1 else ''})"
     else:
         state = "enabled" if flow and flow.enabled else "disabled"

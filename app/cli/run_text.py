@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from app.cli.tables import table
-from app.engine.masking import one_line
-from app.instance import Instance
-from app.json_text import dumps
-from app.spec.diagnostics import visible
-from app.view import MAX_STEPS, milliseconds, moment
+from app.runs.run import RunRecord
+from app.runs.view import MAX_STEPS, milliseconds, moment
+from app.runtime.masking import one_line
+from app.strict_json import dumps
+from app.yaml.diagnostics import visible
 
 VALUE_WIDTH = 1_000
 """Characters of the outputs that are shown."""
@@ -19,19 +19,19 @@ _RUN_HEADINGS = ("ID", "FLOW", "VERSION", "STATUS", "REASON", "ATTEMPT", "CREATE
 _STEP_HEADINGS = ("STEP", "VERB", "STATUS", "STARTED", "TOOK", "DETAIL")
 
 
-def list_runs(instances: Sequence[Instance]) -> str:
+def list_runs(runs: Sequence[RunRecord]) -> str:
     """One line a run."""
-    return table(_RUN_HEADINGS, [_row(each) for each in instances]) if instances else "No runs."
+    return table(_RUN_HEADINGS, [_row(each) for each in runs]) if runs else "No runs."
 
 
-def one_line_state(instance: Instance) -> str:
+def one_line_state(run: RunRecord) -> str:
     """``<id> <status>``, and the reason of an end that was no success."""
-    reason = instance.outcome and instance.outcome.reason
-    return f"{instance.id} {instance.status}{f' {reason}' if reason else ''}"
+    reason = run.outcome and run.outcome.reason
+    return f"{run.id} {run.status}{f' {reason}' if reason else ''}"
 
 
-def describe_run(view: dict[str, Any], delivery: Instance | None) -> str:
-    """A view (:mod:`app.view`) as lines and a table; ``delivery`` is the run of its callback."""
+def describe_run(view: dict[str, Any], delivery: RunRecord | None) -> str:
+    """A view (:mod:`app.runs.view`) as lines and a table; ``delivery`` is the run of its callback."""
     lines = [f"{view['flowInstanceId']} {view['status']}"]
     lines += [f"  {name:<9} {value}" for name, value in _facts(view, delivery)]
     if view["steps"]:
@@ -41,7 +41,7 @@ def describe_run(view: dict[str, Any], delivery: Instance | None) -> str:
     return "\n".join(lines)
 
 
-def _facts(view: dict[str, Any], delivery: Instance | None) -> Iterator[tuple[str, str]]:
+def _facts(view: dict[str, Any], delivery: RunRecord | None) -> Iterator[tuple[str, str]]:
     yield "flow", f"{view['flowKey']} {view['flowVersion']}"
     yield "attempt", str(view["attempt"])
     for name in ("created", "started", "finished"):
@@ -54,16 +54,16 @@ def _facts(view: dict[str, Any], delivery: Instance | None) -> Iterator[tuple[st
         yield "callback", one_line_state(delivery)
 
 
-def _row(instance: Instance) -> tuple[str, ...]:
+def _row(run: RunRecord) -> tuple[str, ...]:
     return (
-        instance.id,
-        instance.flow_key,
-        instance.flow_version,
-        instance.status,
-        (instance.outcome and instance.outcome.reason) or "-",
-        str(instance.attempt),
-        moment(instance.created_at) or "-",
-        _took(milliseconds(instance.started_at, instance.ended_at)),
+        run.id,
+        run.flow_key,
+        run.flow_version,
+        run.status,
+        (run.outcome and run.outcome.reason) or "-",
+        str(run.attempt),
+        moment(run.created_at) or "-",
+        _took(milliseconds(run.started_at, run.ended_at)),
     )
 
 

@@ -17,16 +17,16 @@ from click.core import ParameterSource
 from flask import current_app
 from flask.cli import AppGroup, run_command
 
-from app import callback
 from app.cli.run_text import describe_run, list_runs, one_line_state
-from app.errors import InstanceNotFound, SiteswapError
-from app.instance import Instance, Status
-from app.presence import LOOKS_PER_LEASE
-from app.sweeper import PRUNED_AT_ONCE
-from app.view import view
+from app.errors import RunNotFound, SiteswapError
+from app.runs import callback
+from app.runs.failure_detector import LOOKS_PER_LEASE
+from app.runs.reaper import PRUNED_AT_ONCE
+from app.runs.run import RunRecord, Status
+from app.runs.view import view
 
 if TYPE_CHECKING:
-    from app.runtime import Siteswap
+    from app.process import Siteswap
 
 HELP = """Look after the runs of async flows.
 
@@ -68,28 +68,28 @@ def _list(status: str | None, flow: str | None, limit: int) -> None:
 
 
 @run_group.command("show", help="A run with its steps, secrets masked; times are UTC.")
-@click.argument("instance_id", metavar="ID")
-def _show(instance_id: str) -> None:
-    with _siteswap(instance_id) as siteswap:
+@click.argument("run_id", metavar="ID")
+def _show(run_id: str) -> None:
+    with _siteswap(run_id) as siteswap:
         siteswap.catalog.refresh()
-        instance = siteswap.service.result(instance_id)
-        delivery = _delivery(siteswap, instance)
-        click.echo(describe_run(view(siteswap.service, instance), delivery))
+        run = siteswap.service.result(run_id)
+        delivery = _delivery(siteswap, run)
+        click.echo(describe_run(view(siteswap.service, run), delivery))
 
 
 @run_group.command("cancel", help="End a run; one that has ended stays as it is.")
-@click.argument("instance_id", metavar="ID")
-def _cancel(instance_id: str) -> None:
-    with _siteswap(instance_id) as siteswap:
-        click.echo(one_line_state(siteswap.service.cancel(instance_id)))
+@click.argument("run_id", metavar="ID")
+def _cancel(run_id: str) -> None:
+    with _siteswap(run_id) as siteswap:
+        click.echo(one_line_state(siteswap.service.cancel(run_id)))
 
 
 @run_group.command("retry", help="Accept a new run from the inputs of another; prints its id.")
-@click.argument("instance_id", metavar="ID")
-def _retry(instance_id: str) -> None:
-    with _siteswap(instance_id) as siteswap:
+@click.argument("run_id", metavar="ID")
+def _retry(run_id: str) -> None:
+    with _siteswap(run_id) as siteswap:
         siteswap.catalog.refresh()
-        click.echo(siteswap.service.retry(instance_id).instance_id)
+        click.echo(siteswap.service.retry(run_id).run_id)
         seconds = siteswap.settings.lease / LOOKS_PER_LEASE
         click.echo(
             f"It is accepted. A server that runs takes it within {seconds:.1f} s; "
@@ -130,7 +130,7 @@ def _siteswap(subject: str = "") -> Iterator[Siteswap]:
 
 
 def _sentence(error: SiteswapError) -> str:
-    if isinstance(error, InstanceNotFound):
+    if isinstance(error, RunNotFound):
         return f"{error.public} (there is no such run, or it is not kept any more)"
     return error.public
 
@@ -141,5 +141,5 @@ def _close(siteswap: Siteswap) -> None:
         siteswap.service.store.close()
 
 
-def _delivery(siteswap: Siteswap, instance: Instance) -> Instance | None:
-    return siteswap.service.store.get(callback.delivery_id(instance.id))
+def _delivery(siteswap: Siteswap, run: RunRecord) -> RunRecord | None:
+    return siteswap.service.store.get(callback.delivery_id(run.id))

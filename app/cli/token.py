@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 import click
 
+from app.config.token_file import Token, format_moment
+from app.config.tokens import TokenRegistry, parse_expiry
 from app.errors import SiteswapError
-from app.token_file import Token, format_moment
-from app.tokens import TokenRegistry, parse_expiry
 
 _HEADINGS = ("NAME", "FLOWS", "CREATED", "EXPIRES", "STATE")
 

@@ -44,7 +44,7 @@ def flask_run(server: Server, *arguments: str) -> str:
 
 def test_a_retried_run_is_taken_by_a_server(server: Server) -> None:
     """The command runs nothing; whoever serves finds the new run and carries it out."""
-    first = server.client.trigger("async_example").instance_id
+    first = server.client.trigger("async_example").run_id
     server.client.ended(first)
     second = flask_run(server, "retry", first).strip()
     assert second != first
@@ -54,7 +54,7 @@ def test_a_retried_run_is_taken_by_a_server(server: Server) -> None:
 def test_cancelling_what_a_worker_has_under_way(server: Server) -> None:
     """The run ends at once, for everybody, whatever its step still does."""
     with Downstream(SEVEN, is_open=False) as gate:
-        instance = server.client.trigger("fetch_async", url=gate.url).instance_id
+        instance = server.client.trigger("fetch_async", url=gate.url).run_id
         gate.wait_for(1)
         assert f"{instance}  fetch_async" in flask_run(server, "list", "--status", "RUNNING")
         assert flask_run(server, "cancel", instance) == f"{instance} ABORT cancelled\n"
@@ -71,10 +71,10 @@ def test_the_delivery_of_a_callback_is_shown(server: Server) -> None:
         answer = eventually(
             lambda: server.client.trigger("telling", tell=tell), lambda found: found.status == 200
         )
-        server.client.ended(answer.instance_id)
+        server.client.ended(answer.run_id)
         eventually(lambda: recorder.requests, bool, 10)
         shown = eventually(
-            lambda: flask_run(server, "show", answer.instance_id),
+            lambda: flask_run(server, "show", answer.run_id),
             lambda text: re.search(r"^  callback  async_\w{16} FINISH$", text, re.MULTILINE),
             10,
         )
@@ -83,4 +83,4 @@ def test_the_delivery_of_a_callback_is_shown(server: Server) -> None:
     assert "siteswap-callback v1" in shown
     assert re.search(r"^post +http +FINISH .* → 200$", shown, re.MULTILINE)
     assert "hunter2" not in shown
-    assert f'"flowInstanceId":"{answer.instance_id}"'.encode() in recorder.requests[-1]
+    assert f'"flowInstanceId":"{answer.run_id}"'.encode() in recorder.requests[-1]
