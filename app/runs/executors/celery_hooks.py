@@ -44,8 +44,8 @@ class Hooks:
         signals.celeryd_after_setup.connect(self._begin_here, weak=False)
         signals.worker_shutdown.connect(self._end, weak=False)
 
-    def _before_all(self, run: Any, **_: Any) -> None:
-        if run.app is self._celery:
+    def _before_all(self, instance: Any, **_: Any) -> None:
+        if instance.app is self._celery:
             try:
                 self._check()
             except SiteswapError as error:
@@ -55,8 +55,8 @@ class Hooks:
         # It prints what reaches the root logger; ours would print the same lines once more.
         logging.getLogger(__name__.partition(".")[0]).handlers.clear()
 
-    def _begin_here(self, run: Any, **_: Any) -> None:
-        if not run.pool_cls.__module__.endswith(".prefork"):
+    def _begin_here(self, instance: Any, **_: Any) -> None:
+        if not instance.pool_cls.__module__.endswith(".prefork"):
             self._begin()
 
     def _begin(self, **_: Any) -> None:
