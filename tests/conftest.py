@@ -1,17 +1,15 @@
-"""What all tests share: slow files begin first, and no test leaves a process."""
+"""What all tests share: slow files begin first."""
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from tests.blackbox.client import eventually
 from tests.downstream import SEVEN, Downstream
+
+pytest_plugins = ["tests.left_behind"]
 
 SLOW = (
     "chaos",
@@ -29,86 +27,11 @@ SLOW = (
 They begin before all others, so that at the end no core waits for the last of them."""
 
 
-SESSION = "TESTS_OF"
-"""The environment variable of all processes of a session: the process id of its pytest."""
-
-ORPHANS_SECONDS = 10
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Sort the tests by how long their files take; within a file they stay as they are."""
     ranks = {name: rank for rank, name in enumerate(SLOW)}
     here = Path(__file__).parent
     items.sort(key=lambda item: ranks.get(item.path.relative_to(here).parts[0], len(SLOW)))
-
-
-_shared = set[int]()
-"""Children that a fixture of several tests has started: it ends them."""
-
-
-def pytest_sessionstart() -> None:
-    """Mark all processes of this session: it is in their environment, whoever their parent is."""
-    os.environ[SESSION] = str(os.getpid())
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_fixture_setup(fixturedef: pytest.FixtureDef[object]) -> Iterator[None]:
-    """Remember which children belong to a fixture of several tests."""
-    before = children()
-    result = yield
-    if fixturedef.scope != "function":
-        _shared.update(children() - before)
-    return result
-
-
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
-    """Fail a test that leaves a process behind, and end it: it would disturb other tests."""
-    result = yield
-    left = children() - _shared
-    if nextitem is None or nextitem.path != item.path:
-        left |= orphans()
-    if left:
-        found = [f"{pid} {_read(pid, 'cmdline')}" for pid in left]
-        for pid in left:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        pytest.fail(f"processes are left behind: {found}")
-    return result
-
-
-def children() -> set[int]:
-    """The process ids of the children of this process that live."""
-    found = set[int]()
-    for task in Path("/proc/self/task").iterdir():
-        with suppress(FileNotFoundError):
-            found |= {int(pid) for pid in (task / "children").read_text().split()}
-    return {pid for pid in found if _parent(pid)}
-
-
-def orphans() -> set[int]:
-    """Processes of this session whose parent has gone; those that notice it have time to go."""
-
-    def look() -> set[int]:
-        marked = f"{SESSION}={os.getpid()}\0"
-        pids = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
-        return {pid for pid in pids if _parent(pid) == 1 and marked in _read(pid, "environ")}
-
-    with suppress(AssertionError):
-        return eventually(look, lambda found: not found, ORPHANS_SECONDS)
-    return look()
-
-
-def _parent(pid: int) -> int:
-    """The process id of its parent; 0 when it has ended."""
-    fields = _read(pid, "stat").rpartition(")")[2].split()
-    return int(fields[1]) if fields and fields[0] != "Z" else 0
-
-
-def _read(pid: int, name: str) -> str:
-    with suppress(OSError):
-        return Path(f"/proc/{pid}/{name}").read_text("utf-8", "replace")
-    return ""
 
 
 @pytest.fixture
