@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -32,6 +34,17 @@ class Recipe:
     def calls(self, *names: str) -> list[str]:
         """The request lines that these APIs have seen, one API after the other."""
         return [line for name in names for line in self.apis[name].lines]
+
+    def reset(self, **responds: Respond) -> None:
+        """Let the APIs forget what came and respond so, for the next test."""
+        for name, api in self.apis.items():
+            api.respond, api.most = responds[name], 0
+            api.requests.clear()
+            api.is_open.set()
+
+    def kill_worker(self) -> None:
+        """``kill -9`` of the one worker; gunicorn starts another."""
+        os.kill(self.server.workers[-1], signal.SIGKILL)
 
     def type_next(self) -> None:
         """Type the page's next block of commands; they print what the page shows."""

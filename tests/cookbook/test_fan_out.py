@@ -2,42 +2,47 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.blackbox.client import eventually
 from tests.cookbook.recipe import Recipe, served
-from tests.downstream import WAIT_SECONDS, Request
+from tests.downstream import WAIT_SECONDS, Request, down
 from tests.transports.servers import closed_port
 
 NAMES = [*(f"Partner {number}" for number in range(10)), "Corner Shop", "Old Mill"]
 RESULT_WITHOUT_ONE = {"told": 11, "failed": [{"partner": "Old Mill", "problem": "connection"}]}
+AT_ONCE = 5
 ANSWER_SECONDS = 0.05
-"""How long a partner takes: long enough that five of them meet."""
+"""How long a partner takes once five of them are asked: long enough for a sixth to come."""
 
 
-def partner(call: Request) -> Any:
-    """Partners answer after a while; one says no."""
-    threading.Event().wait(ANSWER_SECONDS)
-    return (503, {}) if call.line.startswith("PUT /10/") else {}
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recipe]:
+    """The recipe, for all tests here."""
+    apis = {"directory": down, "chat": down, "partners": down}
+    with served(tmp_path_factory.mktemp("fan-out"), "fan-out", **apis) as recipe:
+        yield recipe
 
 
 @pytest.fixture
-def recipe(tmp_path: Path) -> Iterator[Recipe]:
+def recipe(shared: Recipe) -> Recipe:
     """The recipe beside a directory, a chat, and eleven partners in one server."""
-    directory: list[dict[str, str]] = []
-    apis = {"directory": lambda _: directory, "chat": lambda _: {}, "partners": partner}
-    with served(tmp_path, "fan-out", **apis) as recipe:
-        urls = [f"{recipe.apis['partners'].url}/{number}" for number in range(11)]
-        listed = [*urls, f"http://127.0.0.1:{closed_port()}"]
-        directory += [{"name": name, "url": url} for name, url in zip(NAMES, listed, strict=True)]
-        yield recipe
+    urls = [f"{shared.apis['partners'].url}/{number}" for number in range(11)]
+    listed = [*urls, f"http://127.0.0.1:{closed_port()}"]
+    directory = [{"name": name, "url": url} for name, url in zip(NAMES, listed, strict=True)]
+
+    def partner(call: Request) -> Any:
+        """Partners answer when five have been asked; one says no."""
+        eventually(lambda: shared.apis["partners"].most, lambda most: most >= AT_ONCE)
+        threading.Event().wait(ANSWER_SECONDS)
+        return (503, {}) if call.line.startswith("PUT /10/") else {}
+
+    shared.reset(directory=lambda _: directory, chat=lambda _: {}, partners=partner)
+    return shared
 
 
 def test_the_page(recipe: Recipe) -> None:
@@ -45,7 +50,7 @@ def test_the_page(recipe: Recipe) -> None:
     recipe.type_next()
     partners, chat = recipe.apis["partners"], recipe.apis["chat"]
     eventually(lambda: chat.requests, bool)
-    assert partners.most == 5
+    assert partners.most == AT_ONCE
     assert sorted(partners.lines) == sorted(
         f"PUT /{number}/prices/tea-1" for number in [*range(11), 10]
     )
@@ -54,7 +59,7 @@ def test_the_page(recipe: Recipe) -> None:
     assert [call.json for call in chat.requests] == [{"text": text}]
     recipe.type_next()
     assert recipe.is_typed()
-    assert partners.most == 5
+    assert partners.most == AT_ONCE
 
 
 def test_nothing_is_reported_when_all_are_told(recipe: Recipe) -> None:
@@ -77,7 +82,7 @@ def test_a_run_that_died_goes_on_with_those_not_told_yet(recipe: Recipe) -> None
     partners.respond = hold
     run = recipe.client.trigger("price_changed", sku="tea-1", price=4.5).run_id
     eventually(lambda: len(partners.requests), (11).__eq__)
-    os.kill(recipe.server.workers[0], signal.SIGKILL)
+    recipe.kill_worker()
     go_on.set()
     assert recipe.client.ended(run, 20).envelope["result"] == RESULT_WITHOUT_ONE
     before, after = partners.requests[:11], partners.requests[11:]

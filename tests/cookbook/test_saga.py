@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -66,11 +63,18 @@ def shop() -> Shop:
     return Shop()
 
 
-@pytest.fixture
-def recipe(tmp_path: Path, shop: Shop) -> Iterator[Recipe]:
-    """The recipe beside the three systems."""
-    with served(tmp_path, "saga", **shop.responds) as recipe:
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recipe]:
+    """The recipe, for all tests here."""
+    with served(tmp_path_factory.mktemp("saga"), "saga", **Shop().responds) as recipe:
         yield recipe
+
+
+@pytest.fixture
+def recipe(shared: Recipe, shop: Shop) -> Recipe:
+    """The recipe beside the three systems."""
+    shared.reset(**shop.responds)
+    return shared
 
 
 def order(recipe: Recipe) -> str:
@@ -169,7 +173,7 @@ def kill_at(recipe: Recipe, shop: Shop, line: str) -> tuple[str, set[str | None]
         api.respond = _holding(api, line, keys)
     run = order(recipe)
     eventually(lambda: keys, bool)
-    os.kill(recipe.server.workers[0], signal.SIGKILL)
+    recipe.kill_worker()
     for api in recipe.apis.values():
         api.is_open.set()
     return run, keys
@@ -189,20 +193,6 @@ def _holding(api: Downstream, line: str, keys: set[str | None]) -> Callable[[Req
     return hold
 
 
-def test_a_cancelled_order_is_not_undone(recipe: Recipe, shop: Shop) -> None:
-    """What is under way goes on to its own end, and nothing follows it."""
-    payment = recipe.apis["payment"]
-    payment.is_open.clear()
-    run = order(recipe)
-    eventually(lambda: payment.requests, bool)
-    recipe.client.post(f"/v1/open/flow/instances/{run}/cancel", b"")
-    payment.is_open.set()
-    assert ended(recipe, run).envelope["errorCode"] == 2000061010
-    assert recipe.server.stop() == 0
-    assert shop.lines == FORWARD[:2]
-    assert shop.holdings == [1, 1, 0]
-
-
 def test_an_undoing_that_cannot_be_done(recipe: Recipe, shop: Shop) -> None:
     """It is tried four times; then the run names the step, and the goods are kept."""
     shop.things["shipping"].make = lambda _: (409, {"reason": "we are full"})
@@ -212,4 +202,21 @@ def test_an_undoing_that_cannot_be_done(recipe: Recipe, shop: Shop) -> None:
     assert answer.envelope["errorCode"] == 1
     assert "step `give the money back`" in answer.message
     assert api.lines[1:] == ["DELETE /charges/A-1"] * 4
+    assert shop.holdings == [1, 1, 0]
+
+
+def test_a_cancelled_order_is_not_undone(recipe: Recipe, shop: Shop) -> None:
+    """What is under way goes on to its own end, and nothing follows it.
+
+    The last test here: it stops the server.
+    """
+    payment = recipe.apis["payment"]
+    payment.is_open.clear()
+    run = order(recipe)
+    eventually(lambda: payment.requests, bool)
+    recipe.client.post(f"/v1/open/flow/instances/{run}/cancel", b"")
+    payment.is_open.set()
+    assert ended(recipe, run).envelope["errorCode"] == 2000061010
+    assert recipe.server.stop() == 0
+    assert shop.lines == FORWARD[:2]
     assert shop.holdings == [1, 1, 0]

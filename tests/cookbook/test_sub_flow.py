@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,11 +17,11 @@ def catalog(call: Request) -> Any:
     return {"price": 4.5} if call.line == "GET /articles/tea" else (404, {})
 
 
-@pytest.fixture
-def recipe(tmp_path: Path) -> Iterator[Recipe]:
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recipe]:
     """The recipe beside a catalogue and an order system."""
-    order = {"number": "A-1"}
-    with served(tmp_path, "sub-flow", catalog=catalog, orders=lambda _: order) as recipe:
+    order, folder = {"number": "A-1"}, tmp_path_factory.mktemp("sub-flow")
+    with served(folder, "sub-flow", catalog=catalog, orders=lambda _: order) as recipe:
         yield recipe
 
 
