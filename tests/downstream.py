@@ -105,7 +105,7 @@ class Downstream(Server):
 
     def wait_for(self, number: int) -> list[Request]:
         """The requests, once so many have come."""
-        return eventually(lambda: self.requests, lambda found: len(found) >= number, 10)
+        return eventually(lambda: self.requests, lambda found: len(found) >= number)
 
     def _converse(self, connection: socket.socket) -> None:
         while data := read_request(connection):

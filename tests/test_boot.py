@@ -50,7 +50,7 @@ def refusal(folder: Path, settings: Mapping[str, str]) -> str:
         cwd=folder,
         env=environment(settings),
         capture_output=True,
-        timeout=30,
+        timeout=60,
         check=False,
     )
     text = run.stderr.decode()

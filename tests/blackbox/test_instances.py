@@ -57,7 +57,7 @@ def checked(answer: Answer) -> dict[str, Any]:
 
 def ended(client: Client, instance: str) -> dict[str, Any]:
     """The view of a run, once it has ended."""
-    return eventually(lambda: show(client, instance), lambda view: view["finishedAt"], 10)
+    return eventually(lambda: show(client, instance), lambda view: view["finishedAt"])
 
 
 def steps(view: Mapping[str, Any]) -> list[tuple[str, str, str]]:

@@ -36,7 +36,7 @@ def rows(server: Server) -> dict[str, int]:
 
 def submit(client: Client, url: str, times: int) -> list[int]:
     """Trigger an async flow again and again on one connection; the statuses."""
-    connection = http.client.HTTPConnection("127.0.0.1", client.port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", client.port, timeout=60)
     headers = {"Juggle-Token": client.token, "Content-Type": "application/json"}
     body = json.dumps({"url": url})
     with closing(connection):

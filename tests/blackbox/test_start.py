@@ -32,7 +32,7 @@ def refusal(folder: Path, **variables: str) -> list[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=30,
+        timeout=60,
         check=False,
     )
     assert done.returncode not in (0, -9), done
@@ -112,7 +112,7 @@ def test_a_command_with_a_bad_setting(folder: Path) -> None:
         env=environment({"SITESWAP_HTTP_STATUS": "200"}),
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         check=False,
     )
     assert done.returncode != 0
@@ -147,7 +147,7 @@ def test_the_first_start(fresh: Server) -> None:
     if shutil.which("curl") is None:
         pytest.skip("install curl to run this test")
     shell = ["sh", "-c", pasted(fresh).replace("curl ", "curl --silent ", 1)]
-    output = subprocess.run(shell, capture_output=True, check=True, timeout=30).stdout.decode()
+    output = subprocess.run(shell, capture_output=True, check=True, timeout=60).stdout.decode()
     instance = re.search(r"sync_[A-Za-z0-9]{16}", output)
     assert instance
     assert output == (
@@ -177,7 +177,7 @@ def test_the_address_of_the_original(folder: Path) -> None:
         env=environment({}),
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         check=True,
     )
     assert re.search(r"^bind += \['127\.0\.0\.1:9127'\]$", done.stdout, re.MULTILINE)

@@ -248,7 +248,7 @@ def test_the_view_of_rounds_and_branches(server: Server) -> None:
     """Each says which round and branch it is; of many the last 200 are shown."""
     with Downstream() as downstream:
         run = server.client.trigger("many", url=downstream.url).run_id
-        assert server.client.ended(run, 60).envelope["success"]
+        assert server.client.ended(run).envelope["success"]
         steps = view_of(server, run)["steps"]
     assert len(steps) == 200
     assert [step["id"] for step in steps[-2:]] == ["user (0[119]/0)", "0[119]/1/parallel/left/0"]
@@ -265,5 +265,5 @@ def test_a_waiting_run_survives_the_whole_server(tmp_path: Path) -> None:
             server.process.wait()
         with serving(tmp_path, workers=2) as server:
             assert server.client.poll(run).headers["juggle-flow-status"] == "RUNNING"
-            assert server.client.ended(run, 30).envelope["result"] == {"n": 2}
+            assert server.client.ended(run).envelope["result"] == {"n": 2}
         assert len(downstream.requests) == 2

@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.blackbox.client import eventually
 from tests.blackbox.server import environment
 
-START_SECONDS = 30
+START_SECONDS = 60
 STOP_SECONDS = 60
 """Celery gives a process up to 30 s whose last results it has lost with its broker."""
 CELERY = Path(sys.executable).with_name("celery")

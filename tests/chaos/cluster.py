@@ -50,7 +50,7 @@ class Cluster(Fleet):
         """At the end, Celery's worker has found its broker again."""
         before = self._connections()
         yield
-        eventually(self._connections, lambda now: now > before, 20)
+        eventually(self._connections, lambda now: now > before)
 
     def _connections(self) -> int:
         return self.celery.log.count("Connected to redis://")

@@ -30,7 +30,7 @@ def test_sigterm_under_load(tmp_path: Path) -> None:
     """It exits with 0, answers what it accepted; what is queued finishes after the next start."""
     with Sink() as sink, fleet(tmp_path, EXECUTOR="threads:2", LEASE=LEASE) as servers:
         with Load(servers.port, sink.url, FLOWS, pause=0.05) as load:
-            eventually(lambda: len(load.book.accepted), lambda count: count > 60, 20)
+            eventually(lambda: len(load.book.accepted), lambda count: count > 60)
             assert servers.server.stop() == 0
             book = load.stop()
         finished = {effect.run for effect in sink.effects if effect.step == "three"}

@@ -83,7 +83,7 @@ def test_a_run_that_waits_survives_its_process(recipe: Recipe, reports: Reports)
     run = start(recipe)
     recipe.kill_worker()
     reports.state = DONE
-    assert recipe.client.ended(run, 20).envelope["result"] == RESULT
+    assert recipe.client.ended(run).envelope["result"] == RESULT
     assert recipe.calls("reports").count("POST /jobs") == 1
     result = {"flowInstanceId": run, "status": "FINISH", "data": RESULT}
     assert told(recipe)["result"] == result
@@ -99,7 +99,7 @@ def test_an_order_under_way_is_sent_again_with_its_key(recipe: Recipe, reports: 
     eventually(lambda: api.requests, bool)
     recipe.kill_worker()
     api.is_open.set()
-    assert recipe.client.ended(run, 20).envelope["result"] == RESULT
+    assert recipe.client.ended(run).envelope["result"] == RESULT
     orders = [call for call in api.requests if call.line == "POST /jobs"]
     assert len(orders) == 2
     assert orders[0].key == orders[1].key

@@ -84,7 +84,7 @@ def test_a_run_that_died_goes_on_with_those_not_told_yet(recipe: Recipe) -> None
     eventually(lambda: len(partners.requests), (11).__eq__)
     recipe.kill_worker()
     go_on.set()
-    assert recipe.client.ended(run, 20).envelope["result"] == RESULT_WITHOUT_ONE
+    assert recipe.client.ended(run).envelope["result"] == RESULT_WITHOUT_ONE
     before, after = partners.requests[:11], partners.requests[11:]
     assert len(after) == 4
     assert {(call.line, call.key) for call in after} <= {(call.line, call.key) for call in before}

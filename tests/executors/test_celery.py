@@ -30,7 +30,7 @@ PROJECT = Path(__file__).parents[2]
 LANE = Lane("flow/v1", 100)
 WAITING = f"{QUEUE}\x06\x16{LAST}"
 """Where Redis has the messages of runs that have not begun."""
-START_SECONDS = 30
+START_SECONDS = 60
 PROMPT = 2.0
 ALONE = ("--without-mingle", "--without-gossip")
 """Spares a worker the seconds in which it looks for others."""
