@@ -163,6 +163,7 @@ def test_the_first_token_is_kept(fresh: Server) -> None:
     token = header.partition(": ")[2]
     file = fresh.folder / "instance" / "tokens.yaml"
     assert token not in file.read_text()
+    assert "name: first\n" in file.read_text()
     assert file.stat().st_mode & 0o077 == 0
     with serving(fresh.folder, TOKENS="") as again:
         assert "curl" not in again.log
