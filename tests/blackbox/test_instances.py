@@ -371,20 +371,3 @@ def test_the_habit_of_the_original(lenient: Server) -> None:
     view = ended(client, client.trigger("failing_async").run_id)
     assert view["error"]["code"] == 4001
     assert cancel(client, view["flowInstanceId"]) == view
-
-
-def test_a_store_that_is_locked(tmp_path: Path) -> None:
-    """Nothing can be read or changed now: 503, and when to come back."""
-    with serving(tmp_path) as server:
-        instance = server.client.trigger("async_example").run_id
-        ended(server.client, instance)
-        path = f"{PREFIXES[0]}/instances/{instance}"
-        with closing(sqlite3.connect(server.database, isolation_level=None)) as other:
-            other.execute("BEGIN EXCLUSIVE")
-            for found in (
-                server.client.get(path, {"Juggle-Token": server.client.token}),
-                server.client.post(f"{path}/cancel", b""),
-            ):
-                assert found.outcome == (503, 2000061006)
-                assert found.headers["retry-after"]
-        assert show(server.client, instance)["status"] == "FINISH"
