@@ -80,19 +80,24 @@ def test_the_queue_is_full(small: Server) -> None:
 
 
 def test_the_store_is_locked(small: Server) -> None:
-    """While it cannot be written nor read, callers are told to come back; then it heals."""
+    """While it cannot be written nor read, all callers are told to come back; then it heals."""
     client = small.client
     instance = client.trigger("async_example").run_id
     finished = client.ended(instance)
     before = rows(small)
     with closing(sqlite3.connect(small.database)) as holder:
         holder.execute("BEGIN EXCLUSIVE")
-        with ThreadPoolExecutor(2) as callers:
-            trigger = callers.submit(client.trigger, "async_example")
-            poll = callers.submit(client.poll, instance)
-            for answer in (trigger.result(), poll.result()):
-                assert answer.outcome == (503, 2000061006)
-                assert answer.headers["retry-after"] == "1"
+        view = f"{TRIGGER.partition('trigger')[0]}instances/{instance}"
+        with ThreadPoolExecutor(4) as callers:
+            answers = [
+                callers.submit(client.trigger, "async_example"),
+                callers.submit(client.poll, instance),
+                callers.submit(client.get, view, {"Juggle-Token": client.token}),
+                callers.submit(client.post, f"{view}/cancel", b""),
+            ]
+            for answer in answers:
+                assert answer.result().outcome == (503, 2000061006)
+                assert answer.result().headers["retry-after"] == "1"
         assert client.trigger("echo", text="a").data["text"] == "a"
         holder.rollback()
     assert rows(small) == before
