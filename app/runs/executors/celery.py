@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from celery import Celery, signals
+from celery import Celery, bootsteps, signals
 
 from app.errors import Busy, SiteswapError
 from app.runs.executor import Lane
@@ -26,11 +26,6 @@ from app.runs.executors.celery_broker import QUEUE, TASK, Broker, is_redis
 
 DEPTH_AGE = 0.5
 """Seconds for which an answer about the queue's length is good enough."""
-
-VISIBILITY_SECONDS = 3_600
-"""After so many seconds Redis delivers a message again that no worker has acknowledged. It need not
-be longer than the longest flow: a second message finds a run that is claimed. It need not be short
-either: for a worker that died, the reaper sends a new message after the lease."""
 
 
 def make_celery(
@@ -54,8 +49,22 @@ def make_celery(
         execute(run_id)
 
     celery.task(siteswap_execute, name=TASK)
+    celery.steps["consumer"].add(_ForgetMessages)
     Hooks(celery, check, on_worker_start, on_worker_stop).connect()
     return celery
+
+
+class _ForgetMessages(bootsteps.StartStopStep):  # type: ignore[misc]
+    """A worker that lost its broker does not put back the messages of the runs under way.
+
+    It could not, and would write them to a file instead; the store has these runs.
+    """
+
+    requires = ("celery.worker.consumer:Tasks",)
+
+    def start(self, consumer: Any) -> None:
+        """Called for each new connection."""
+        consumer.connection.default_channel.do_restore = False
 
 
 class CeleryExecutor:
@@ -156,7 +165,9 @@ def _transport_options(broker_url: str) -> dict[str, Any]:
     if not is_redis(broker_url):
         return {}
     return {
-        "visibility_timeout": VISIBILITY_SECONDS,
+        # The store knows which run ended. And kombu's own record of messages, which is in Redis,
+        # ends a worker that loses Redis while a run is under way.
+        "ack_emulation": False,
         "socket_connect_timeout": 5.0,
         "socket_keepalive": True,
     }
