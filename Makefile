@@ -1,11 +1,14 @@
-# make run    serve on 127.0.0.1:9127        make test   the gate: tests, types, lint; JOBS=4 at once
-# make bench  measure, as ratios             make fmt    format the code
+# make run    serve on 127.0.0.1:9127, with the libraries of EXTRAS=redis,celery,sql,mysql,postgresql
+# make test   the gate: tests, types, lint; JOBS=4 at once
+# make bench  measure, as ratios
+# make fmt    format the code
 # make chaos  kill everything, ROUNDS=20 times, from SEED=1 on
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 RUFF := $(BIN)/ruff
 RUFF_CONFIG := --config .ci/ruff.toml --no-cache
+EXTRAS ?=
 JOBS ?= 0
 ROUNDS ?= 20
 SEED ?= 1
@@ -13,8 +16,8 @@ SOURCES := app tests wsgi.py gunicorn.conf.py
 
 .PHONY: run test bench chaos fmt clean
 
-run: $(VENV)/.installed
-	$(BIN)/gunicorn
+run: $(VENV)/.installed$(if $(EXTRAS),-$(EXTRAS))
+	$(BIN)/siteswap serve
 
 test: $(VENV)/.installed-test
 	$(RUFF) check $(RUFF_CONFIG) $(SOURCES)
@@ -41,6 +44,7 @@ $(VENV)/.installed: setup.cfg pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
 	touch $@
 
-$(VENV)/.installed-test: $(VENV)/.installed
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test]'
+# One file for each choice of extras, made when they are installed.
+$(VENV)/.installed-%: $(VENV)/.installed
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[$*]'
 	touch $@

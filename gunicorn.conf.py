@@ -7,14 +7,20 @@ from pathlib import Path
 from typing import Any
 
 from app import boot
+from app.config.env_file import with_env_files
 from app.errors import SiteswapError
 from app.tokens import TokenRegistry, ensure_first_token
 
+try:
+    _environ = with_env_files(os.environ, Path.cwd())
+except SiteswapError as error:
+    sys.exit(str(error))
+
 wsgi_app = "wsgi:app"
-bind = os.environ.get("BIND", "127.0.0.1:9127")
+bind = _environ.get("BIND", "127.0.0.1:9127")
 
 # One process uses one core; waiting costs it nothing, because each connection is a greenlet.
-workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
+workers = int(_environ.get("WEB_CONCURRENCY") or 2)
 worker_class = "app.web.worker.Worker"
 
 # Of one worker, idle ones included; about 14 KB each. Beyond it connections wait in the backlog.
@@ -80,6 +86,6 @@ def worker_exit(_server: Any, worker: Any) -> None:
 
 def _check(server: Any, warn: Callable[[str], None]) -> TokenRegistry:
     try:
-        return boot.check(os.environ, root=Path.cwd(), workers=server.cfg.workers, warn=warn)
+        return boot.check(_environ, root=Path.cwd(), workers=server.cfg.workers, warn=warn)
     except SiteswapError as error:
         sys.exit(str(error))

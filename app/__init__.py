@@ -20,12 +20,14 @@ from flask import Flask
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-from app import boot, cli
+from app import boot
 from app.catalog import Catalog
+from app.config.env_file import with_env_files
 from app.databases import NamedDatabases
 from app.engine.crew import Crew
 from app.engine.interpreter import Interpreter
 from app.engine.scope import Tools
+from app.errors import SiteswapError
 from app.executor import Executor
 from app.executors.threads import ThreadsExecutor
 from app.instance import new_id
@@ -75,11 +77,12 @@ def create_app(
         SettingsError: a setting is wrong.
     """
     root = Path.cwd()
-    settings = settings or Settings.from_env(os.environ, root=root)
+    settings = settings or Settings.from_env(with_env_files(os.environ, root), root=root)
     log = _logger()
     for warning in settings.warnings:
         log.warning(warning)
 
+    SiteswapError.language = settings.language
     app = _flask(settings)
     routes = example.example_routes(today=date.today) if settings.example_api else {}
     network = NetworkTransport(resolve=resolve, private_networks=settings.private_networks)
@@ -104,7 +107,6 @@ def create_app(
     if settings.example_api:
         app.register_blueprint(example.create_blueprint(routes))
     errors.install(app, log, always_200=settings.http_status == "always-200")
-    cli.install(app, siteswap)
     app.extensions["siteswap"] = siteswap
     app.wsgi_app = _starting_first(siteswap.start, app.wsgi_app)  # type: ignore[method-assign, assignment]
     return app

@@ -39,6 +39,8 @@ from app.store import Store
 SUSPECT = Lane("suspect", 1)
 """Runs that were under way when two processes died. One at a time: a third death tells which."""
 SUSPICIOUS = 2
+PRUNED_AT_ONCE = 200
+"""Runs in one call to the store: few enough that other calls do not wait long."""
 _NOBODY: tuple[list[Any], ...] = ([None], [""])
 """Callback urls that tell nobody, as the pieces of their template."""
 
@@ -270,6 +272,16 @@ class Service:
             raise InstanceNotFound
         return known
 
+    def find(
+        self, *, status: Status | None = None, flow_key: str | None = None, limit: int
+    ) -> Sequence[Instance]:
+        """Accepted runs, the newest first, as :meth:`app.store.Store.find`."""
+        return self.store.find(status=status, flow_key=flow_key, limit=limit)
+
+    def delivery(self, instance: Instance) -> Instance | None:
+        """The run that delivers the callback of another one, if that has ended and has one."""
+        return self.store.get(callback.delivery_id(instance.id))
+
     def records(self, instance_id: str, last: int) -> Sequence[StepRecord]:
         """The steps of a run that reached outside, as far as it got."""
         return self.store.records(instance_id, last)
@@ -308,6 +320,19 @@ class Service:
         if instance.source == callback.DIGEST:
             return self.catalog.pinned(callback.KEY, "v1", callback.DIGEST, lambda: callback.SOURCE)
         return self.catalog.get(instance.flow_key, instance.flow_version)
+
+    def prune(self, seconds: float, keep: int) -> int:
+        """Drop the runs that ended longer ago, and of the others all but the newest; how many."""
+        oldest, dropped, last = self._clock() - seconds, 0, PRUNED_AT_ONCE
+        while last == PRUNED_AT_ONCE:
+            last = self.store.prune(oldest, keep, PRUNED_AT_ONCE)
+            dropped += last
+        return dropped
+
+    def close_store(self) -> None:
+        """Close the store if it was opened; nothing may follow."""
+        if "store" in vars(self):
+            self.store.close()
 
     def close(self, timeout: float) -> None:
         """Finish what is under way for up to ``timeout`` seconds, hand back what is not finished.

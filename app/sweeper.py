@@ -15,11 +15,10 @@ from app.errors import Busy, RunCancelled
 from app.execution import aborted
 from app.instance import Hold
 from app.presence import LOOKS_PER_LEASE, Watch, parked_until
-from app.service import Service
+from app.service import PRUNED_AT_ONCE, Service
 from app.store import Store
 
 ADOPTED_AT_ONCE = 100
-PRUNED_AT_ONCE = 200
 """Runs in one call to the store: few enough that nobody waits long behind it."""
 CALLS_PER_SWEEP = 10
 MOST_HELD = 10_000

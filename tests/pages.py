@@ -12,6 +12,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 PROJECT = Path(__file__).parents[1]
+SITESWAP = Path(sys.executable).with_name("siteswap")
+"""The console script that is installed beside this Python."""
 README = PROJECT / "README.md"
 COOKBOOK = sorted((PROJECT / "docs" / "cookbook").glob("*.md"))
 PAGES = [README, *sorted((PROJECT / "docs").glob("*.md"))]
@@ -88,7 +90,7 @@ def perform(
 ) -> None:
     """Type commands into a new shell and compare what comes out with what is shown.
 
-    ``…`` stands for anything. ``changed`` has what the page calls differently, and its real name.
+    ``changed`` has what the page calls differently, and its real name.
     """
     script = "\n".join(["exec 2>&1", *(f"{command}\necho '{SEPARATOR}'" for command, _ in typed)])
     shell = subprocess.run(
@@ -97,8 +99,13 @@ def perform(
     )  # fmt: skip
     outputs = shell.stdout.decode().split(f"{SEPARATOR}\n")
     for (command, expected), output in zip(typed, outputs, strict=False):
-        pattern = ".*?".join(map(re.escape, _replaced(expected, changed).strip().split("…")))
-        assert re.fullmatch(pattern, output.strip(), re.DOTALL), f"$ {command}\n{output}"
+        compare(command, _replaced(expected, changed), output)
+
+
+def compare(command: str, expected: str, output: str) -> None:
+    """Fail unless a command has printed what is shown; ``…`` stands for anything."""
+    pattern = ".*?".join(map(re.escape, expected.strip().split("…")))
+    assert re.fullmatch(pattern, output.strip(), re.DOTALL), f"$ {command}\n{output}"
 
 
 def _replaced(text: str, changed: Mapping[str, str]) -> str:
@@ -108,5 +115,5 @@ def _replaced(text: str, changed: Mapping[str, str]) -> str:
 
 
 def with_siteswap(variables: Mapping[str, str]) -> dict[str, str]:
-    """The environment, with the commands of this installation first in the path."""
-    return {**variables, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    """The environment, with this installation's ``siteswap`` first in the path."""
+    return {**variables, "PATH": f"{SITESWAP.parent}:{os.environ['PATH']}"}

@@ -1,18 +1,19 @@
-"""``flask flow lint``: what is wrong with the files of a project, where, and what to write."""
+"""``siteswap lint``: what is wrong with the files of a project, where, and what to write."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+import click
+
 from app.catalog import files_of, flow_files
-from app.cli.called import callable_flows, read_bytes, read_draft
+from app.cli.output import coloured
 from app.outside import Outside
 from app.spec.diagnostics import Finding, Severity, render, to_json
-from app.spec.loader import Draft
+from app.spec.loader import Draft, read_flow
 from app.spec.services_file import FILE_NAME
 from app.spec.surroundings import Flows, Surroundings
 
@@ -111,16 +112,80 @@ def _files(path: Path) -> Iterator[Path]:
     yield from sorted(file for file in found if file.name != FILE_NAME)
 
 
-def as_json(reports: Sequence[Report]) -> str:
-    """All findings as one JSON list, for tools."""
-    rows = [to_json(str(report.file), each) for report in reports for each in report.findings]
-    return json.dumps(rows, ensure_ascii=False, indent=2)
+def callable_flows(
+    home: Path, linted: Sequence[Draft], others: Iterable[Draft], around: Surroundings
+) -> Flows:
+    """What the flows of the folder ``home`` can call: those beside them, and ``others``.
+
+    That is also one with mistakes, if it is linted: they are told where they stand.
+
+    Raises:
+        ClickException: a file cannot be read.
+    """
+    named = {draft.name: draft for draft in [*others, *linted] if draft.name}
+    told = {draft.name for draft in linted if draft.flow}
+    reached = _reached(home, linted, named)
+    flows = Flows(
+        {name: draft.flow for name, draft in named.items() if draft.flow},
+        {name: draft.calls for name, draft in named.items()},
+    )
+    untold = {name: named[name] for name in reached - told}
+    return Flows(flows.flows, flows.calls, _broken(untold, replace(around, flows=flows)))
+
+
+def _reached(home: Path, linted: Sequence[Draft], named: dict[str, Draft]) -> set[str]:
+    """What these call, also through others; ``named`` gets what stands beside them."""
+    told = {draft.name for draft in linted}
+    reached: set[str] = set()
+    pending = [name for draft in linted for name in draft.calls]
+    while pending:
+        name = pending.pop()
+        if name not in reached | told and (file := home / f"{name}.yaml").is_file():
+            named[name] = read_draft(file)
+        if name in named and name not in reached:
+            reached.add(name)
+            pending += named[name].calls
+    return reached
+
+
+def _broken(drafts: Mapping[str, Draft], around: Surroundings) -> set[str]:
+    """Those that have errors themselves, or call one that has."""
+    broken = {name for name, draft in drafts.items() if draft.check(around).flow is None}
+    while more := {name for name in drafts.keys() - broken if drafts[name].calls & broken}:
+        broken |= more
+    return broken
+
+
+def read_draft(file: Path) -> Draft:
+    """A flow file.
+
+    Raises:
+        ClickException: it cannot be read.
+    """
+    return read_flow(file.absolute(), read_bytes(file))
+
+
+def read_bytes(file: Path) -> bytes:
+    """What stands in a file.
+
+    Raises:
+        ClickException: it cannot be read.
+    """
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise click.ClickException(f"{file}: {error.strerror}") from None
+
+
+def as_json(reports: Sequence[Report]) -> list[dict[str, object]]:
+    """All findings, for tools."""
+    return [to_json(str(report.file), each) for report in reports for each in report.findings]
 
 
 def as_text(reports: Sequence[Report]) -> str:
     """All findings for people, and how many there are."""
     lines = [
-        render(str(report.file), report.text, finding)
+        _painted(render(str(report.file), report.text, finding), finding.severity)
         for report in reports
         for finding in report.findings
     ]
@@ -128,6 +193,12 @@ def as_text(reports: Sequence[Report]) -> str:
     warnings = sum(len(report.findings) for report in reports) - errors
     counts = (_count(errors, "error"), _count(warnings, "warning"))
     return "\n".join([*lines, f"{_count(len(reports), 'file')}: {', '.join(counts)}"])
+
+
+def _painted(text: str, severity: Severity) -> str:
+    """The headline's severity in its colour."""
+    before, found, after = text.partition(f": {severity} ")
+    return f"{before}: {coloured(severity)} {after}" if found else text
 
 
 def _count(number: int, noun: str) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from app.cli.tables import table
+from app.cli.output import coloured, table
 from app.engine.masking import one_line
+from app.errors import in_english
 from app.instance import Instance
 from app.json_text import dumps
 from app.spec.diagnostics import visible
@@ -21,18 +22,35 @@ _STEP_HEADINGS = ("STEP", "VERB", "STATUS", "STARTED", "TOOK", "DETAIL")
 
 def list_runs(instances: Sequence[Instance]) -> str:
     """One line a run."""
-    return table(_RUN_HEADINGS, [_row(each) for each in instances]) if instances else "No runs."
+    return table(_RUN_HEADINGS, [_row(each) for each in instances])
+
+
+def facts(instance: Instance) -> dict[str, Any]:
+    """A run as a JSON object, with the keys of a view (:mod:`app.view`)."""
+    return {
+        "flowInstanceId": instance.id,
+        "flowKey": instance.flow_key,
+        "flowVersion": instance.flow_version,
+        "status": instance.status,
+        "reason": instance.outcome and instance.outcome.reason,
+        "attempt": instance.attempt,
+        "createdAt": moment(instance.created_at),
+        "startedAt": moment(instance.started_at),
+        "finishedAt": moment(instance.ended_at),
+        "durationMs": milliseconds(instance.started_at, instance.ended_at),
+    }
 
 
 def one_line_state(instance: Instance) -> str:
     """``<id> <status>``, and the reason of an end that was no success."""
     reason = instance.outcome and instance.outcome.reason
-    return f"{instance.id} {instance.status}{f' {reason}' if reason else ''}"
+    state = f"{instance.status} {reason}" if reason else instance.status
+    return f"{instance.id} {coloured(state)}"
 
 
 def describe_run(view: dict[str, Any], delivery: Instance | None) -> str:
     """A view (:mod:`app.view`) as lines and a table; ``delivery`` is the run of its callback."""
-    lines = [f"{view['flowInstanceId']} {view['status']}"]
+    lines = [f"{view['flowInstanceId']} {coloured(view['status'])}"]
     lines += [f"  {name:<9} {value}" for name, value in _facts(view, delivery)]
     if view["steps"]:
         lines += ["", table(_STEP_HEADINGS, [_step(step) for step in view["steps"]])]
@@ -49,7 +67,8 @@ def _facts(view: dict[str, Any], delivery: Instance | None) -> Iterator[tuple[st
     if view["data"] is not None:
         yield "data", visible(one_line(dumps(view["data"]), VALUE_WIDTH))
     if error := view["error"]:
-        yield "error", visible(f"{error['code']} {error['reason']}: {error['message']}")
+        message = in_english(error["code"], error["message"])
+        yield "error", visible(f"{error['code']} {error['reason']}: {message}")
     if delivery is not None:
         yield "callback", one_line_state(delivery)
 

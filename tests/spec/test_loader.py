@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.cli.starter import STARTER
+from app.cli.flows import STARTER
 from app.cli.tree import describe_flow
 from app.engine.compiler import compile_flow
 from app.spec.diagnostics import Severity, render
@@ -22,7 +22,7 @@ from app.steps import VERBS
 ROOT = Path(__file__).parent.parent.parent
 SHIPPED = [file.read_text(encoding="utf-8") for file in sorted(ROOT.glob("flows/*/*.yaml"))]
 BROKEN = [file.read_bytes() for file in sorted(ROOT.glob("tests/lint/broken/*/*.y*ml"))]
-TEXTS = [*SHIPPED, STARTER]
+TEXTS = [*SHIPPED, STARTER.read_text(encoding="utf-8")]
 
 ALONE = Surroundings(flows=Flows({}, {}))
 """A process without any other flow."""
