@@ -6,10 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from app import boot
+import app.wiring  # noqa: F401 - before the fork: the workers share what this loads
+from app import startup
 from app.config.env_file import with_env_files
+from app.config.tokens import TokenRegistry, ensure_first_token
 from app.errors import SiteswapError
-from app.tokens import TokenRegistry, ensure_first_token
 
 try:
     _environ = with_env_files(os.environ, Path.cwd())
@@ -54,7 +55,7 @@ control_socket_disable = True
 
 def on_starting(server: Any) -> None:
     """Refuse to start with wrong settings, before the port is taken."""
-    boot.raise_file_limit(_OPEN_FILES)
+    startup.raise_file_limit(_OPEN_FILES)
     _check(server, server.log.warning)
 
 
@@ -69,7 +70,7 @@ def when_ready(server: Any) -> None:
         # With --reuse-port each worker listens for itself, later.
         address = server.LISTENERS[0].getsockname() if server.LISTENERS else server.address[0]
         print("The first token is made, and shown this once. Try it:", flush=True)
-        print(boot.example_call(token, address), flush=True)
+        print(startup.example_call(token, address), flush=True)
 
 
 def post_worker_init(worker: Any) -> None:
@@ -86,6 +87,6 @@ def worker_exit(_server: Any, worker: Any) -> None:
 
 def _check(server: Any, warn: Callable[[str], None]) -> TokenRegistry:
     try:
-        return boot.check(_environ, root=Path.cwd(), workers=server.cfg.workers, warn=warn)
+        return startup.check(_environ, root=Path.cwd(), workers=server.cfg.workers, warn=warn)
     except SiteswapError as error:
         sys.exit(str(error))

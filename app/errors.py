@@ -72,7 +72,7 @@ class FlowDisabled(SiteswapError):
 
 
 @dataclass(frozen=True, slots=True)
-class InputProblem:
+class InputIssue:
     """One thing wrong with one input; ``name`` is empty when it is about the request as a whole."""
 
     name: str
@@ -89,12 +89,12 @@ class InputsInvalid(SiteswapError):
     words = "流程入参错误"
     words_en = "wrong inputs"
 
-    def __init__(self, problems: Sequence[InputProblem]) -> None:
+    def __init__(self, problems: Sequence[InputIssue]) -> None:
         self.problems = tuple(problems)
         super().__init__("; ".join(map(str, self.problems)))
 
 
-class InstanceNotFound(SiteswapError):
+class RunNotFound(SiteswapError):
     """No instance has this id (or its id is malformed)."""
 
     code = 2000061005

@@ -1,8 +1,11 @@
-"""The direction of imports: the house's plan, kept by a test."""
+"""The direction of imports: the plan of the house, kept by a test."""
 
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,107 +13,135 @@ import pytest
 ROOT = Path(__file__).parent.parent
 APP = ROOT / "app"
 
-ALLOWED = {
-    "app": {"*"},
-    "runtime": {"catalog", "databases", "errors", "outside", "presence", "service", "settings",
-                "sweeper", "tokens", "watch"},
-    "boot": {"errors", "settings", "stores", "tokens", "variables"},
-    "cli": {"callback", "catalog", "config", "create_app", "engine", "envelope", "errors",
-            "instance", "json_text", "outside", "presence", "runtime", "service", "settings",
-            "spec", "step", "steps", "sweeper", "tokens", "token_file", "view"},
-    "config": {"errors"},
-    "web": {"catalog", "content", "envelope", "errors", "execution", "form_text", "instance",
-            "json_text", "outside", "service", "spec", "tokens", "transport", "transports", "view"},
-    "view": {"engine", "errors", "execution", "instance", "json_text", "presence", "service"},
-    "envelope": {"json_text", "service"},
-    "sweeper": {"errors", "execution", "instance", "presence", "service", "store"},
-    "service": {"callback", "catalog", "engine", "errors", "execution", "executor", "expression",
-                "instance", "json_text", "spec", "store"},
-    "execution": {"callback", "catalog", "engine", "errors", "instance", "json_text", "presence",
-                  "store"},
-    "callback": {"instance", "json_text"},
-    "catalog": {"engine", "errors", "linking", "spec"},
-    "linking": {"engine", "spec"},
-    "outside": {"expression", "secret_files", "spec"},
-    "databases": {"database", "expression", "offload", "spec"},
-    "database": {"sql_text"},
-    "engine": {"content", "database", "errors", "expression", "instance", "json_text", "python",
-               "secret_files", "spec", "step", "transport"},
-    "steps": {"content", "database", "engine", "errors", "expression", "form_text", "json_text",
-              "python", "spec", "sql_text", "step", "transport"},
-    "step": {"engine", "expression", "spec", "steps"},
-    "spec": {"errors", "expression", "json_text", "step", "steps", "tls"},
-    "expression": {"json_text"},
-    "transports": {"content", "tls", "transport"},
-    "transport": {"content", "tls"},
-    "pythons": {"json_text", "python"},
-    "content": {"form_text", "json_text"},
-    "stores": {"errors", "instance", "offload", "store"},
-    "executors": {"errors", "executor"},
-    "store": {"errors", "instance"},
-    "executor": {"errors"},
-    "tokens": {"errors", "token_file"},
-    "token_file": {"errors", "spec"},
-    "settings": {"errors", "variables"},
-    "variables": {"token_file", "tokens"},
-}  # fmt: skip
-"""Part → the parts it may import; a part that is not listed imports none."""
+FLOORS = (
+    ("app", "wiring config"),
+    ("cli", "wiring web catalog config errors language process runs runtime strict_json yaml"),
+    (
+        "wiring",
+        "web process startup runs catalog engine runtime database http python config "
+        "native_threads errors",
+    ),
+    ("web", "catalog config errors http runs runtime strict_json yaml"),
+    ("process", "catalog config database errors poller runs"),
+    ("startup", "config errors runs"),
+    ("runs", "catalog engine errors expression language native_threads runtime strict_json"),
+    ("catalog", "config engine errors expression language runtime verbs yaml"),
+    ("engine", "errors expression language runtime yaml"),
+    ("verbs", "database errors expression http language python runtime strict_json yaml"),
+    ("runtime", "config database expression http language python strict_json"),
+    ("database", "expression language native_threads"),
+    ("http", "config strict_json"),
+    ("python", "strict_json"),
+    ("language", "config errors expression strict_json yaml"),
+    ("config", "errors"),
+    ("yaml", ""),
+    ("expression", "strict_json"),
+    ("poller", ""),
+    ("native_threads", ""),
+    ("strict_json", ""),
+    ("errors", ""),
+)
+"""A folder or a file of ``app/``, and those further down in this list that it may import."""
+
+ALLOWED = {part: frozenset(below.split()) for part, below in FLOORS}
 
 LIBRARIES = {
-    "flask": {"app", "cli", "web"},
+    "flask": {"app", "web", "wiring"},
     "click": {"cli"},
     "dotenv": {"config"},
     "werkzeug": {"web"},
     "gunicorn": {"web"},
-    "gevent": {"offload", "transports", "web"},
-    "geventhttpclient": {"transports"},
-    "sqlite3": {"databases", "stores"},
-    "sqlalchemy": {"databases"},
-    "pymysql": {"databases"},
-    "psycopg": {"databases"},
-    "redis": {"stores"},
-    "celery": {"executors"},
-    "kombu": {"executors"},
-    "marshmallow": {"spec", "step", "steps", "token_file"},
-    "yaml": {"spec", "token_file"},
+    "gevent": {"native_threads", "http", "web"},
+    "geventhttpclient": {"http"},
+    "sqlite3": {"database", "runs"},
+    "sqlalchemy": {"database"},
+    "pymysql": {"database"},
+    "psycopg": {"database"},
+    "redis": {"runs"},
+    "celery": {"runs"},
+    "kombu": {"runs"},
+    "marshmallow": {"catalog", "config", "language", "verbs"},
+    "yaml": {"config", "yaml"},
 }
 """Library → the parts that may import it."""
 
+FILES = sorted(APP.rglob("*.py"))
+
 
 def part_of(file: Path) -> str:
-    """``spec`` for ``app/spec/yaml.py``, ``service`` for ``app/service.py``."""
-    relative = file.relative_to(APP)
-    return (
-        relative.parts[0].removesuffix(".py")
-        if relative.name != "__init__.py" or len(relative.parts) > 1
-        else "app"
-    )
+    """``language`` for ``app/language/url.py``, ``errors`` for ``app/errors.py``."""
+    parts = file.relative_to(APP).parts
+    return "app" if parts == ("__init__.py",) else parts[0].removesuffix(".py")
 
 
-def imports_of(file: Path) -> set[str]:
-    """Every module a file names in an import, also inside functions."""
-    found: set[str] = set()
+def imports_of(file: Path) -> Iterator[str]:
+    """Every module a file names in an import, for types and within functions too."""
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):
-            found.update(alias.name for alias in node.names)
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module == "app":
+            yield from (f"app.{alias.name}" for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module)
-            if node.module == "app":
-                found.update(f"app.{alias.name}" for alias in node.names)
-    return found
+            yield node.module
 
 
-@pytest.mark.parametrize(
-    "file", sorted(APP.rglob("*.py")), ids=lambda file: str(file.relative_to(APP))
-)
+def module_of(file: Path) -> str:
+    """``app.language.url`` for ``app/language/url.py``."""
+    return ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+@pytest.mark.parametrize("file", FILES, ids=module_of)
 def test_imports_point_one_way(file: Path) -> None:
     """A part imports only what the plan allows, and a library only where it belongs."""
     part = part_of(file)
-    allowed = ALLOWED.get(part, set())
     for module in imports_of(file):
         top, _, rest = module.partition(".")
         if top in LIBRARIES:
             assert part in LIBRARIES[top], f"{part} imports {module}"
-        if top == "app" and rest and "*" not in allowed:
+        if top == "app" and rest:
             target = rest.partition(".")[0]
-            assert target == part or target in allowed, f"{part} imports {module}"
+            assert target == part or target in ALLOWED[part], f"{part} imports {module}"
+
+
+def test_the_plan_has_one_direction() -> None:
+    """Each part may import only parts that the plan names after it, so there is no circle."""
+    above: set[str] = set()
+    for part, below in FLOORS:
+        above.add(part)
+        assert not above & set(below.split()), f"{part} imports what is above it"
+    assert above == {part_of(file) for file in FILES}
+
+
+def test_no_class_name_is_taken_twice() -> None:
+    """One word, one meaning: no two public classes share a name."""
+    found: dict[str, list[str]] = {}
+    for file in FILES:
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                found.setdefault(node.name, []).append(module_of(file))
+    assert not {name: files for name, files in found.items() if len(files) > 1}
+
+
+IMPORT_EACH_ALONE = """
+import importlib, os, sys
+failed = 0
+for module in sys.argv[1:]:
+    if child := os.fork():
+        failed += os.waitpid(child, 0)[1] != 0
+        continue
+    try:
+        importlib.import_module(module)
+    except BaseException as error:
+        print(f"{module}: {error!r}", flush=True)
+        os._exit(1)
+    os._exit(0)
+sys.exit(failed > 0)
+"""
+
+
+def test_every_module_can_be_imported_first() -> None:
+    """No order of imports matters: each module is the first of its interpreter to be imported."""
+    modules = [module_of(file) for file in FILES]
+    command = [sys.executable, "-W", "error", "-c", IMPORT_EACH_ALONE, *modules]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from app.boot import EXAMPLE, example_call
-from app.tokens import TokenRegistry
+from app.config.tokens import TokenRegistry
+from app.startup import EXAMPLE, example_call
 from tests.blackbox.client import exchange, request
 from tests.blackbox.server import GUNICORN, PROJECT, Server, environment
 from tests.redis_server import redis_server
@@ -190,7 +190,7 @@ def test_the_example_call_knows_unix_sockets() -> None:
 LIMITED = """
 import resource
 resource.setrlimit(resource.RLIMIT_NOFILE, (50, 200))
-from app.boot import raise_file_limit
+from app.startup import raise_file_limit
 for wanted in (100, 60, 1000):
     raise_file_limit(wanted)
     print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])

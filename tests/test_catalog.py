@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from app.catalog import Catalog
-from app.spec.surroundings import Surroundings
+from app.catalog.catalog import Catalog
+from app.language.environment import Environment
 
 FLOW = "outputs: {text: string}\nsteps:\n  - return: {text: a}\n"
 
@@ -25,7 +25,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def catalog(folder: Path) -> Catalog:
     """A catalog of the folder, read once."""
-    catalog = Catalog(folder, Surroundings, logging.getLogger("test"))
+    catalog = Catalog(folder, Environment, logging.getLogger("test"))
     assert catalog.refresh()
     return catalog
 

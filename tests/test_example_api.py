@@ -9,10 +9,9 @@ from urllib.parse import quote
 import flask
 import pytest
 
-from app.content import Content, Form, Json
-from app.json_text import loads
-from app.transport import Request, Response
-from app.transports.local import LocalTransport
+from app.http.local import LocalTransport
+from app.http.message import Content, Form, Json, Request, Response
+from app.strict_json import loads
 from app.web.example import create_blueprint, example_routes
 
 ROUTES = example_routes(lambda: date(2023, 11, 19))

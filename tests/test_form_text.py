@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.form_text import MAX_FIELDS, FormError, encode, parse
+from app.http.form import MAX_FIELDS, FormError, encode, parse
 
 TEXT = st.text(st.characters(codec="utf-8"))
 

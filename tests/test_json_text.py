@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.json_text import MAX_DEPTH, JsonError, depth, dumps, loads
+from app.strict_json import MAX_DEPTH, JsonError, depth, dumps, loads
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)

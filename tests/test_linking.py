@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from app.catalog import Catalog
+from app.catalog.catalog import Catalog
 from app.engine.interpreter import Interpreter
-from app.spec.surroundings import Surroundings
+from app.language.environment import Environment
 from tests.engine.world import World
 
 ONE = """
@@ -37,7 +37,7 @@ class Folder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.catalog = Catalog(path, Surroundings, logging.getLogger("test"))
+        self.catalog = Catalog(path, Environment, logging.getLogger("test"))
 
     def write(self, **texts: str) -> None:
         """Put flows in place, ``key="text"``, and let the catalog look."""
@@ -57,15 +57,17 @@ class Folder:
     def run(self, key: str, **inputs: Any) -> Any:
         """The output ``n`` of a run."""
         program = self.catalog.get(key, "v1")
-        return Interpreter(World().tools).run(program, inputs, {}, "sync_0123456789abcdef")["n"]
+        return Interpreter(World().dependencies).run(program, inputs, {}, "sync_0123456789abcdef")[
+            "n"
+        ]
 
     @property
-    def findings(self) -> list[str]:
+    def diagnostics(self) -> list[str]:
         """What is wrong with the files as they are now: keys and codes."""
         return [
-            f"{entry.path.parent.name} {finding.code}"
+            f"{entry.path.parent.name} {diagnostic.code}"
             for entry in self.catalog.entries()
-            for finding in entry.findings
+            for diagnostic in entry.diagnostics
         ]
 
 
@@ -90,44 +92,46 @@ def test_a_broken_flow_is_called_as_it_was(folder: Folder) -> None:
     assert folder.run("a") == 1
     folder.write(b=calling("c", plus=10), d=calling("c", plus=100))
     assert (folder.run("a"), folder.run("d")) == (11, 101)
-    assert {line.split()[0] for line in folder.findings} == {"c"}
+    assert {line.split()[0] for line in folder.diagnostics} == {"c"}
 
 
 def test_a_flow_that_is_gone_is_missed(folder: Folder) -> None:
     """Its callers say so, and serve as before until it is back."""
     folder.remove("c")
-    assert folder.findings == ["a broken-flow", "b unknown-flow"]
+    assert folder.diagnostics == ["a broken-flow", "b unknown-flow"]
     assert folder.run("a") == 1
     folder.write(c=ONE.replace("1", "3"))
-    assert folder.findings == []
+    assert folder.diagnostics == []
     assert folder.run("a") == 3
 
 
 @pytest.mark.parametrize(
-    ("text", "finding"),
+    ("text", "diagnostic"),
     [
         (RENAMED, "b unknown-field"),
         ("inputs: {x: integer}\n" + ONE.replace("n: 1", "n: '${inputs.x}'"), "b missing-input"),
     ],
     ids=["loses an output", "needs an input"],
 )
-def test_a_change_that_a_caller_cannot_live_with(folder: Folder, text: str, finding: str) -> None:
+def test_a_change_that_a_caller_cannot_live_with(
+    folder: Folder, text: str, diagnostic: str
+) -> None:
     """It is the caller's mistake; the caller serves as before, with what it called before."""
     folder.write(c=text)
-    assert finding in folder.findings
+    assert diagnostic in folder.diagnostics
     assert (folder.run("a"), folder.run("b")) == (1, 1)
     folder.write(c=ONE.replace("1", "2"))
-    assert folder.findings == []
+    assert folder.diagnostics == []
     assert folder.run("a") == 2
 
 
 def test_an_edit_that_closes_a_circle(folder: Folder) -> None:
     """All in it say so, all serve as before, and one edit mends it."""
     folder.write(c=calling("a"))
-    assert folder.findings == ["a call-cycle", "b call-cycle", "c call-cycle"]
+    assert folder.diagnostics == ["a call-cycle", "b call-cycle", "c call-cycle"]
     assert (folder.run("a"), folder.run("c")) == (1, 1)
     folder.write(c=ONE.replace("1", "4"))
-    assert folder.findings == []
+    assert folder.diagnostics == []
     assert folder.run("a") == 4
 
 
@@ -135,7 +139,7 @@ def test_a_circle_from_the_start(tmp_path: Path) -> None:
     """None of its flows is served; those beside it are."""
     folder = Folder(tmp_path / "flows")
     folder.write(a=calling("b"), b=calling("a"), c=ONE, d=calling("d"))
-    assert folder.findings == ["a call-cycle", "b call-cycle", "d call-cycle"]
+    assert folder.diagnostics == ["a call-cycle", "b call-cycle", "d call-cycle"]
     assert folder.run("c") == 1
 
 
@@ -154,7 +158,7 @@ def test_a_program_is_made_of_one_text_of_each_flow(folder: Folder, tmp_path: Pa
     text = calling("b").replace("steps:", "steps:\n  - {id: c, call: c/v1}")
     for newer in (text, text + "\n# again"):
         folder.write(d=newer)
-        assert "d broken-flow" in folder.findings
+        assert "d broken-flow" in folder.diagnostics
         program = folder.catalog.get("d", "v1")
         assert folder.run("d") == 2
         other = Folder(tmp_path / "other")
@@ -182,7 +186,7 @@ def test_three_hundred_flows_that_call_each_other(tmp_path: Path) -> None:
     folder.write(**texts)
     folder.write(base=ONE.replace("1", "2"))
     assert time.monotonic() - began < 30
-    assert folder.findings == []
+    assert folder.diagnostics == []
     assert folder.run("f29x8") == 2
     folder.write(top=calling("f0x8"), tip=calling("top"))
-    assert folder.findings == ["tip call-depth"]
+    assert folder.diagnostics == ["tip call-depth"]

@@ -7,12 +7,12 @@ import sys
 import threading
 from pathlib import Path
 
-from app.offload import direct, native_offload
+from app.native_threads import direct, native_offload
 
 PATCHED = """
 from gevent import get_hub
 from gevent.monkey import get_original
-from app.offload import direct, native_offload
+from app.native_threads import direct, native_offload
 get_ident = get_original("threading", "get_ident")
 here, there = get_ident(), native_offload(2)(get_ident)
 print(native_offload(2) is direct, here == there)

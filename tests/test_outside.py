@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from app.catalog import Catalog
+from app.catalog.catalog import Catalog
+from app.catalog.services import Services
+from app.config.secrets import Secrets
 from app.errors import FlowNotFound
-from app.outside import Outside
-from app.secret_files import Secrets
 
 LOG = logging.getLogger("test")
 CALL = "steps:\n  - http: GET crm:/\n"
@@ -25,7 +25,7 @@ class World:
         self.flows, self.secrets = root / "flows", root / "secrets"
         (self.flows / "one").mkdir(parents=True)
         self.secrets.mkdir()
-        self.outside = Outside(self.flows, {"HOST": "h"}, Secrets({}, self.secrets), LOG)
+        self.outside = Services(self.flows, {"HOST": "h"}, Secrets({}, self.secrets), LOG)
         self.catalog = Catalog(self.flows, self.outside.refresh, LOG)
 
     def services(self, text: str) -> None:
@@ -50,7 +50,7 @@ class World:
     @property
     def codes(self) -> list[str]:
         """What is wrong with the flow ``one``."""
-        return [each.code for entry in self.catalog.entries() for each in entry.findings]
+        return [each.code for entry in self.catalog.entries() for each in entry.diagnostics]
 
 
 @pytest.fixture

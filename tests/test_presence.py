@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.presence import LOOKS_PER_LEASE, Watch
+from app.runs.failure_detector import LOOKS_PER_LEASE, FailureDetector
 
 LEASE = 12.0
 LOOK = LEASE / LOOKS_PER_LEASE
@@ -13,7 +13,7 @@ class Watcher:
 
     def __init__(self) -> None:
         self.time = 1_000.0
-        self.watch = Watch(LEASE, lambda: self.time)
+        self.watch = FailureDetector(LEASE, lambda: self.time)
 
     def after(self, seconds: float, **owners: int | None) -> set[str]:
         """Who is gone, so much later."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.secret_files import MAX_BYTES, Secrets
+from app.config.secrets import MAX_BYTES, Secrets
 
 
 def read(folder: Path, **given: str) -> Secrets:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from app.config.settings import Settings, check_serving
+from app.config.tokens import digest_of
+from app.config.variables import PREFIX, VARIABLES, ExecutorChoice, StoreAddress
 from app.errors import SettingsError
-from app.settings import Settings, check_serving
-from app.tokens import digest_of
-from app.variables import PREFIX, VARIABLES, ExecutorChoice, StoreAddress
 
 ROOT = Path("/srv/siteswap")
 REDIS = "rediss://me:p%40ss@cache.example:6380/3"

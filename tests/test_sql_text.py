@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.sql_text import SqlTextError, Statement, parse
+from app.language.sql import SqlTextError, Statement, parse
 
 QUOTED = ["'a :x'", '"b :x"', "`c :x`", "'it''s :x'", "$$ :x $$", "$t$ ':x $t$", "/* :x ' */",
           "-- :x '\n", "a::x", "'12:30'", "t[1:x]", "'100%'", "@v := 1"]  # fmt: skip

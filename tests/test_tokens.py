@@ -16,8 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.token_file import Token, TokenError, write_tokens
-from app.tokens import (
+from app.config.token_file import Token, TokenError, write_tokens
+from app.config.tokens import (
     Caller,
     TokenRegistry,
     digest_of,
@@ -248,7 +248,7 @@ def test_a_link_to_the_file_stays_a_link(registry: TokenRegistry, path: Path) ->
 WRITER = """
 import sys
 from pathlib import Path
-from app.tokens import TokenRegistry
+from app.config.tokens import TokenRegistry
 for number in range(5):
     TokenRegistry(Path(sys.argv[1])).new(f"{sys.argv[2]}-{number}")
 """

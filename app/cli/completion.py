@@ -6,14 +6,18 @@ import io
 from collections.abc import Callable, Iterable
 from contextlib import redirect_stderr
 from threading import Thread
+from typing import TYPE_CHECKING
 
 import click
 from click.shell_completion import CompletionItem, get_completion_class
 
-from app.cli.project import examples, project_of
+from app.cli.project import project_of
 
-SECONDS = 1.0
-"""How long a shell waits for words; a store on another machine may not answer."""
+if TYPE_CHECKING:
+    from app.runs.run import RunRecord
+
+SECONDS = 2.0
+"""How long a shell waits for a store: one on another machine may not answer."""
 RUNS = 200
 """Run ids that are completed: those of the newest runs."""
 
@@ -23,67 +27,62 @@ Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
 
 def _quietly(words: Words) -> Complete:
-    """Complete from these words; from none where they cannot be had, or not at once."""
+    """Complete from these words; from none where they cannot be had."""
 
     def complete(context: click.Context, _: click.Parameter, begun: str) -> list[CompletionItem]:
-        found: list[CompletionItem] = []
-
-        def find() -> None:
-            try:
-                found.extend(
-                    CompletionItem(word, help=about or None)
-                    for word, about in words(context)
-                    if word.startswith(begun)
-                )
-            except Exception:  # noqa: BLE001 - a shell in the middle of a line shows no errors
-                return
-
         with redirect_stderr(io.StringIO()):
-            thread = Thread(target=find, daemon=True)
-            thread.start()
-            thread.join(SECONDS)
-        return found
+            try:
+                found = list(words(context))
+            except Exception:  # noqa: BLE001 - a shell in the middle of a line shows no errors
+                return []
+        return [CompletionItem(word, help=about) for word, about in found if word.startswith(begun)]
 
     return complete
 
 
-def _flow_keys(context: click.Context) -> Iterable[tuple[str, str]]:
+@_quietly
+def flow_keys(context: click.Context) -> Iterable[tuple[str, str]]:
     files = project_of(context).settings.flows_dir.glob("[!.]*/v*.yaml")
     return [(key, "") for key in sorted({file.parent.name for file in files})]
 
 
-def _versions(context: click.Context) -> Iterable[tuple[str, str]]:
+@_quietly
+def versions(context: click.Context) -> Iterable[tuple[str, str]]:
     files = (project_of(context).settings.flows_dir / context.params["key"]).glob("v*.yaml")
-    return [(file.stem, "") for file in sorted(files) if file.stem[1:].isdecimal()]
+    numbers = sorted(int(file.stem[1:]) for file in files if file.stem[1:].isdecimal())
+    return [(f"v{number}", "") for number in numbers]
 
 
-def _run_ids(context: click.Context) -> Iterable[tuple[str, str]]:
+@_quietly
+def run_ids(context: click.Context) -> Iterable[tuple[str, str]]:
     project = project_of(context)
-    found = project.siteswap.service.find(limit=RUNS) if project.has_store else ()
+    if not project.has_store:
+        return []
+    runner = project.siteswap.service
+    found: list[RunRecord] = []
+    asking = Thread(target=lambda: found.extend(runner.find(limit=RUNS)), daemon=True)
+    asking.start()
+    asking.join(SECONDS)
     return [(run.id, f"{run.flow_key} {run.status}") for run in found]
 
 
-def _token_names(context: click.Context) -> Iterable[tuple[str, str]]:
+@_quietly
+def token_names(context: click.Context) -> Iterable[tuple[str, str]]:
     tokens = project_of(context).tokens.list()
     return [(token.name, "") for token in tokens if not token.inline]
 
 
-flow_keys = _quietly(_flow_keys)
-versions = _quietly(_versions)
-run_ids = _quietly(_run_ids)
-token_names = _quietly(_token_names)
-
-
-@click.command(
-    epilog=examples(
-        """eval "$(siteswap completion bash)"           # in ~/.bashrc""",
-        """eval "$(siteswap completion zsh)"            # in ~/.zshrc, after compinit""",
-        "siteswap completion fish | source            # in ~/.config/fish/config.fish",
-    )
-)
+@click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
-    """Print the completion script of a shell."""
+    """Print the completion script of a shell.
+
+    \b
+    Examples:
+      eval "$(siteswap completion bash)"           # in ~/.bashrc
+      eval "$(siteswap completion zsh)"            # in ~/.zshrc, after compinit
+      siteswap completion fish | source            # in ~/.config/fish/config.fish
+    """
     root = click.get_current_context().find_root()
     kind = get_completion_class(shell)
     if kind is not None:

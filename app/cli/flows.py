@@ -11,10 +11,10 @@ import click
 
 from app.cli.completion import flow_keys, versions
 from app.cli.output import echo_json, json_option, table
-from app.cli.project import Project, examples
+from app.cli.project import Project
 
 if TYPE_CHECKING:
-    from app.catalog import Entry
+    from app.catalog.catalog import CatalogEntry
 
 STARTER = Path(__file__).with_name("starter.yaml")
 """What ``new`` writes: it lints clean, runs at once, and teaches by example."""
@@ -22,13 +22,19 @@ SCHEMA_FILE = "flow.schema.json"
 """Lies in the flows folder; the first line of each flow points to it."""
 
 
-@click.command(epilog=examples("siteswap new hello", "siteswap run hello -i who=you"))
+@click.command()
 @click.argument("key")
 @click.pass_obj
 def new(project: Project, key: str) -> None:
-    """Write a commented starter file for a new flow."""
-    from app.spec.editor_schema import editor_schema
-    from app.spec.loader import KEY
+    """Write a commented starter file for a new flow.
+
+    \b
+    Examples:
+      siteswap new hello
+      siteswap run hello -i who=you
+    """
+    from app.catalog.editor_schema import editor_schema
+    from app.catalog.loader import KEY
 
     if not KEY.fullmatch(key):
         raise click.UsageError(
@@ -49,9 +55,7 @@ def new(project: Project, key: str) -> None:
     click.echo(f"{file} is written. Run it: siteswap run {key} -i who=you")
 
 
-@click.command(
-    epilog=examples("siteswap lint", "siteswap lint flows/order drafts/new.yaml --format json")
-)
+@click.command()
 @click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path))
 @click.option(
     "--format",
@@ -67,6 +71,11 @@ def lint(project: Project, paths: Sequence[Path], style: str) -> None:
 
     PATHS are files and folders; without one it is the whole flows folder. Warnings alone leave the
     exit status at 0.
+
+    \b
+    Examples:
+      siteswap lint
+      siteswap lint flows/order drafts/new.yaml --format json
     """
     from app.cli.lint import as_json, as_text, lint
 
@@ -80,13 +89,7 @@ def lint(project: Project, paths: Sequence[Path], style: str) -> None:
         raise SystemExit(1)
 
 
-@click.command(
-    epilog=examples(
-        "siteswap run hello -i who=you -i excited=true",
-        "siteswap run order v2 --inputs order.json --trace",
-        """echo '{"who": "you"}' | siteswap run hello --inputs -""",
-    )
-)
+@click.command()
 @click.argument("key", shell_complete=flow_keys)
 @click.argument("version", required=False, shell_complete=versions)
 @click.option(
@@ -112,10 +115,16 @@ def run(
     """Run a flow in this process and print the envelope.
 
     Without VERSION the highest one runs. No server is needed; an async flow runs to its end.
+
+    \b
+    Examples:
+      siteswap run hello -i who=you -i excited=true
+      siteswap run order v2 --inputs order.json --trace
+      echo '{"who": "you"}' | siteswap run hello --inputs -
     """
     from app.cli.run import given_inputs, run
     from app.cli.tree import describe_trace
-    from app.engine.trace import Trace
+    from app.runtime.trace import Trace
 
     given, program = given_inputs(pairs, file), project.program(key, version)
     trace = Trace() if traced else None
@@ -127,22 +136,34 @@ def run(
         raise SystemExit(1)
 
 
-@click.command(epilog=examples("siteswap show sync_example", "siteswap show order v1"))
+@click.command()
 @click.argument("key", shell_complete=flow_keys)
 @click.argument("version", required=False, shell_complete=versions)
 @click.pass_obj
 def show(project: Project, key: str, version: str | None) -> None:
-    """Show the inputs, outputs and steps of a flow."""
+    """Show the inputs, outputs and steps of a flow.
+
+    \b
+    Examples:
+      siteswap show sync_example
+      siteswap show order v1
+    """
     from app.cli.tree import describe_flow
 
     click.echo(describe_flow(project.program(key, version).flow))
 
 
-@click.command("list", epilog=examples("siteswap list", "siteswap list --json"))
+@click.command("list")
 @json_option
 @click.pass_obj
 def list_(project: Project, as_json: bool) -> None:
-    """List every flow file and its state."""
+    """List every flow file and its state.
+
+    \b
+    Examples:
+      siteswap list
+      siteswap list --json
+    """
     flows = [_facts(entry) for entry in project.catalog.entries()]
     if as_json:
         echo_json(flows)
@@ -152,18 +173,23 @@ def list_(project: Project, as_json: bool) -> None:
         click.echo(f"No flows in {project.settings.flows_dir}. Make one: siteswap new KEY")
 
 
-@click.command(epilog=examples("siteswap schema > flows/flow.schema.json"))
+@click.command()
 @click.option("--services", "of_services", is_flag=True, help="That of services.yaml instead.")
 def schema(of_services: bool) -> None:
-    """Print the JSON Schema by which editors complete flow files."""
-    from app.spec.editor_schema import editor_schema, services_schema
+    """Print the JSON Schema by which editors complete flow files.
+
+    \b
+    Examples:
+      siteswap schema > flows/flow.schema.json
+    """
+    from app.catalog.editor_schema import editor_schema, services_schema
 
     click.echo(services_schema() if of_services else editor_schema(), nl=False)
 
 
-def _facts(entry: Entry) -> dict[str, Any]:
+def _facts(entry: CatalogEntry) -> dict[str, Any]:
     flow = entry.program.flow if entry.program else None
-    errors = sum(finding.severity == "error" for finding in entry.findings)
+    errors = sum(diagnostic.severity == "error" for diagnostic in entry.diagnostics)
     return {
         "flow": entry.path.parent.name,
         "version": entry.path.stem,
@@ -177,7 +203,7 @@ def _facts(entry: Entry) -> dict[str, Any]:
 def _row(
     flow: str, version: str, mode: str | None, state: str, errors: int, name: str | None
 ) -> tuple[str, ...]:
-    from app.spec.diagnostics import visible
+    from app.yaml.diagnostics import visible
 
     state += f" ({errors} error{'s' if errors > 1 else ''})" if errors else ""
     return flow, version, mode or "-", state, visible(name or "-") if mode else "see: siteswap lint"

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import click
 
-from app.catalog import files_of, flow_files
+from app.catalog.catalog import files_of, flow_files
+from app.catalog.loader import Draft, read_flow
+from app.catalog.services import Services
 from app.cli.output import coloured
-from app.outside import Outside
-from app.spec.diagnostics import Finding, Severity, render, to_json
-from app.spec.loader import Draft, read_flow
-from app.spec.services_file import FILE_NAME
-from app.spec.surroundings import Flows, Surroundings
+from app.language.environment import CallableFlows, Environment
+from app.language.services.file import FILE_NAME
+from app.yaml.diagnostics import Diagnostic, Severity, render, to_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,15 +24,15 @@ class Report:
 
     file: Path
     text: str
-    findings: tuple[Finding, ...]
+    diagnostics: tuple[Diagnostic, ...]
 
     @property
     def errors(self) -> int:
         """How many of the findings are errors."""
-        return sum(finding.severity is Severity.ERROR for finding in self.findings)
+        return sum(diagnostic.severity is Severity.ERROR for diagnostic in self.diagnostics)
 
 
-def lint(paths: Sequence[Path], outside: Outside) -> list[Report]:
+def lint(paths: Sequence[Path], outside: Services) -> list[Report]:
     """Check files, and all files of folders: flows, and the ``services.yaml`` beside them.
 
     A flow may call those of the folder that it stands in, and those of the flows folder.
@@ -43,43 +43,43 @@ def lint(paths: Sequence[Path], outside: Outside) -> list[Report]:
     outside.secrets.refresh()
     files = [file for path in paths for file in _files(path)]
     drafts = {file: read_draft(file) for file in files if file.name != FILE_NAME}
-    around = _Around(outside, list(drafts.values()))
+    environment = _Around(outside, list(drafts.values()))
     return [
-        _of_flow(file, drafts[file], around) if file in drafts else _of_services(file, outside)
+        _of_flow(file, drafts[file], environment) if file in drafts else _of_services(file, outside)
         for file in files
     ]
 
 
-def _of_flow(file: Path, draft: Draft, around: _Around) -> Report:
-    surroundings = around(file.absolute().parent.parent)
-    return Report(file, draft.text, draft.check(surroundings).findings)
+def _of_flow(file: Path, draft: Draft, environments: _Around) -> Report:
+    environment = environments(file.absolute().parent.parent)
+    return Report(file, draft.text, draft.check(environment).diagnostics)
 
 
-def _of_services(file: Path, outside: Outside) -> Report:
+def _of_services(file: Path, outside: Services) -> Report:
     data = read_bytes(file)
-    findings = outside.check(file.absolute().parent, data).findings
-    return Report(file, data.decode("utf-8", "replace"), findings)
+    diagnostics = outside.check(file.absolute().parent, data).diagnostics
+    return Report(file, data.decode("utf-8", "replace"), diagnostics)
 
 
 class _Around:
     """What the flows of a folder may use; found out once."""
 
-    def __init__(self, outside: Outside, linted: Sequence[Draft]) -> None:
+    def __init__(self, outside: Services, linted: Sequence[Draft]) -> None:
         self._outside = outside
         self._linted = linted
-        self._known: dict[Path, Surroundings] = {}
+        self._known: dict[Path, Environment] = {}
 
-    def __call__(self, folder: Path) -> Surroundings:
+    def __call__(self, folder: Path) -> Environment:
         if folder not in self._known:
-            around = self._look(folder)
-            self._known[folder] = replace(around, flows=self._callable(folder, around))
+            environment = self._look(folder)
+            self._known[folder] = replace(environment, flows=self._callable(folder, environment))
         return self._known[folder]
 
-    def _callable(self, folder: Path, around: Surroundings) -> Flows | None:
+    def _callable(self, folder: Path, environment: Environment) -> CallableFlows | None:
         linted = [draft for draft in self._linted if draft.path.parent.parent == folder]
         if not any(draft.calls for draft in linted):
             return None
-        return callable_flows(folder, linted, self._served, around)
+        return flows_to_call(folder, linted, self._served, environment)
 
     @cached_property
     def _served(self) -> list[Draft]:
@@ -87,7 +87,7 @@ class _Around:
         files = _files(folder) if folder.is_dir() else ()
         return [read_draft(file) for file in files if file.name != FILE_NAME]
 
-    def _look(self, folder: Path) -> Surroundings:
+    def _look(self, folder: Path) -> Environment:
         """Nobody knows the services of a folder without a ``services.yaml``.
 
         In the flows folder itself, no such file means that there are none.
@@ -112,12 +112,12 @@ def _files(path: Path) -> Iterator[Path]:
     yield from sorted(file for file in found if file.name != FILE_NAME)
 
 
-def callable_flows(
-    home: Path, linted: Sequence[Draft], others: Iterable[Draft], around: Surroundings
-) -> Flows:
+def flows_to_call(
+    home: Path, linted: Sequence[Draft], others: Iterable[Draft], environment: Environment
+) -> CallableFlows:
     """What the flows of the folder ``home`` can call: those beside them, and ``others``.
 
-    That is also one with mistakes, if it is linted: they are told where they stand.
+    That is also one with mistakes, if it is linted: they are reported in their own file.
 
     Raises:
         ClickException: a file cannot be read.
@@ -125,16 +125,18 @@ def callable_flows(
     named = {draft.name: draft for draft in [*others, *linted] if draft.name}
     told = {draft.name for draft in linted if draft.flow}
     reached = _reached(home, linted, named)
-    flows = Flows(
+    flows = CallableFlows(
         {name: draft.flow for name, draft in named.items() if draft.flow},
         {name: draft.calls for name, draft in named.items()},
     )
     untold = {name: named[name] for name in reached - told}
-    return Flows(flows.flows, flows.calls, _broken(untold, replace(around, flows=flows)))
+    return CallableFlows(
+        flows.flows, flows.calls, _broken(untold, replace(environment, flows=flows))
+    )
 
 
 def _reached(home: Path, linted: Sequence[Draft], named: dict[str, Draft]) -> set[str]:
-    """What these call, also through others; ``named`` gets what stands beside them."""
+    """What these call, also through others; ``named`` gets those that lie beside them."""
     told = {draft.name for draft in linted}
     reached: set[str] = set()
     pending = [name for draft in linted for name in draft.calls]
@@ -148,9 +150,9 @@ def _reached(home: Path, linted: Sequence[Draft], named: dict[str, Draft]) -> se
     return reached
 
 
-def _broken(drafts: Mapping[str, Draft], around: Surroundings) -> set[str]:
+def _broken(drafts: Mapping[str, Draft], environment: Environment) -> set[str]:
     """Those that have errors themselves, or call one that has."""
-    broken = {name for name, draft in drafts.items() if draft.check(around).flow is None}
+    broken = {name for name, draft in drafts.items() if draft.check(environment).flow is None}
     while more := {name for name in drafts.keys() - broken if drafts[name].calls & broken}:
         broken |= more
     return broken
@@ -166,7 +168,7 @@ def read_draft(file: Path) -> Draft:
 
 
 def read_bytes(file: Path) -> bytes:
-    """What stands in a file.
+    """The content of a file.
 
     Raises:
         ClickException: it cannot be read.
@@ -179,18 +181,18 @@ def read_bytes(file: Path) -> bytes:
 
 def as_json(reports: Sequence[Report]) -> list[dict[str, object]]:
     """All findings, for tools."""
-    return [to_json(str(report.file), each) for report in reports for each in report.findings]
+    return [to_json(str(report.file), each) for report in reports for each in report.diagnostics]
 
 
 def as_text(reports: Sequence[Report]) -> str:
     """All findings for people, and how many there are."""
     lines = [
-        _painted(render(str(report.file), report.text, finding), finding.severity)
+        _painted(render(str(report.file), report.text, diagnostic), diagnostic.severity)
         for report in reports
-        for finding in report.findings
+        for diagnostic in report.diagnostics
     ]
     errors = sum(report.errors for report in reports)
-    warnings = sum(len(report.findings) for report in reports) - errors
+    warnings = sum(len(report.diagnostics) for report in reports) - errors
     counts = (_count(errors, "error"), _count(warnings, "warning"))
     return "\n".join([*lines, f"{_count(len(reports), 'file')}: {', '.join(counts)}"])
 

@@ -18,11 +18,11 @@ import click
 from app.errors import FlowDisabled, FlowNotFound, SiteswapError
 
 if TYPE_CHECKING:
-    from app.catalog import Catalog
-    from app.engine.program import Program
-    from app.runtime import Siteswap
-    from app.settings import Settings
-    from app.tokens import TokenRegistry
+    from app.catalog.catalog import Catalog
+    from app.config.settings import Settings
+    from app.config.tokens import TokenRegistry
+    from app.process import Siteswap
+    from app.runtime.program import Program
 
 
 class Commands(click.Group):
@@ -38,11 +38,6 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except SiteswapError as error:
             raise click.ClickException(error.english) from None
-
-
-def examples(*lines: str) -> str:
-    """The end of a help page."""
-    return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
 
 
 class Project:
@@ -78,14 +73,14 @@ class Project:
         Raises:
             SettingsError: a setting is wrong.
         """
-        from app.settings import Settings
+        from app.config.settings import Settings
 
         return Settings.from_env(self.environ, root=self._folder)
 
     @cached_property
     def siteswap(self) -> Siteswap:
         """The parts of an application that serves nothing."""
-        from app import create_app
+        from app.wiring import create_app
 
         siteswap: Siteswap = create_app(self.settings).extensions["siteswap"]
         return siteswap
@@ -109,7 +104,7 @@ class Project:
 
     def _why_not(self, key: str, version: str | None) -> str:
         """Why a flow cannot be had, and where it was looked for."""
-        from app.spec.diagnostics import did_you_mean
+        from app.yaml.diagnostics import did_you_mean
 
         entries = self.catalog.entries()
         versions = {each.path.stem: each for each in entries if each.path.parent.name == key}
@@ -138,7 +133,7 @@ class Project:
         Raises:
             TokenError: the file cannot be read.
         """
-        from app.tokens import TokenRegistry
+        from app.config.tokens import TokenRegistry
 
         tokens = TokenRegistry(self.settings.tokens_file, self.settings.tokens, clock=self.clock)
         tokens.load()

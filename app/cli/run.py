@@ -7,13 +7,13 @@ from typing import IO, Any
 
 import click
 
-from app import envelope
-from app.engine.program import Program
-from app.engine.trace import Trace
 from app.errors import SiteswapError
-from app.json_text import JsonError, dumps, loads
-from app.service import Service, Triggered
-from app.spec.inputs import coerce
+from app.language.inputs import coerce
+from app.runs.runner import Runner, TriggerResult
+from app.runtime.program import Program
+from app.runtime.trace import Trace
+from app.strict_json import JsonError, dumps, loads
+from app.web import envelope
 
 REQUEST: dict[str, Any] = {
     "method": "CLI", "headers": {}, "query": {}, "body": None, "raw": None,
@@ -50,7 +50,7 @@ def _json_inputs(file: IO[bytes] | None) -> dict[str, Any]:
 
 
 def run(
-    service: Service, program: Program, given: dict[str, Any], trace: Trace | None
+    service: Runner, program: Program, given: dict[str, Any], trace: Trace | None
 ) -> tuple[str, bool]:
     """The envelope as text, and whether all went well. An async flow is run to its end."""
     try:
@@ -61,7 +61,7 @@ def run(
     return _answer(program, answer), answer.error is None
 
 
-def _answer(program: Program, answer: Triggered) -> str:
+def _answer(program: Program, answer: TriggerResult) -> str:
     """What the trigger answers, or for an async flow what polling would."""
     if program.flow.mode == "async" and answer.error is None:
         return envelope.success(dumps(answer.data))

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from app.cli.output import coloured, table
-from app.engine.masking import one_line
 from app.errors import in_english
-from app.instance import Instance
-from app.json_text import dumps
-from app.spec.diagnostics import visible
-from app.view import MAX_STEPS, milliseconds, moment
+from app.runs.run import RunRecord
+from app.runs.view import MAX_STEPS, milliseconds, moment
+from app.runtime.masking import one_line
+from app.strict_json import dumps
+from app.yaml.diagnostics import visible
 
 VALUE_WIDTH = 1_000
 """Characters of the outputs that are shown."""
@@ -20,36 +20,36 @@ _RUN_HEADINGS = ("ID", "FLOW", "VERSION", "STATUS", "REASON", "ATTEMPT", "CREATE
 _STEP_HEADINGS = ("STEP", "VERB", "STATUS", "STARTED", "TOOK", "DETAIL")
 
 
-def list_runs(instances: Sequence[Instance]) -> str:
+def list_runs(runs: Sequence[RunRecord]) -> str:
     """One line a run."""
-    return table(_RUN_HEADINGS, [_row(each) for each in instances])
+    return table(_RUN_HEADINGS, [_row(each) for each in runs])
 
 
-def facts(instance: Instance) -> dict[str, Any]:
-    """A run as a JSON object, with the keys of a view (:mod:`app.view`)."""
+def facts(run: RunRecord) -> dict[str, Any]:
+    """A run as a JSON object, with the keys of a view (:mod:`app.runs.view`)."""
     return {
-        "flowInstanceId": instance.id,
-        "flowKey": instance.flow_key,
-        "flowVersion": instance.flow_version,
-        "status": instance.status,
-        "reason": instance.outcome and instance.outcome.reason,
-        "attempt": instance.attempt,
-        "createdAt": moment(instance.created_at),
-        "startedAt": moment(instance.started_at),
-        "finishedAt": moment(instance.ended_at),
-        "durationMs": milliseconds(instance.started_at, instance.ended_at),
+        "flowInstanceId": run.id,
+        "flowKey": run.flow_key,
+        "flowVersion": run.flow_version,
+        "status": run.status,
+        "reason": run.outcome and run.outcome.reason,
+        "attempt": run.attempt,
+        "createdAt": moment(run.created_at),
+        "startedAt": moment(run.started_at),
+        "finishedAt": moment(run.ended_at),
+        "durationMs": milliseconds(run.started_at, run.ended_at),
     }
 
 
-def one_line_state(instance: Instance) -> str:
+def one_line_state(run: RunRecord) -> str:
     """``<id> <status>``, and the reason of an end that was no success."""
-    reason = instance.outcome and instance.outcome.reason
-    state = f"{instance.status} {reason}" if reason else instance.status
-    return f"{instance.id} {coloured(state)}"
+    reason = run.outcome and run.outcome.reason
+    state = f"{run.status} {reason}" if reason else run.status
+    return f"{run.id} {coloured(state)}"
 
 
-def describe_run(view: dict[str, Any], delivery: Instance | None) -> str:
-    """A view (:mod:`app.view`) as lines and a table; ``delivery`` is the run of its callback."""
+def describe_run(view: dict[str, Any], delivery: RunRecord | None) -> str:
+    """A view (:mod:`app.runs.view`) as lines and a table; ``delivery`` is the run of its callback."""
     lines = [f"{view['flowInstanceId']} {coloured(view['status'])}"]
     lines += [f"  {name:<9} {value}" for name, value in _facts(view, delivery)]
     if view["steps"]:
@@ -59,7 +59,7 @@ def describe_run(view: dict[str, Any], delivery: Instance | None) -> str:
     return "\n".join(lines)
 
 
-def _facts(view: dict[str, Any], delivery: Instance | None) -> Iterator[tuple[str, str]]:
+def _facts(view: dict[str, Any], delivery: RunRecord | None) -> Iterator[tuple[str, str]]:
     yield "flow", f"{view['flowKey']} {view['flowVersion']}"
     yield "attempt", str(view["attempt"])
     for name in ("created", "started", "finished"):
@@ -73,16 +73,16 @@ def _facts(view: dict[str, Any], delivery: Instance | None) -> Iterator[tuple[st
         yield "callback", one_line_state(delivery)
 
 
-def _row(instance: Instance) -> tuple[str, ...]:
+def _row(run: RunRecord) -> tuple[str, ...]:
     return (
-        instance.id,
-        instance.flow_key,
-        instance.flow_version,
-        instance.status,
-        (instance.outcome and instance.outcome.reason) or "-",
-        str(instance.attempt),
-        moment(instance.created_at) or "-",
-        _took(milliseconds(instance.started_at, instance.ended_at)),
+        run.id,
+        run.flow_key,
+        run.flow_version,
+        run.status,
+        (run.outcome and run.outcome.reason) or "-",
+        str(run.attempt),
+        moment(run.created_at) or "-",
+        _took(milliseconds(run.started_at, run.ended_at)),
     )
 
 

@@ -10,12 +10,12 @@ import click
 
 from app.cli.completion import flow_keys, run_ids
 from app.cli.output import echo_json, json_option
-from app.cli.project import Commands, Project, examples
+from app.cli.project import Commands, Project
 from app.errors import Busy, SiteswapError
-from app.instance import Status
+from app.runs.run import Status
 
 if TYPE_CHECKING:
-    from app.service import Service
+    from app.runs.runner import Runner
 
 _STATUSES = [each.value for each in Status]
 
@@ -27,9 +27,7 @@ def runs() -> None:
     """Look after the runs of async flows."""
 
 
-@runs.command(
-    "list", epilog=examples("siteswap runs list", "siteswap runs list --status ABORT --flow order")
-)
+@runs.command("list")
 @click.option(
     "--status",
     type=click.Choice(_STATUSES, case_sensitive=False),
@@ -50,7 +48,13 @@ def runs() -> None:
 def list_(
     project: Project, status: str | None, flow: str | None, limit: int, as_json: bool
 ) -> None:
-    """List runs, the newest first; times are UTC."""
+    """List runs, the newest first; times are UTC.
+
+    \b
+    Examples:
+      siteswap runs list
+      siteswap runs list --status ABORT --flow order
+    """
     from app.cli.run_text import facts, list_runs
 
     chosen = Status(status) if status else None
@@ -65,14 +69,19 @@ def list_(
         click.echo(f"No {matching}runs in {project.settings.store_address}")
 
 
-@runs.command(epilog=examples("siteswap runs show async_PdCPkVCdgpyAB2e0"))
+@runs.command()
 @_id
 @json_option
 @click.pass_obj
 def show(project: Project, run_id: str, as_json: bool) -> None:
-    """Show a run with its steps, secrets masked; times are UTC."""
+    """Show a run with its steps, secrets masked; times are UTC.
+
+    \b
+    Examples:
+      siteswap runs show async_PdCPkVCdgpyAB2e0
+    """
     from app.cli.run_text import describe_run, facts
-    from app.view import view
+    from app.runs.view import view
 
     with _runner(project, run_id) as runner:
         project.siteswap.catalog.refresh()
@@ -84,27 +93,37 @@ def show(project: Project, run_id: str, as_json: bool) -> None:
         click.echo(describe_run(shown, delivery))
 
 
-@runs.command(epilog=examples("siteswap runs cancel async_PdCPkVCdgpyAB2e0"))
+@runs.command()
 @_id
 @click.pass_obj
 def cancel(project: Project, run_id: str) -> None:
-    """End a run; one that has ended stays as it is."""
+    """End a run; one that has ended stays as it is.
+
+    \b
+    Examples:
+      siteswap runs cancel async_PdCPkVCdgpyAB2e0
+    """
     from app.cli.run_text import one_line_state
 
     with _runner(project, run_id) as runner:
         click.echo(one_line_state(runner.cancel(run_id)))
 
 
-@runs.command(epilog=examples("ID=$(siteswap runs retry async_PdCPkVCdgpyAB2e0)"))
+@runs.command()
 @_id
 @click.pass_obj
 def retry(project: Project, run_id: str) -> None:
-    """Accept a new run from the inputs of another; prints its id."""
-    from app.presence import LOOKS_PER_LEASE
+    """Accept a new run from the inputs of another; prints its id.
+
+    \b
+    Examples:
+      ID=$(siteswap runs retry async_PdCPkVCdgpyAB2e0)
+    """
+    from app.runs.failure_detector import LOOKS_PER_LEASE
 
     with _runner(project, run_id) as runner:
         project.siteswap.catalog.refresh()
-        click.echo(runner.retry(run_id).instance_id)
+        click.echo(runner.retry(run_id).run_id)
     seconds = project.settings.lease / LOOKS_PER_LEASE
     click.echo(
         f"It is accepted. A server that runs takes it within {seconds:.1f} s; "
@@ -113,10 +132,15 @@ def retry(project: Project, run_id: str) -> None:
     )
 
 
-@runs.command(epilog=examples("siteswap runs prune"))
+@runs.command()
 @click.pass_obj
 def prune(project: Project) -> None:
-    """Drop ended runs that are older, or more, than the settings say."""
+    """Drop ended runs that are older, or more, than the settings say.
+
+    \b
+    Examples:
+      siteswap runs prune
+    """
     settings = project.settings
     with _runner(project) as runner:
         dropped = runner.prune(settings.retention, settings.retention_runs)
@@ -124,7 +148,7 @@ def prune(project: Project) -> None:
 
 
 @contextmanager
-def _runner(project: Project, run_id: str = "") -> Iterator[Service]:
+def _runner(project: Project, run_id: str = "") -> Iterator[Runner]:
     """Whom to ask for runs; what goes wrong is one sentence about this run, or about the store.
 
     Raises:

@@ -10,18 +10,11 @@ from pathlib import Path
 import click
 
 import app
-from app.cli.project import Project, examples
+from app.cli.project import Project
 
 
 @click.command(
-    context_settings={"ignore_unknown_options": True},
-    options_metavar="[GUNICORN OPTIONS]",
-    epilog=examples(
-        "siteswap serve",
-        "siteswap serve --bind 0.0.0.0:80 --workers 4",
-        "siteswap --env-file production.env serve",
-        "siteswap serve -- --help                     # gunicorn's own options",
-    ),
+    context_settings={"ignore_unknown_options": True}, options_metavar="[GUNICORN OPTIONS]"
 )
 @click.argument("options", nargs=-1, type=click.UNPROCESSED, metavar="")
 @click.pass_obj
@@ -31,6 +24,13 @@ def serve(project: Project, options: Sequence[str]) -> None:
     This starts gunicorn with the settings of gunicorn.conf.py; its own options go over them. The
     address is 127.0.0.1:9127 unless BIND or --bind says otherwise, and WEB_CONCURRENCY or
     --workers says how many processes serve.
+
+    \b
+    Examples:
+      siteswap serve
+      siteswap serve --bind 0.0.0.0:80 --workers 4
+      siteswap --env-file production.env serve
+      siteswap serve -- --help                     # gunicorn's own options
     """
     gunicorn = Path(sys.executable).with_name("gunicorn")
     command = [str(gunicorn)] if gunicorn.exists() else [sys.executable, "-m", "gunicorn"]

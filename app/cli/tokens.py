@@ -8,10 +8,10 @@ import click
 
 from app.cli.completion import token_names
 from app.cli.output import echo_json, json_option, table
-from app.cli.project import Commands, Project, examples
+from app.cli.project import Commands, Project
 
 if TYPE_CHECKING:
-    from app.token_file import Token
+    from app.config.token_file import Token
 
 
 @click.group(cls=Commands)
@@ -19,12 +19,7 @@ def tokens() -> None:
     """Make, list and revoke the tokens that open the API."""
 
 
-@tokens.command(
-    epilog=examples(
-        "siteswap tokens new crm --flows 'order_*,sync_example' --expires 30d",
-        "TOKEN=$(siteswap tokens new me)",
-    )
-)
+@tokens.command()
 @click.argument("name")
 @click.option(
     "--flows", default="", help="Flow keys or patterns it may call: 'order_*,sync_example'."
@@ -32,8 +27,14 @@ def tokens() -> None:
 @click.option("--expires", help="30d, 12h, a date (to its end, UTC) or an ISO date-time.")
 @click.pass_obj
 def new(project: Project, name: str, flows: str, expires: str | None) -> None:
-    """Make a token and print it. It cannot be shown a second time."""
-    from app.tokens import parse_expiry
+    """Make a token and print it. It cannot be shown a second time.
+
+    \b
+    Examples:
+      siteswap tokens new crm --flows 'order_*,sync_example' --expires 30d
+      TOKEN=$(siteswap tokens new me)
+    """
+    from app.config.tokens import parse_expiry
 
     patterns = [part.strip() for part in flows.split(",") if part.strip()]
     end = parse_expiry(expires, project.clock()) if expires else None
@@ -41,11 +42,17 @@ def new(project: Project, name: str, flows: str, expires: str | None) -> None:
     click.echo(f"Token {name} is made. Keep it now: only its digest is stored.", err=True)
 
 
-@tokens.command("list", epilog=examples("siteswap tokens list", "siteswap tokens list --json"))
+@tokens.command("list")
 @json_option
 @click.pass_obj
 def list_(project: Project, as_json: bool) -> None:
-    """Show every token: its name, flows, times and state."""
+    """Show every token: its name, flows, times and state.
+
+    \b
+    Examples:
+      siteswap tokens list
+      siteswap tokens list --json
+    """
     tokens = [_facts(token, project.clock()) for token in project.tokens.list()]
     if as_json:
         echo_json(tokens)
@@ -56,17 +63,22 @@ def list_(project: Project, as_json: bool) -> None:
         click.echo("No tokens. Make one: siteswap tokens new NAME")
 
 
-@tokens.command(epilog=examples("siteswap tokens revoke crm"))
+@tokens.command()
 @click.argument("name", shell_complete=token_names)
 @click.pass_obj
 def revoke(project: Project, name: str) -> None:
-    """Take a token back. Servers refuse it within two seconds."""
+    """Take a token back. Servers refuse it within two seconds.
+
+    \b
+    Examples:
+      siteswap tokens revoke crm
+    """
     project.tokens.revoke(name)
     click.echo(f"Token {name} is revoked.")
 
 
 def _facts(token: Token, now: float) -> dict[str, Any]:
-    from app.token_file import format_moment
+    from app.config.token_file import format_moment
 
     return {
         "name": token.name,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from app.engine.masking import MASK, one_line
-from app.engine.trace import Entry, Trace
-from app.json_text import dumps
-from app.spec.diagnostics import visible
-from app.spec.model import Flow, Input
-from app.step import Step
+from app.language.flow import Flow, Input
+from app.language.step import Step
+from app.runtime.masking import MASK, one_line
+from app.runtime.trace import Trace, TraceEntry
+from app.strict_json import dumps
+from app.yaml.diagnostics import visible
 
 MAX_ENTRIES = 100
 """Steps of a trace that are shown at its beginning, and as many at its end."""
@@ -40,9 +40,9 @@ def _input(name: str, spec: Input) -> str:
 def _block(steps: Sequence[Step], indent: str) -> Iterator[str]:
     for step in steps:
         yield f"{indent}- {_headline(step)}"
-        for arm in step.arms():
-            yield f"{indent}    {arm.title}:"
-            yield from _block(arm.steps, indent + "      ")
+        for block in step.blocks():
+            yield f"{indent}    {block.title}:"
+            yield from _block(block.steps, indent + "      ")
         if step.on_error is not None:
             yield f"{indent}    on_error:{'' if step.on_error else ' continue'}"
             yield from _block(step.on_error, indent + "      ")
@@ -70,7 +70,7 @@ def describe_trace(trace: Trace) -> str:
     return "\n".join(shown)
 
 
-def _entry(entry: Entry) -> str:
+def _entry(entry: TraceEntry) -> str:
     indent = "  " * entry.depth
     value = "" if entry.value is None else "  " + one_line(dumps(entry.value), VALUE_WIDTH)
     name = entry.verb if entry.label == entry.verb else f"{entry.verb} {entry.label}"

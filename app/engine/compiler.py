@@ -11,17 +11,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from app.engine.control import DeadlinePassed, StepError, Stopped
-from app.engine.journal import journaled, keyed
 from app.engine.lines import line_in_file
-from app.engine.program import Program
 from app.engine.retry import with_default_retry, with_retry
-from app.engine.scope import Run
-from app.engine.timeout import with_kept_timeout, with_timeout
-from app.engine.trace import with_trace
 from app.expression import Compiled, ExpressionError
-from app.spec.model import Flow
-from app.step import Action, Path, Step, called_in, every_step
+from app.language.flow import Flow
+from app.language.step import Path, Step, called_in, every_step
+from app.runtime.journal import journaled, keyed
+from app.runtime.program import Program
+from app.runtime.scope import Action, Run
+from app.runtime.signals import DeadlinePassed, StepError, Stopped
+from app.runtime.timeout import with_kept_timeout, with_timeout
+from app.runtime.trace import with_trace
+from app.runtime.verb import Verb
 
 NOTHING: Mapping[str, Program] = MappingProxyType({})
 
@@ -58,11 +59,11 @@ def templates(steps: Sequence[Step]) -> Iterator[Compiled]:
         if step.when is not None:
             yield step.when
         yield from (compiled for _, compiled in step.templates())
-        yield from (compiled for arm in step.arms() for _, compiled in arm.last)
+        yield from (compiled for block in step.blocks() for _, compiled in block.last)
 
 
 class Compiler:
-    """Builds the functions; see :class:`app.step.Builder` for what it offers a verb."""
+    """Builds the functions; see :class:`app.runtime.verb.Builder` for what it offers a verb."""
 
     def __init__(
         self, flow: Flow, text: str, json_steps: set[str], programs: Mapping[str, Program]
@@ -106,6 +107,7 @@ class Compiler:
 
     def _step(self, step: Step) -> Action:
         """Order of failure handling: time limit, then the step's retries, then ``on_error``."""
+        assert isinstance(step, Verb), "a flow that passed its checks has no broken step"
         action = step.build(self)
         limit = step.limit(self)
         if limit is not None:
@@ -127,11 +129,11 @@ class Compiler:
         return action
 
     def _limited(self, action: Action, step: Step, seconds: float) -> Action:
-        if (step.arms() or step.calls) and not step.has_effect:
+        if (step.blocks() or step.calls) and not step.has_effect:
             return with_kept_timeout(action, seconds, self.place, step)
         return with_timeout(action, seconds)
 
-    def _once(self, action: Action, step: Step) -> Action:
+    def _once(self, action: Action, step: Verb) -> Action:
         """The action under the run's journal, which only async runs keep."""
         may_repeat = self.may_repeat(step)
         if may_repeat:
@@ -143,7 +145,7 @@ def _sequence(actions: tuple[Action, ...]) -> Action:
     def run_block(run: Run) -> Any:
         result = None
         for action in actions:
-            if run.halt is not None and run.halt.is_called:
+            if run.stop_flag is not None and run.stop_flag.is_called:
                 raise Stopped
             result = action(run)
         return result
@@ -155,7 +157,7 @@ def named(action: Action, label: str) -> Action:
     """The action, whose failures know the step they happened in; no step begins too late."""
 
     def step(run: Run) -> Any:
-        if run.tools.monotonic() >= run.deadline:
+        if run.dependencies.monotonic() >= run.deadline:
             raise DeadlinePassed(step=label)
         try:
             return action(run)

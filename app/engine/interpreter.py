@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
-from app.engine.control import (
-    DeadlinePassed,
-    FailSignal,
-    Interrupted,
-    StepError,
-)
-from app.engine.journal import Journal
-from app.engine.masking import masker
-from app.engine.program import Program
-from app.engine.scope import Run, Scope, Tools
-from app.engine.trace import Trace
 from app.errors import FlowFailed, FlowTimeout, RunInterrupted
-from app.secret_files import Secrets
-from app.spec.model import Input, secrets_in
+from app.runtime.journal import Journal
+from app.runtime.masking import masker_of
+from app.runtime.program import Program
+from app.runtime.scope import Dependencies, Run, RunScope
+from app.runtime.signals import DeadlinePassed, FailSignal, Interrupted, StepError
+from app.runtime.trace import Trace
 
 MAX_MESSAGE = 2_000
 """Characters of an error message; at most 1,000 of them quote a downstream."""
@@ -27,19 +19,19 @@ MAX_MESSAGE = 2_000
 class Interpreter:
     """Runs programs with the tools of this process; safe to share between threads."""
 
-    def __init__(self, tools: Tools) -> None:
-        self.tools = tools
+    def __init__(self, dependencies: Dependencies) -> None:
+        self.dependencies = dependencies
 
     def close(self) -> None:
         """Let go of the processes that the tools have started."""
-        self.tools.python.close()
+        self.dependencies.python.close()
 
     def run(
         self,
         program: Program,
         inputs: dict[str, Any],
         request: dict[str, Any],
-        instance_id: str,
+        run_id: str,
         trace: Trace | None = None,
         journal: Journal | None = None,
         seconds: float | None = None,
@@ -57,13 +49,13 @@ class Interpreter:
             RunInterrupted: a step had begun before, and may not be run twice.
             HoldLost, HandedBack, Parked: the run goes on elsewhere, or later.
         """
-        flow, tools = program.flow, self.tools
-        scope = self.scope(program, inputs, request, instance_id)
+        flow, dependencies = program.flow, self.dependencies
+        scope = self.scope(program, inputs, request, run_id)
         if journal is not None:
             scope.now, scope.uuid = journal.now, journal.uuid
-        mask = masker_of(inputs, flow.secret_inputs, tools.secrets)
-        deadline = tools.monotonic() + (flow.timeout if seconds is None else seconds)
-        run = Run(scope, tools, deadline, mask, trace, journal)
+        mask = masker_of(inputs, flow.secret_inputs, dependencies.secrets)
+        deadline = dependencies.monotonic() + (flow.timeout if seconds is None else seconds)
+        run = Run(scope, dependencies, deadline, mask, trace, journal)
         run.allows_private = allows_private
         try:
             return program.outputs_of(run)
@@ -83,12 +75,12 @@ class Interpreter:
             raise RunInterrupted(_INTERRUPTED.format(signal.step)) from None
 
     def scope(
-        self, program: Program, inputs: dict[str, Any], request: dict[str, Any], instance_id: str
-    ) -> Scope:
+        self, program: Program, inputs: dict[str, Any], request: dict[str, Any], run_id: str
+    ) -> RunScope:
         """What the expressions of a run can read when it begins."""
         flow = program.flow
-        named = {"key": flow.key, "version": flow.version, "instanceId": instance_id}
-        return Scope(inputs, request, named, self.tools)
+        named = {"key": flow.key, "version": flow.version, "instanceId": run_id}
+        return RunScope(inputs, request, named, self.dependencies)
 
 
 _INTERRUPTED = (
@@ -99,20 +91,3 @@ _INTERRUPTED = (
 
 def _where(error: StepError | DeadlinePassed) -> str:
     return f"step `{error.step}`: " if error.step else ""
-
-
-def masker_of(
-    inputs: Mapping[str, Any], secret_inputs: Mapping[str, Input], secrets: Secrets
-) -> Callable[[str], str]:
-    """Masks the secrets of one run. Each has its own, which does its work only when asked to."""
-    known: tuple[str, ...] | None = None
-    masked: Callable[[str], str] = str
-
-    def mask(text: str) -> str:
-        nonlocal known, masked
-        if known is not secrets.masked:
-            known = secrets.masked
-            masked = masker([*secrets_in(secret_inputs, inputs), *known])
-        return masked(text)
-
-    return mask

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from functools import reduce
 from operator import getitem
 
-from app.spec.yaml import load
-from app.step import Path, Step
+from app.language.step import Path, Step
+from app.yaml.document import load
 
 
 def line_in_file(text: str, steps: Sequence[Step], step: Step, key: str, line: int) -> int:
@@ -27,7 +27,7 @@ def _path_to(wanted: Step, steps: Sequence[Step], path: Path = ()) -> Path | Non
         here = (*path, index)
         if step is wanted:
             return here
-        blocks = [(arm.path, arm.steps) for arm in step.arms()]
+        blocks = [(block.path, block.steps) for block in step.blocks()]
         for key, inner in [*blocks, (("on_error",), step.on_error or ())]:
             if found := _path_to(wanted, inner, (*here, *key)):
                 return found

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from app.engine.control import Parked, StepError
-from app.engine.pause import SHORT_SECONDS
-from app.engine.scope import Run
-from app.spec.model import RetryPolicy
-from app.step import Action
+from app.language.retry import RetryPolicy
+from app.runtime.pause import SHORT_SECONDS
+from app.runtime.scope import Action, Run
+from app.runtime.signals import StepError, Suspended
 
 
 def with_retry(action: Action, policy: RetryPolicy, place: str) -> Action:
@@ -37,14 +36,14 @@ def _repeated(action: Action, run: Run, policy: RetryPolicy, place: str) -> Any:
         try:
             return action(run)
         except StepError as error:
-            if run.is_halted or not is_retried(error, policy):
+            if run.is_stopped or not is_retried(error, policy):
                 raise
-            wait = wait_before(attempt, policy, error.retry_after, run.tools.random())
+            wait = wait_before(attempt, policy, error.retry_after, run.dependencies.random())
             # A wait that ends after the deadline can only replace a clear error by a vague one.
-            if run.tools.monotonic() + wait >= run.deadline:
+            if run.dependencies.monotonic() + wait >= run.deadline:
                 raise
             _wait(run, wait, place, attempt + 1)
-            if run.is_halted:
+            if run.is_stopped:
                 raise
     return action(run)
 
@@ -61,9 +60,9 @@ def _first(run: Run, place: str) -> int:
 
 def _wait(run: Run, seconds: float, place: str, repetition: int) -> None:
     if run.journal is None or seconds <= SHORT_SECONDS:
-        run.tools.sleep(seconds)
+        run.dependencies.sleep(seconds)
     else:
-        raise Parked(run.journal.put_off(place, repetition, seconds))
+        raise Suspended(run.journal.schedule_retry(place, repetition, seconds))
 
 
 def is_retried(error: StepError, policy: RetryPolicy) -> bool:

@@ -5,7 +5,7 @@
 
 from app.expression.compiler import Compiled, compile_expression, compile_template
 from app.expression.function import Function
-from app.expression.problem import ExpressionSyntaxError, Problem
+from app.expression.problem import ExpressionSyntaxError, Issue
 from app.expression.read import Read
 from app.expression.registry import FUNCTIONS
 from app.expression.runtime.faults import ExpressionError
@@ -19,7 +19,7 @@ __all__ = [
     "ExpressionError",
     "ExpressionSyntaxError",
     "Function",
-    "Problem",
+    "Issue",
     "Read",
     "Scope",
     "compile_expression",

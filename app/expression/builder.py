@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable
 from operator import attrgetter
 from typing import Any
 
-from app import json_text
+from app import strict_json
 from app.expression.explain import FILENAME
 from app.expression.grammar import GRAMMAR
 from app.expression.helpers import HELPERS
 from app.expression.limits import MAX_PROBLEMS
 from app.expression.parser import parse
-from app.expression.problem import Problem, TemplatePath
+from app.expression.problem import Issue, TemplatePath
 from app.expression.read import Read
 from app.expression.runtime.evaluation import Evaluation
 from app.expression.scanner import Scan
@@ -27,7 +27,7 @@ Function = Callable[[Scope, Evaluation | None], Any]
 _PLACE: dict[str, Any] = {"lineno": 1, "end_lineno": 1, "col_offset": 0, "end_col_offset": 0}
 
 
-class Builder:
+class ExpressionBuilder:
     """Builds Python for one value, and gathers what its expressions say.
 
     Each expression is one line of the Python: line ``n`` is ``sources[n - 1]``.
@@ -35,15 +35,15 @@ class Builder:
 
     def __init__(self) -> None:
         self.sources: list[Source] = []
-        self.problems: list[Problem] = []
+        self.problems: list[Issue] = []
         self.reads: list[Read] = []
         self.is_metered = False
 
     def value(self, value: Any, path: TemplatePath = ()) -> ast.expr:
         """Python for a template value: a display of its structure, expressions in their places."""
-        if len(path) > json_text.MAX_DEPTH:
+        if len(path) > strict_json.MAX_DEPTH:
             self.problems.append(
-                Problem("too-deep", "the value is nested too deeply", 0, 1, None, path)
+                Issue("too-deep", "the value is nested too deeply", 0, 1, None, path)
             )
         elif isinstance(value, str):
             return self.text(value, path)
@@ -58,7 +58,7 @@ class Builder:
         for key in value:
             if "${" in key:
                 message, hint = "the name of a field is literal text", "write the name out"
-                self.problems.append(Problem("not-allowed", message, 0, 1, hint, (*path, key)))
+                self.problems.append(Issue("not-allowed", message, 0, 1, hint, (*path, key)))
         keys: list[ast.expr | None] = [_literal(key) for key in value]
         items = [self.value(item, (*path, key)) for key, item in value.items()]
         return ast.Dict(keys, items, **_PLACE)
@@ -89,7 +89,7 @@ class Builder:
         if scan.problems:
             return self._report(scan.problems)
         parsed = parse(scan.source)
-        if isinstance(parsed, Problem):
+        if isinstance(parsed, Issue):
             return self._report([parsed])
         translator = Translator(GRAMMAR, scan.source, len(self.sources))
         result = translator.translate(parsed)
@@ -101,7 +101,7 @@ class Builder:
         self.is_metered |= translator.is_metered
         return translator.call(helper, [result], parsed) if helper else result
 
-    def _report(self, problems: Iterable[Problem]) -> ast.expr:
+    def _report(self, problems: Iterable[Issue]) -> ast.expr:
         """Note the problems of one expression; the result stands in for it."""
         self.problems += sorted(problems, key=attrgetter("offset"))[:MAX_PROBLEMS]
         return _literal(None)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from app.expression.builder import Builder, Function, function
+from app.expression.builder import ExpressionBuilder, Function, function
 from app.expression.explain import FAULTS, explain
 from app.expression.problem import ExpressionSyntaxError
 from app.expression.read import Read
@@ -43,7 +43,7 @@ def compile_expression(source: str) -> Compiled:
     Raises:
         ExpressionSyntaxError: it is not in the language; all problems at once.
     """
-    builder = Builder()
+    builder = ExpressionBuilder()
     body = builder.expression(scan_whole(source))
     return _compiled(builder, body, source, constant=isinstance(body, ast.Constant))
 
@@ -60,7 +60,7 @@ def compile_template(value: Any) -> Compiled:
 
 
 def _compile_value(value: Any) -> Compiled:
-    builder = Builder()
+    builder = ExpressionBuilder()
     body = builder.value(value)
     return _compiled(builder, body, _source(value), constant=not builder.sources)
 
@@ -80,7 +80,9 @@ def _holds_marks(value: Any) -> bool:
     return isinstance(value, list) and any(map(_holds_marks, value))
 
 
-def _compiled(builder: Builder, body: ast.expr, source: str, *, constant: bool) -> Compiled:
+def _compiled(
+    builder: ExpressionBuilder, body: ast.expr, source: str, *, constant: bool
+) -> Compiled:
     if builder.problems:
         raise ExpressionSyntaxError(builder.problems)
     wrap = _metered if builder.is_metered else _plain

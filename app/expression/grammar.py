@@ -4,14 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from app.expression.syntax import (
-    calls,
-    comparisons,
-    comprehensions,
-    literals,
-    operators,
-    reads,
-)
+from app.expression.syntax import calls, comparisons, comprehensions, literals, operators, reads
 from app.expression.translator import Grammar
 
 GRAMMAR: Grammar = {

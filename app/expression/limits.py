@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app import json_text
+from app import strict_json
 
 MAX_SOURCE = 4_000
 """Characters of one expression."""
@@ -19,7 +19,7 @@ MAX_TEXT = 1_000_000
 MAX_ITEMS = 100_000
 """Items of a list that an expression makes."""
 
-MAX_INTEGER = 10**json_text.MAX_DIGITS - 1
+MAX_INTEGER = 10**strict_json.MAX_DIGITS - 1
 """The largest whole number, so that whatever is computed can be read back as JSON."""
 
 MAX_WORK = 1_000_000

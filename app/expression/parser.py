@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 
 from app.expression.limits import MAX_SOURCE
-from app.expression.problem import Problem
+from app.expression.problem import Issue
 from app.expression.scanner import TOKEN
 from app.expression.source import Source
 
 
-def parse(source: Source) -> ast.expr | Problem:
+def parse(source: Source) -> ast.expr | Issue:
     """Parse an expression whose scan found no problem."""
     if len(source.text) > MAX_SOURCE:
         message = f"an expression has at most {MAX_SOURCE:,} characters"
@@ -29,16 +29,16 @@ def parse(source: Source) -> ast.expr | Problem:
         return _whole(source, "syntax", "the expression holds a character that no text can hold")
 
 
-def _too_deep(source: Source) -> Problem:
+def _too_deep(source: Source) -> Issue:
     return _whole(source, "too-deep", "the expression is nested too deeply")
 
 
-def _whole(source: Source, code: str, message: str, hint: str | None = None) -> Problem:
+def _whole(source: Source, code: str, message: str, hint: str | None = None) -> Issue:
     length = max(1, len(source.text))
-    return Problem(code, message, source.offset, length, hint, source.path)
+    return Issue(code, message, source.offset, length, hint, source.path)
 
 
-def _syntax_problem(source: Source, error: SyntaxError) -> Problem:
+def _syntax_problem(source: Source, error: SyntaxError) -> Issue:
     # Python gives offset 0 for a text that ends too early.
     start = min(error.offset - 1 if error.offset else len(source.text), len(source.text))
     token = TOKEN.match(source.text, start)
@@ -53,4 +53,4 @@ def _syntax_problem(source: Source, error: SyntaxError) -> Problem:
     else:
         message = "the expression ends too early"
     offset = min(start, max(len(source.text) - 1, 0))
-    return Problem("syntax", message, source.offset + offset, max(1, len(shown)), hint, source.path)
+    return Issue("syntax", message, source.offset + offset, max(1, len(shown)), hint, source.path)

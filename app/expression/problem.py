@@ -10,7 +10,7 @@ TemplatePath = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class Issue:
     """One mistake in an expression or template.
 
     ``message`` is a sentence without its full stop, ``hint`` what to write instead. ``offset`` and
@@ -32,6 +32,6 @@ class Problem:
 class ExpressionSyntaxError(Exception):
     """Text that is not in the language; ``problems`` are all of its mistakes, in reading order."""
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    def __init__(self, problems: Iterable[Issue]) -> None:
         self.problems = tuple(problems)
         super().__init__("; ".join(problem.message for problem in self.problems))

@@ -11,9 +11,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from app.expression.problem import Problem, TemplatePath
+from app.expression.problem import Issue, TemplatePath
 from app.expression.source import Source
-from app.expression.traps import WORDS, Trap, plain_sign, sign_trap
+from app.expression.traps import WORDS, KnownMistake, plain_sign, sign_trap
 
 TOKEN = re.compile(
     r"""
@@ -42,7 +42,7 @@ class Scan(NamedTuple):
 
     source: Source
     end: int
-    problems: tuple[Problem, ...]
+    problems: tuple[Issue, ...]
 
 
 def scan_whole(text: str) -> Scan:
@@ -65,7 +65,7 @@ class Scanner:
         self.is_hole = is_hole
         self.is_closed = not is_hole
         self.end = len(text)
-        self.problems: list[Problem] = []
+        self.problems: list[Issue] = []
         self.brackets: list[tuple[str, int]] = []
         self.edits: list[tuple[int, int, str]] = []
         self.before: re.Match[str] | None = None
@@ -90,7 +90,9 @@ class Scanner:
 
     def _give_up(self, quote: re.Match[str]) -> None:
         """Nobody knows what stands inside a text and what does not; go on behind the next ``}``."""
-        self._report_token(quote, Trap("syntax", "the text that begins here is never closed"))
+        self._report_token(
+            quote, KnownMistake("syntax", "the text that begins here is never closed")
+        )
         end = self.text.find("}", quote.end()) if self.is_hole else -1
         self.is_closed, self.end = True, end if end >= 0 else len(self.text)
         self.brackets.clear()
@@ -98,10 +100,10 @@ class Scanner:
     def _check_closed(self) -> None:
         if not self.is_closed:
             hint = "write `}` behind the expression, or `$${` for a literal `${`"
-            self._report(self.start - 2, 2, Trap("unclosed", "`${` is never closed", hint))
+            self._report(self.start - 2, 2, KnownMistake("unclosed", "`${` is never closed", hint))
             return
         for sign, offset in self.brackets:
-            self._report(offset, len(sign), Trap("syntax", f"`{sign}` is never closed"))
+            self._report(offset, len(sign), KnownMistake("syntax", f"`{sign}` is never closed"))
 
     def _source(self) -> Source:
         code = self._code()
@@ -118,10 +120,10 @@ class Scanner:
             position = end
         return "".join([*pieces, self.text[position : self.end]])
 
-    def _report(self, offset: int, length: int, trap: Trap) -> None:
-        self.problems.append(Problem(trap.code, trap.message, offset, length, trap.hint, self.path))
+    def _report(self, offset: int, length: int, trap: KnownMistake) -> None:
+        self.problems.append(Issue(trap.code, trap.message, offset, length, trap.hint, self.path))
 
-    def _report_token(self, token: re.Match[str], trap: Trap) -> None:
+    def _report_token(self, token: re.Match[str], trap: KnownMistake) -> None:
         self._report(token.start(), len(token[0]), trap)
 
     # One reader for each kind of token
@@ -142,13 +144,13 @@ class Scanner:
         """Nothing can be wrong with it yet."""
 
     def read_bad_number(self, token: re.Match[str]) -> None:
-        self._report_token(token, Trap("syntax", f"`{token[0]}` is not a number"))
+        self._report_token(token, KnownMistake("syntax", f"`{token[0]}` is not a number"))
 
     def read_text(self, token: re.Match[str]) -> None:
         before = self.before
         if before is not None and before.lastgroup == "text":
             hint = "write `+` or `,` between them"
-            self._report_token(token, Trap("syntax", "two texts stand side by side", hint))
+            self._report_token(token, KnownMistake("syntax", "two texts stand side by side", hint))
         elif before is not None and before.lastgroup == "name" and before.end() == token.start():
             self._check_prefix(before)
         if "\\" in token[0]:
@@ -157,19 +159,23 @@ class Scanner:
     def _check_prefix(self, name: re.Match[str]) -> None:
         if not keyword.iskeyword(name[0]):
             hint = 'write `"a " + str(b)`, or `a ${b}` in the text of the flow'
-            self._report_token(name, Trap("syntax", "a text has no letters before it", hint))
+            self._report_token(
+                name, KnownMistake("syntax", "a text has no letters before it", hint)
+            )
 
     def _check_escapes(self, token: re.Match[str]) -> None:
         for escape in _ESCAPE.finditer(token[0]):
             if escape[1] is not None:
-                trap = Trap(
+                trap = KnownMistake(
                     "syntax", f"`{escape[0]}` has no meaning in a text", f"write `\\{escape[0]}`"
                 )
                 self._report(token.start() + escape.start(), len(escape[0]), trap)
 
     def read_quoted(self, token: re.Match[str]) -> None:
         hint = f'write `"{token[0][1:-1][:40]}"`'
-        self._report_token(token, Trap("syntax", "these are not the quotes of a text", hint))
+        self._report_token(
+            token, KnownMistake("syntax", "these are not the quotes of a text", hint)
+        )
 
     def read_sign(self, token: re.Match[str]) -> None:
         if token[0] not in _SIGNS:
@@ -182,10 +188,10 @@ class Scanner:
 
     def _close(self, token: re.Match[str], opening: str) -> None:
         if not self.brackets:
-            self._report_token(token, Trap("syntax", f"`{token[0]}` closes nothing"))
+            self._report_token(token, KnownMistake("syntax", f"`{token[0]}` closes nothing"))
         elif (open_sign := self.brackets.pop()[0]) != opening:
             message = f"`{token[0]}` does not close `{open_sign}`"
-            self._report_token(token, Trap("syntax", message))
+            self._report_token(token, KnownMistake("syntax", message))
 
 
 _READERS: Mapping[str, Callable[[Scanner, re.Match[str]], None]] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
-from app.expression.problem import Problem, TemplatePath
+from app.expression.problem import Issue, TemplatePath
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +21,10 @@ class Source:
     offset: int = 0
     path: TemplatePath = ()
 
-    def problem(self, node: ast.expr, code: str, message: str, hint: str | None = None) -> Problem:
+    def problem(self, node: ast.expr, code: str, message: str, hint: str | None = None) -> Issue:
         """A problem about the text of a syntax node."""
         start, end = self.span(node)
-        return Problem(code, message, self.offset + start, end - start, hint, self.path)
+        return Issue(code, message, self.offset + start, end - start, hint, self.path)
 
     def span(self, node: ast.expr) -> tuple[int, int]:
         """Where a node begins and ends, in characters of ``text``."""

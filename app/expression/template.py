@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from app.expression.problem import Problem, TemplatePath
+from app.expression.problem import Issue, TemplatePath
 from app.expression.scanner import Scan, scan_hole
 
 _MARK = re.compile(r"\$\$\{|\$\{")
@@ -54,7 +54,7 @@ def split_template(text: str) -> list[tuple[int, str]]:
     return [(part.start, part.written) for part in parts(text)]
 
 
-def find_braces(value: Any, path: TemplatePath = ()) -> list[Problem]:
+def find_braces(value: Any, path: TemplatePath = ()) -> list[Issue]:
     """Places where a template holds ``{{ x }}``, which means nothing here: perhaps a mistake."""
     if isinstance(value, dict):
         return [p for key, item in value.items() for p in find_braces(item, (*path, key))]
@@ -68,7 +68,7 @@ def find_braces(value: Any, path: TemplatePath = ()) -> list[Problem]:
     ]
 
 
-def _braces(part: Part, match: re.Match[str], path: TemplatePath) -> Problem:
+def _braces(part: Part, match: re.Match[str], path: TemplatePath) -> Issue:
     hint = f"write `${{{match[1].strip()}}}`"
     message = "`{{ }}` is not an expression here: it stays as it is"
-    return Problem("braces", message, part.start + match.start(), len(match[0]), hint, path)
+    return Issue("braces", message, part.start + match.start(), len(match[0]), hint, path)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from app.expression.limits import MAX_NESTING
-from app.expression.problem import Problem
+from app.expression.problem import Issue
 from app.expression.read import Read
 from app.expression.scope import ROOTS
 from app.expression.source import Source
@@ -34,7 +34,7 @@ class Translator:
 
     def __init__(self, grammar: Grammar, source: Source, line: int) -> None:
         self.source = source
-        self.problems: list[Problem] = []
+        self.problems: list[Issue] = []
         self.reads: list[Read] = []
         self.names: frozenset[str] = frozenset()
         """The variables of the comprehensions around the current node."""

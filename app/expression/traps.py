@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Trap:
+class KnownMistake:
     """A word or sign that means something elsewhere and nothing here."""
 
     code: str
@@ -16,26 +16,26 @@ class Trap:
     hint: str | None = None
 
 
-def _instead(written: str, right: str) -> Trap:
+def _instead(written: str, right: str) -> KnownMistake:
     message = f"`{written}` is not an operator here"
-    return Trap("wrong-operator", message, f"write `{right}` instead of `{written}`")
+    return KnownMistake("wrong-operator", message, f"write `{right}` instead of `{written}`")
 
 
-def _word(written: str, right: str) -> Trap:
+def _word(written: str, right: str) -> KnownMistake:
     message = f"`{written}` has no meaning here"
-    return Trap("not-allowed", message, f"write `{right}` instead of `{written}`")
+    return KnownMistake("not-allowed", message, f"write `{right}` instead of `{written}`")
 
 
 _FUNCTION = "write `[x.id for x in list]` to change a list"
 _ARROW = "write `>=` to compare, `[x.id for x in list]` to change a list"
 _BITS = "there is no arithmetic on bits"
 
-SIGNS: Mapping[str, Trap] = {
+SIGNS: Mapping[str, KnownMistake] = {
     "&&": _instead("&&", "and"),
     "||": _instead("||", "or"),
     "!": _instead("!", "not"),
     "&": _instead("&", "and"),
-    "|": Trap(
+    "|": KnownMistake(
         "wrong-operator",
         "`|` is not an operator here",
         "write `or` for a choice, `upper(x)` instead of `x | upper`",
@@ -45,9 +45,11 @@ SIGNS: Mapping[str, Trap] = {
     "!==": _instead("!==", "!="),
     "<>": _instead("<>", "!="),
     "=<": _instead("=<", "<="),
-    "=>": Trap("wrong-operator", "`=>` is not an operator here", _ARROW),
-    ":=": Trap("not-allowed", "a value cannot be named inside an expression", "use a `set` step"),
-    "?": Trap(
+    "=>": KnownMistake("wrong-operator", "`=>` is not an operator here", _ARROW),
+    ":=": KnownMistake(
+        "not-allowed", "a value cannot be named inside an expression", "use a `set` step"
+    ),
+    "?": KnownMistake(
         "wrong-operator",
         "`? :` is not an operator here",
         "write `b if a else c` instead of `a ? b : c`",
@@ -55,19 +57,21 @@ SIGNS: Mapping[str, Trap] = {
     "??": _instead("??", "default(a, b)"),
     "?.": _instead("?.", "default(a.b, null)"),
     "^": _instead("^", "**"),
-    "~": Trap("wrong-operator", "`~` is not an operator here", _BITS),
-    "<<": Trap("wrong-operator", "`<<` is not an operator here", _BITS),
-    ">>": Trap("wrong-operator", "`>>` is not an operator here", _BITS),
-    "{{": Trap("braces", "`{{ }}` is not used here", "leave `{{` and `}}` out"),
-    "${": Trap(
+    "~": KnownMistake("wrong-operator", "`~` is not an operator here", _BITS),
+    "<<": KnownMistake("wrong-operator", "`<<` is not an operator here", _BITS),
+    ">>": KnownMistake("wrong-operator", "`>>` is not an operator here", _BITS),
+    "{{": KnownMistake("braces", "`{{ }}` is not used here", "leave `{{` and `}}` out"),
+    "${": KnownMistake(
         "wrapped-expression", "this is an expression already", "write it without `${` and `}`"
     ),
-    "$": Trap("syntax", "`$` has no meaning here", "write a name without `$`"),
-    "#": Trap("syntax", "an expression holds no comment", "put the comment on a line of its own"),
-    ";": Trap("syntax", "an expression ends without `;`", "leave it out"),
+    "$": KnownMistake("syntax", "`$` has no meaning here", "write a name without `$`"),
+    "#": KnownMistake(
+        "syntax", "an expression holds no comment", "put the comment on a line of its own"
+    ),
+    ";": KnownMistake("syntax", "an expression ends without `;`", "leave it out"),
 }
 
-WORDS: Mapping[str, Trap] = {
+WORDS: Mapping[str, KnownMistake] = {
     "True": _word("True", "true"),
     "False": _word("False", "false"),
     "None": _word("None", "null"),
@@ -76,9 +80,9 @@ WORDS: Mapping[str, Trap] = {
     "NOT": _instead("NOT", "not"),
     "IN": _instead("IN", "in"),
     "is": _instead("is", "=="),
-    "lambda": Trap("not-allowed", "an expression makes no functions", _FUNCTION),
-    "await": Trap("not-allowed", "`await` has no meaning here"),
-    "yield": Trap("not-allowed", "`yield` has no meaning here"),
+    "lambda": KnownMistake("not-allowed", "an expression makes no functions", _FUNCTION),
+    "await": KnownMistake("not-allowed", "`await` has no meaning here"),
+    "yield": KnownMistake("not-allowed", "`yield` has no meaning here"),
 }
 """Only where the word is not a field name."""
 
@@ -162,15 +166,15 @@ def plain_sign(sign: str) -> str:
     return _QUOTES.get(sign) or unicodedata.normalize("NFKC", sign)
 
 
-def sign_trap(sign: str) -> Trap:
+def sign_trap(sign: str) -> KnownMistake:
     """What to say about a sign that is no part of the language."""
     if sign in SIGNS:
         return SIGNS[sign]
     plain = plain_sign(sign)
     if sign.isspace():
-        return Trap("syntax", "this is not an ordinary space", "write an ordinary space")
+        return KnownMistake("syntax", "this is not an ordinary space", "write an ordinary space")
     if plain != sign and plain.isascii() and plain.isprintable():
         message = f"`{sign}` is not the sign `{plain}`"
-        return Trap("syntax", message, f"write `{plain}` instead of `{sign}`")
+        return KnownMistake("syntax", message, f"write `{plain}` instead of `{sign}`")
     shown = sign if sign.isprintable() else ascii(sign)[1:-1]
-    return Trap("syntax", f"`{shown}` has no meaning here")
+    return KnownMistake("syntax", f"`{shown}` has no meaning here")

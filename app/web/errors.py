@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
-from app import envelope
 from app.errors import (
     Busy,
     FlowDisabled,
@@ -16,11 +15,12 @@ from app.errors import (
     FlowNotFound,
     FlowTimeout,
     InputsInvalid,
-    InstanceNotFound,
+    RunNotFound,
     SiteswapError,
     TokenRejected,
 )
-from app.execution import BUG
+from app.runs.execution import BUG
+from app.web import envelope
 from app.web.refusal import RefusalError
 
 STATUSES: Mapping[type[SiteswapError], int] = {
@@ -28,7 +28,7 @@ STATUSES: Mapping[type[SiteswapError], int] = {
     TokenRejected: 401,
     FlowDisabled: 403,
     FlowNotFound: 404,
-    InstanceNotFound: 404,
+    RunNotFound: 404,
     FlowFailed: 500,
     Busy: 503,
     FlowTimeout: 504,
@@ -38,15 +38,15 @@ STATUSES: Mapping[type[SiteswapError], int] = {
 CONTENT_TYPE = "application/json; charset=utf-8"
 
 
-class Answer(Response):
+class ErrorResponse(Response):
     """What this application answers; ``OPTIONS``, which Flask answers, is no HTML even in name."""
 
     default_mimetype = "application/json"
 
 
-def respond(text: str, status: int = 200) -> Answer:
+def respond(text: str, status: int = 200) -> ErrorResponse:
     """An envelope as a response."""
-    return Answer(text.encode(), status, content_type=CONTENT_TYPE)
+    return ErrorResponse(text.encode(), status, content_type=CONTENT_TYPE)
 
 
 def answer(error: SiteswapError, text: str | None = None) -> Response:
@@ -73,7 +73,7 @@ def install(app: Flask, log: logging.Logger, *, always_200: bool) -> None:
         log.error("a bug met a request", exc_info=error)
         return answer(FlowFailed(BUG))
 
-    app.response_class = Answer
+    app.response_class = ErrorResponse
     app.register_error_handler(SiteswapError, answer)
     app.register_error_handler(HTTPException, refused)
     app.register_error_handler(RefusalError, _unread)

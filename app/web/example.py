@@ -12,11 +12,10 @@ from typing import Any
 
 import flask
 
-from app import form_text
-from app.content import Content, Form, Json
-from app.json_text import JsonError, loads
-from app.transport import Response
-from app.transports.local import Handler, Routes
+from app.http import form
+from app.http.local import Handler, Routes
+from app.http.message import Content, Form, Json, Response
+from app.strict_json import JsonError, loads
 
 Fields = dict[str, Any]
 """What the caller sent: text from a query or form, any JSON value from a JSON body."""
@@ -102,7 +101,7 @@ def _handler(
 
     def handle(query: str, body: Content) -> Response:
         try:
-            fields = dict(form_text.parse(query)) if query else {}
+            fields = dict(form.parse(query)) if query else {}
             if body and read_body:
                 fields |= read_body(body)
         except ValueError as error:
@@ -113,7 +112,7 @@ def _handler(
 
 
 def _form_fields(body: Content) -> Fields:
-    return dict(body.pairs if isinstance(body, Form) else form_text.parse(bytes(body)))
+    return dict(body.pairs if isinstance(body, Form) else form.parse(bytes(body)))
 
 
 def _json_fields(body: Content) -> Fields:

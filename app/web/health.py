@@ -6,15 +6,15 @@ from collections.abc import Iterable
 
 from flask import Blueprint, Response
 
-from app import envelope
-from app.catalog import Catalog, Entry
-from app.json_text import dumps
-from app.outside import Outside
-from app.spec.diagnostics import Finding, Severity
+from app.catalog.catalog import Catalog, CatalogEntry
+from app.catalog.services import Services
+from app.strict_json import dumps
+from app.web import envelope
 from app.web.errors import respond
+from app.yaml.diagnostics import Diagnostic, Severity
 
 
-def create_blueprint(catalog: Catalog, outside: Outside) -> Blueprint:
+def create_blueprint(catalog: Catalog, outside: Services) -> Blueprint:
     """The health route."""
     blueprint = Blueprint("health", __name__)
 
@@ -23,7 +23,7 @@ def create_blueprint(catalog: Catalog, outside: Outside) -> Blueprint:
         entries = catalog.entries()
         broken = [_broken(entry) for entry in entries if entry.is_broken]
         if outside.is_broken:
-            broken.append(_file(outside.path.name, True, outside.findings))
+            broken.append(_file(outside.path.name, True, outside.diagnostics))
         status = "degraded" if broken else "up"
         served = sum(entry.program is not None for entry in entries)
         return respond(
@@ -33,19 +33,19 @@ def create_blueprint(catalog: Catalog, outside: Outside) -> Blueprint:
     return blueprint
 
 
-def _broken(entry: Entry) -> dict[str, object]:
+def _broken(entry: CatalogEntry) -> dict[str, object]:
     name = f"{entry.path.parent.name}/{entry.path.name}"
-    return _file(name, entry.program is not None, entry.findings)
+    return _file(name, entry.program is not None, entry.diagnostics)
 
 
-def _file(name: str, served: bool, findings: Iterable[Finding]) -> dict[str, object]:
+def _file(name: str, served: bool, diagnostics: Iterable[Diagnostic]) -> dict[str, object]:
     """Where the mistakes are, but not what they are: a message may quote the file."""
     return {
         "file": name,
         "served": served,
         "errors": [
-            {"line": finding.line, "column": finding.column, "code": finding.code}
-            for finding in findings
-            if finding.severity is Severity.ERROR
+            {"line": diagnostic.line, "column": diagnostic.column, "code": diagnostic.code}
+            for diagnostic in diagnostics
+            if diagnostic.severity is Severity.ERROR
         ],
     }

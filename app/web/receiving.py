@@ -55,7 +55,7 @@ The messages are ours, because gunicorn's own repeat what the client sent.
 """
 
 
-class Inbound:
+class ConnectionReader:
     """The receiving half of a connection, where every wait ends; gunicorn's parser reads from it.
 
     Nothing can be received before the first ``expect``.
@@ -102,7 +102,7 @@ class Inbound:
 class BodyReader:
     """Reads a body through gunicorn's reader and makes one kind of error of all that can happen."""
 
-    def __init__(self, reader: Any, inbound: Inbound) -> None:
+    def __init__(self, reader: Any, inbound: ConnectionReader) -> None:
         self._reader = reader
         self._inbound = inbound
         self._returned = 0

@@ -31,7 +31,7 @@ from gunicorn.http.parser import Parser
 from gunicorn.util import close
 from gunicorn.workers.ggevent import GeventWorker
 
-from app.web.receiving import READ_BYTES, SLACK_BYTES, BodyReader, Inbound, refusal_of
+from app.web.receiving import READ_BYTES, SLACK_BYTES, BodyReader, ConnectionReader, refusal_of
 from app.web.refusal import RefusalError
 
 PARTING_SECONDS = 2.0
@@ -86,7 +86,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn is not typed
 
     def handle(self, listener: socket.socket, client: socket.socket, addr: Any) -> None:
         """Serve one connection until one side closes it."""
-        inbound = Inbound(client)
+        inbound = ConnectionReader(client)
         request = None
         try:
             # Not of the listener, which may be closed by now.
@@ -121,7 +121,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn is not typed
             client.settimeout(PARTING_SECONDS)
             client.sendall(refusal(status, message))
 
-    def _requests(self, inbound: Inbound, addr: Any) -> Iterator[Request]:
+    def _requests(self, inbound: ConnectionReader, addr: Any) -> Iterator[Request]:
         parser = get_parser(self.cfg, inbound, addr)
         inbound.expect(self.head_seconds)
         while (request := _next_request(parser, inbound)) is not None:
@@ -134,14 +134,14 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn is not typed
             if not _skip_body(parser, inbound) or not self._await_next(parser, inbound):
                 return
 
-    def _await_next(self, parser: Parser, inbound: Inbound) -> bool:
+    def _await_next(self, parser: Parser, inbound: ConnectionReader) -> bool:
         data = parser.unreader.take_buffered() or self._first_bytes(inbound)
         parser.unreader.unread(data)
         inbound.expect(self.head_seconds)
         inbound.received = len(data)
         return bool(data)
 
-    def _first_bytes(self, inbound: Inbound) -> bytes:
+    def _first_bytes(self, inbound: ConnectionReader) -> bytes:
         since = time.monotonic()
         while time.monotonic() - since < (limit := self._idle_seconds()):
             inbound.expect(min(limit, IDLE_STEP_SECONDS))
@@ -168,7 +168,7 @@ def refusal(status: int, message: str) -> bytes:
     return head.encode("ascii") + body
 
 
-def _next_request(parser: Parser, inbound: Inbound) -> Request | None:
+def _next_request(parser: Parser, inbound: ConnectionReader) -> Request | None:
     try:
         return next(parser, None)
     except TimeoutError:
@@ -177,7 +177,7 @@ def _next_request(parser: Parser, inbound: Inbound) -> Request | None:
         raise RefusalError(408, "the request head did not come in time") from None
 
 
-def _skip_body(parser: Parser, inbound: Inbound) -> bool:
+def _skip_body(parser: Parser, inbound: ConnectionReader) -> bool:
     inbound.expect(PARTING_SECONDS, body=True)
     try:
         return bool(parser.finish_body(max_bytes=SLACK_BYTES))

@@ -21,9 +21,9 @@ from statistics import median
 
 from celery import Celery
 
-from app.executors.celery_broker import QUEUE
-from app.instance import Instance, Status
-from app.stores.redis import RedisStore
+from app.runs.executors.celery_broker import QUEUE
+from app.runs.run import RunRecord, Status
+from app.runs.stores.redis import RedisStore
 from tests.bench.downstream import SOON_SECONDS
 from tests.bench.processes import Server, cpu_seconds
 from tests.bench.rounds import interleave, ratio
@@ -146,7 +146,7 @@ def _wait_for_the_last(cluster: Cluster) -> None:
         time.sleep(0.1)
 
 
-def _newest(cluster: Cluster) -> Sequence[Instance]:
+def _newest(cluster: Cluster) -> Sequence[RunRecord]:
     runs = cluster.store.find(flow_key="soon", limit=RUNS)
     if len(runs) != RUNS or any(run.status is not Status.FINISH for run in runs):
         raise RuntimeError("not every run came to a good end")

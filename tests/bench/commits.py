@@ -17,9 +17,9 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 
-from app.instance import Instance, Status, new_id
-from app.stores import sqlite_statements as statements
-from app.stores.sqlite_file import connect, is_locked, prepare
+from app.runs.run import RunRecord, Status, new_id
+from app.runs.stores import sqlite_statements as statements
+from app.runs.stores.sqlite_file import connect, is_locked, prepare
 from tests.bench.processes import ROOT
 
 PLAIN, EAGER = "plain", "eager"
@@ -70,8 +70,8 @@ def _insist(statement: Callable[[], object]) -> None:
                 raise
 
 
-def _instance() -> Instance:
-    return Instance(
+def _instance() -> RunRecord:
+    return RunRecord(
         id=new_id("async", secrets.token_bytes),
         flow_key="noop",
         flow_version="v1",

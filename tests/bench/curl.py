@@ -16,7 +16,7 @@ from flask import Flask
 
 from app import create_app
 from app.engine.interpreter import Interpreter
-from app.transport import Request, Response, TransportError
+from app.http.message import Request, Response, TransportError
 from tests.bench.handwritten import application, over_http
 
 
@@ -64,7 +64,9 @@ def engine() -> Flask:
     """Siteswap with this transport in place of its own."""
     app = create_app()
     service = app.extensions["siteswap"].service
-    service.interpreter = Interpreter(replace(service.interpreter.tools, transport=CurlTransport()))
+    service.interpreter = Interpreter(
+        replace(service.interpreter.dependencies, transport=CurlTransport())
+    )
     return app
 
 

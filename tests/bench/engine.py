@@ -10,15 +10,15 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from statistics import median
 
+from app.catalog.loader import load_flow
+from app.config.secrets import Secrets
 from app.engine.compiler import compile_flow
-from app.engine.crew import Crew
 from app.engine.interpreter import Interpreter
-from app.engine.scope import Tools
-from app.secret_files import Secrets
-from app.spec.inputs import coerce
-from app.spec.loader import load_flow
-from app.spec.surroundings import Surroundings
-from app.transport import Request, Response, Transport
+from app.http.message import Request, Response, Transport
+from app.language.environment import Environment
+from app.language.inputs import coerce
+from app.runtime.scope import Dependencies
+from app.runtime.threads import ThreadPool
 from tests.bench import plain
 from tests.bench.processes import ROOT
 from tests.bench.rounds import interleave
@@ -48,7 +48,7 @@ class StubTransport:
 def engine() -> Callable[[], object]:
     """One run of the flow, coercion of its inputs included."""
     path = ROOT / "flows/sync_example/v1.yaml"
-    flow = load_flow(path, path.read_bytes(), Surroundings()).flow
+    flow = load_flow(path, path.read_bytes(), Environment()).flow
     assert flow is not None
     program, interpreter = (
         compile_flow(flow, ""),
@@ -57,9 +57,9 @@ def engine() -> Callable[[], object]:
     return lambda: interpreter.run(program, coerce(flow.inputs, GIVEN), {}, "sync_0123456789abcdef")
 
 
-def stub_tools(transport: Transport) -> Tools:
+def stub_tools(transport: Transport) -> Dependencies:
     """The tools of a process, with this transport."""
-    return Tools(
+    return Dependencies(
         transport=transport,
         python=NoPython(),
         monotonic=time.monotonic,
@@ -70,7 +70,7 @@ def stub_tools(transport: Transport) -> Tools:
         env={},
         secrets=Secrets(),
         max_response_bytes=10_000_000,
-        crew=Crew(0),
+        thread_pool=ThreadPool(0),
         log=logging.getLogger("siteswap.bench"),
     )
 

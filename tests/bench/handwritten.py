@@ -93,8 +93,8 @@ def application(calls: Calls) -> Flask:
         except (KeyError, ValueError):
             return _envelope(None, 2000061004, "流程入参错误", 400)
         data = run(calls, name, password, deposit)
-        instance_id = f"sync_{secrets.token_hex(8)}"
-        return _envelope({"flowInstanceId": instance_id, "status": "FINISH", "data": data})
+        run_id = f"sync_{secrets.token_hex(8)}"
+        return _envelope({"flowInstanceId": run_id, "status": "FINISH", "data": data})
 
     app.add_url_rule(
         "/v1/open/flow/trigger/<version>/<key>", view_func=trigger, methods=["GET", "POST"]

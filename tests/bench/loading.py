@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from app.catalog import Catalog
-from app.spec.surroundings import Surroundings
+from app.catalog.catalog import Catalog
+from app.language.environment import Environment
 from tests.bench.processes import ROOT
 from tests.bench.table import table
 
@@ -46,7 +46,7 @@ def report(count: int = COUNT) -> str:
             file = Path(folder) / f"flow_{number}" / "v1.yaml"
             file.parent.mkdir()
             file.write_text(variant(text, number), encoding="utf-8")
-        catalog = Catalog(Path(folder), Surroundings, logging.getLogger("siteswap"))
+        catalog = Catalog(Path(folder), Environment, logging.getLogger("siteswap"))
         first = milliseconds(catalog.refresh)
         idle = min(milliseconds(catalog.refresh) for _ in range(REFRESHES))
         assert not any(entry.is_broken for entry in catalog.entries())

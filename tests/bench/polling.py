@@ -70,7 +70,7 @@ def _seen(place: Workplace, server: Server, kind: str, pause_ms: int | None) -> 
     trigger = partial(_load, place, server, [FLOWS[kind]], TRIGGERING, TRIGGER_PAUSE_MS, SECONDS)
     if pause_ms is None:
         return Seen(trigger())
-    paths = [POLL.format(id=instance_id) for instance_id in _parked(server)]
+    paths = [POLL.format(id=run_id) for run_id in _parked(server)]
     with ThreadPoolExecutor(1) as pool:
         polls = pool.submit(_load, place, server, paths, POLLING, pause_ms, SECONDS + 2)
         # By then each of them has begun.
@@ -108,8 +108,8 @@ def _parked(server: Server) -> list[str]:
 def _trigger(connection: HTTPConnection) -> str:
     connection.request("GET", ASYNC_TARGET.format(key="parked"), headers=HEADERS)
     with connection.getresponse() as response:
-        instance_id: str = json.loads(response.read())["result"]["flowInstanceId"]
-    return instance_id
+        run_id: str = json.loads(response.read())["result"]["flowInstanceId"]
+    return run_id
 
 
 def _rows(readings: Mapping[str, Sequence[Seen]]) -> list[tuple[str, ...]]:

@@ -16,16 +16,16 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
 
-from app.engine.crew import Crew
+from app.catalog.linking import link
+from app.catalog.loader import read_flow
 from app.engine.interpreter import Interpreter
-from app.engine.program import Program
-from app.engine.scope import Tools
-from app.linking import link
-from app.pythons.pool import PythonPool
-from app.spec.inputs import coerce
-from app.spec.loader import read_flow
-from app.spec.surroundings import Surroundings
-from app.transport import Request, Response
+from app.http.message import Request, Response
+from app.language.environment import Environment
+from app.language.inputs import coerce
+from app.python.pool import PythonPool
+from app.runtime.program import Program
+from app.runtime.scope import Dependencies
+from app.runtime.threads import ThreadPool
 from tests.bench.engine import microseconds, stub_tools
 from tests.bench.rounds import interleave
 from tests.bench.table import table
@@ -80,14 +80,14 @@ def program(text: str) -> Program:
     """A flow that may call ``sub/v1``."""
     texts = {"bench/v1": text, "sub/v1": SUB + BODY + RETURN}
     drafts = [read_flow(PurePath(f"{name}.yaml"), each) for name, each in texts.items()]
-    compiled = link(drafts, {}, Surroundings())[0]
-    assert compiled.program, compiled.findings
+    compiled = link(drafts, {}, Environment())[0]
+    assert compiled.program, compiled.diagnostics
     return compiled.program
 
 
-def runner(text: str, tools: Tools) -> Callable[[], object]:
+def runner(text: str, dependencies: Dependencies) -> Callable[[], object]:
     """A function that runs a flow once."""
-    made, interpreter = program(text), Interpreter(tools)
+    made, interpreter = program(text), Interpreter(dependencies)
     inputs = coerce(made.flow.inputs, {})
     return lambda: interpreter.run(made, inputs, {}, "sync_0123456789abcdef")
 
@@ -97,21 +97,24 @@ def report() -> str:
     with TemporaryDirectory() as folder:
         shop = suite.World(Path(folder), {"shop": suite.declare("sqlite:///shop.db")})
         python = PythonPool(size=2, memory=MEMORY, environ=os.environ, monotonic=time.monotonic)
-        tools = replace(
-            stub_tools(_Answers()), crew=Crew(50), databases=shop.databases, python=python
+        dependencies = replace(
+            stub_tools(_Answers()),
+            thread_pool=ThreadPool(50),
+            databases=shop.databases,
+            python=python,
         )
         try:
-            return f"{_steps(tools)}\n{_bodies(tools)}"
+            return f"{_steps(dependencies)}\n{_bodies(dependencies)}"
         finally:
             python.close()
             shop.databases.close()
 
 
-def _steps(tools: Tools) -> str:
+def _steps(dependencies: Dependencies) -> str:
     subjects = {}
     for name, step in STEPS.items():
-        subjects[name] = _timed(runner(HEAD + step * MANY, tools))
-        subjects[f"{name} 1"] = _timed(runner(HEAD + step, tools))
+        subjects[name] = _timed(runner(HEAD + step * MANY, dependencies))
+        subjects[f"{name} 1"] = _timed(runner(HEAD + step, dependencies))
     readings = interleave(subjects, ROUNDS)
     rows = []
     for name in STEPS:
@@ -125,22 +128,22 @@ def _timed(run: Callable[[], object], count: int = 20) -> Callable[[], float]:
     return lambda: microseconds(run, count)
 
 
-def _bodies(tools: Tools) -> str:
+def _bodies(dependencies: Dependencies) -> str:
     looped = f"  - {{for_each: {list(range(ITEMS))}, steps: [{{set: {{x: '${{item}}'}}}}]}}\n"
     unrolled = "".join(f"  - set: {{x: '${{{number}}}'}}\n" for number in range(ITEMS))
     calls = "  - {call: sub/v1, with: {n: '${inputs.n}'}}\n" * MANY
     readings = interleave(
         {
-            "loop": _timed(runner(HEAD + looped, tools), 3),
+            "loop": _timed(runner(HEAD + looped, dependencies), 3),
             "at once": _timed(
-                runner(HEAD + looped.replace("steps:", "concurrency: 5, steps:"), tools), 3
+                runner(HEAD + looped.replace("steps:", "concurrency: 5, steps:"), dependencies), 3
             ),
-            "unrolled": _timed(runner(HEAD + unrolled, tools), 3),
-            "calls": _timed(runner(HEAD + calls, tools), 3),
+            "unrolled": _timed(runner(HEAD + unrolled, dependencies), 3),
+            "calls": _timed(runner(HEAD + calls, dependencies), 3),
             "inline": _timed(
-                runner(HEAD + (BODY + "  - set: {z: '${vars.y}'}\n") * MANY, tools), 3
+                runner(HEAD + (BODY + "  - set: {z: '${vars.y}'}\n") * MANY, dependencies), 3
             ),
-            "parallel": _parallel(tools),
+            "parallel": _parallel(dependencies),
         },
         ROUNDS,
     )
@@ -155,9 +158,9 @@ def _bodies(tools: Tools) -> str:
     return table("verbs: beside their bodies", ("", "median", "least", "most", "target"), rows)
 
 
-def _parallel(tools: Tools) -> Callable[[], float]:
+def _parallel(dependencies: Dependencies) -> Callable[[], float]:
     branches = ", ".join(f"b{number}: [{{http: GET /slow}}]" for number in range(CALLS))
-    slow = replace(tools, transport=_Answers(CALL_SECONDS))
+    slow = replace(dependencies, transport=_Answers(CALL_SECONDS))
     run = runner(f"{HEAD}  - parallel: {{{branches}}}\n", slow)
 
     def milliseconds() -> float:

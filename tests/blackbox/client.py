@@ -61,7 +61,7 @@ class Answer:
         return value
 
     @property
-    def instance_id(self) -> str:
+    def run_id(self) -> str:
         """The id of the run."""
         text: str = self.envelope["result"]["flowInstanceId"]
         return text
@@ -94,14 +94,14 @@ class Client:
         """Run a flow with these inputs."""
         return self.post(TRIGGER + key, inputs)
 
-    def poll(self, instance_id: str) -> Answer:
+    def poll(self, run_id: str) -> Answer:
         """Ask for the result of an async run."""
-        return self.get(POLL + quote(instance_id, safe=""), {"Juggle-Token": self.token})
+        return self.get(POLL + quote(run_id, safe=""), {"Juggle-Token": self.token})
 
-    def ended(self, instance_id: str, seconds: float = 10) -> Answer:
+    def ended(self, run_id: str, seconds: float = 10) -> Answer:
         """The result of an async run, once it has ended."""
         return eventually(
-            lambda: self.poll(instance_id),
+            lambda: self.poll(run_id),
             lambda answer: answer.headers["juggle-flow-status"] in ("FINISH", "ABORT"),
             seconds,
         )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.callback import delivery_id
+from app.runs.callback import delivery_id
 from tests.blackbox.client import Answer, eventually
 from tests.blackbox.recorder import Recorder, redirect
 from tests.blackbox.server import Server, prepare_folder
@@ -195,8 +195,8 @@ def test_a_callback_that_data_chose(guarding: Server, inside: Recorder) -> None:
     """Its delivery fails at once, and says why to who looks."""
     text = TELLING.format("${inputs.url}")
     found = written(guarding, "telling_data", text, url=inside.url)
-    guarding.client.ended(found.instance_id)
-    end = guarding.client.ended(delivery_id(found.instance_id))
+    guarding.client.ended(found.run_id)
+    end = guarding.client.ended(delivery_id(found.run_id))
     assert "may not lead to 127.0.0.1" in end.message
     refused = guarding.client.trigger("telling_data", url="/example/user/getUserById")
     assert refused.outcome[0] == 400
@@ -207,8 +207,8 @@ def test_a_callback_that_the_flow_chose(guarding: Server) -> None:
     """A literal host is told wherever it is; also when the delivery is run again."""
     with Recorder() as near:
         found = written(guarding, "telling_near", TELLING.format(near.url + "/told/${inputs.url}"))
-        guarding.client.ended(found.instance_id)
-        delivery = delivery_id(found.instance_id)
+        guarding.client.ended(found.run_id)
+        delivery = delivery_id(found.run_id)
         assert guarding.client.ended(delivery).status == 200
         assert near.lines[0] == "POST /told/ HTTP/1.1"
         again = flask_run(guarding, "retry", delivery).strip()

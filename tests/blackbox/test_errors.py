@@ -172,5 +172,5 @@ def test_the_example_api_can_be_switched_off(lenient: Server) -> None:
 
 def test_a_memory_store_with_one_worker(lenient: Server) -> None:
     """One worker may keep its runs in memory."""
-    instance = lenient.client.trigger("failing_async").instance_id
+    instance = lenient.client.trigger("failing_async").run_id
     assert lenient.client.ended(instance).outcome == (200, 4001)

@@ -76,7 +76,7 @@ def steps(view: Mapping[str, Any]) -> list[tuple[str, str, str]]:
 @pytest.mark.parametrize("prefix", PREFIXES)
 def test_a_run_that_finished(client: Client, prefix: str) -> None:
     """Who, when, how often, with what outcome, and its steps; the same bytes each time."""
-    instance = client.trigger("async_example").instance_id
+    instance = client.trigger("async_example").run_id
     ended(client, instance)
     view = show(client, instance, prefix)
     assert {key: view[key] for key in KEYS[:7]} == {
@@ -97,7 +97,7 @@ def test_a_run_that_finished(client: Client, prefix: str) -> None:
 
 def test_a_run_that_is_under_way(client: Client, gate: Gate) -> None:
     """The step it is in is running, with no end and nothing to say yet."""
-    instance = client.trigger("fetch_async", url=gate.url).instance_id
+    instance = client.trigger("fetch_async", url=gate.url).run_id
     gate.wait_for(1)
     view = show(client, instance)
     assert (view["status"], view["data"], view["error"]) == ("RUNNING", None, None)
@@ -111,10 +111,10 @@ def test_a_run_that_is_under_way(client: Client, gate: Gate) -> None:
 
 def test_runs_that_failed(client: Client) -> None:
     """Code, reason and message of the failure, and which step it was; a ``fail`` is no step."""
-    view = ended(client, client.trigger("failing_async").instance_id)
+    view = ended(client, client.trigger("failing_async").run_id)
     assert view["error"] == {"code": 4001, "reason": "failed", "message": "没有"}
     assert (view["status"], view["data"], view["steps"]) == ("ABORT", None, [])
-    view = ended(client, client.trigger("broken_async", path="nowhere").instance_id)
+    view = ended(client, client.trigger("broken_async", path="nowhere").run_id)
     assert view["error"]["code"] == 1
     assert view["error"]["message"].startswith("系统错误: step `call`: GET /nowhere answered 404")
     assert [step[:2] for step in steps(view)] == [("call", "ABORT")]
@@ -123,7 +123,7 @@ def test_runs_that_failed(client: Client) -> None:
 
 def test_a_run_that_was_late(client: Client, gate: Gate) -> None:
     """Its reason is the timeout, and its step ended with it."""
-    view = ended(client, client.trigger("late_async", url=gate.url).instance_id)
+    view = ended(client, client.trigger("late_async", url=gate.url).run_id)
     assert (view["error"]["code"], view["error"]["reason"]) == (2000061007, "timeout")
     assert [step[:2] for step in steps(view)] == [("call", "ABORT")]
 
@@ -143,9 +143,9 @@ def test_a_run_that_was_late(client: Client, gate: Gate) -> None:
         "a" * 5000,
     ],
 )
-def test_an_unknown_id(client: Client, instance_id: str) -> None:
+def test_an_unknown_id(client: Client, run_id: str) -> None:
     """Unknown and malformed ids are the same for looking and for cancelling."""
-    path = f"{PREFIXES[0]}/instances/{instance_id}"
+    path = f"{PREFIXES[0]}/instances/{run_id}"
     for found in (
         client.get(path, {"Juggle-Token": client.token}),
         client.post(f"{path}/cancel", b""),
@@ -156,7 +156,7 @@ def test_an_unknown_id(client: Client, instance_id: str) -> None:
 
 def test_the_id_of_a_sync_run_is_not_kept(client: Client) -> None:
     """A sync run is answered, not stored."""
-    instance = client.trigger("echo").instance_id
+    instance = client.trigger("echo").run_id
     path = f"{PREFIXES[0]}/instances/{instance}"
     assert client.get(path, {"Juggle-Token": client.token}).outcome == (404, 2000061005)
 
@@ -164,7 +164,7 @@ def test_the_id_of_a_sync_run_is_not_kept(client: Client) -> None:
 @pytest.mark.parametrize("token", ["", "sws_nobody"])
 def test_without_a_token(client: Client, token: str) -> None:
     """Both need one, whether or not there is such a run."""
-    instance = client.trigger("async_example").instance_id
+    instance = client.trigger("async_example").run_id
     for known in (instance, "async_0000000000000000"):
         path = f"{PREFIXES[0]}/instances/{known}"
         assert client.get(path, {"Juggle-Token": token}).outcome == (401, 2000011005)
@@ -175,7 +175,7 @@ def test_without_a_token(client: Client, token: str) -> None:
 
 def test_a_token_for_other_flows(client: Client, gate: Gate) -> None:
     """A run of a flow that the token does not cover is not there, and cannot be ended."""
-    instance = client.trigger("fetch_async", url=gate.url).instance_id
+    instance = client.trigger("fetch_async", url=gate.url).run_id
     gate.wait_for(1)
     path, limited = f"{PREFIXES[0]}/instances/{instance}", {"Juggle-Token": FILE_TOKEN}
     assert client.get(path, limited).outcome == (404, 2000061005)
@@ -186,7 +186,7 @@ def test_a_token_for_other_flows(client: Client, gate: Gate) -> None:
 
 def test_the_token_as_a_parameter(client: Client) -> None:
     """Where no header can be sent, the parameter does: in the query, or in a form that cancels."""
-    instance = client.trigger("async_example").instance_id
+    instance = client.trigger("async_example").run_id
     path = f"{PREFIXES[0]}/instances/{instance}"
     assert checked(client.get(f"{path}?juggleToken={client.token}"))
     form = f"juggleToken={client.token}"
@@ -206,7 +206,7 @@ def test_other_methods(client: Client, method: str, path: str) -> None:
 @pytest.mark.parametrize("prefix", PREFIXES)
 def test_cancelling_a_step_under_way(client: Client, gate: Gate, prefix: str) -> None:
     """The run ends at once; nobody waits for how the step comes out, and nothing follows it."""
-    instance = client.trigger("fetch_async", url=gate.url).instance_id
+    instance = client.trigger("fetch_async", url=gate.url).run_id
     gate.wait_for(1)
     view = cancel(client, instance, prefix)
     assert (view["status"], view["data"], view["error"]) == ("ABORT", None, CANCELLED)
@@ -214,7 +214,7 @@ def test_cancelling_a_step_under_way(client: Client, gate: Gate, prefix: str) ->
     assert cancel(client, instance, prefix) == view
     gate.opened.set()
     # Another run of the same worker or of the other one ends after it: the first had its chance.
-    ended(client, client.trigger("fetch_async", url=gate.url).instance_id)
+    ended(client, client.trigger("fetch_async", url=gate.url).run_id)
     assert show(client, instance, prefix) == view
     poll = client.poll(instance)
     assert poll.outcome == (200, 2000061010)
@@ -224,7 +224,7 @@ def test_cancelling_a_step_under_way(client: Client, gate: Gate, prefix: str) ->
 @pytest.mark.parametrize("key", ["async_example", "failing_async"])
 def test_cancelling_what_has_ended(client: Client, key: str) -> None:
     """It stays as it is, and is answered as it is."""
-    instance = client.trigger(key).instance_id
+    instance = client.trigger(key).run_id
     view = ended(client, instance)
     assert cancel(client, instance) == view
     assert cancel(client, instance) == view == show(client, instance)
@@ -259,15 +259,15 @@ def test_cancelling_what_waits(single: Server, gate: Gate) -> None:
     """A run that has not begun never begins."""
     client = single.client
     write(single, "lane", LANE)
-    first = client.trigger("lane", url=gate.url).instance_id
+    first = client.trigger("lane", url=gate.url).run_id
     gate.wait_for(1)
-    second = client.trigger("lane", url=gate.url).instance_id
+    second = client.trigger("lane", url=gate.url).run_id
     assert (show(client, second)["status"], show(client, second)["attempt"]) == ("INIT", 0)
     view = cancel(client, second)
     assert (view["status"], view["startedAt"], view["steps"]) == ("ABORT", None, [])
     assert view["error"] == CANCELLED
     gate.opened.set()
-    third = client.trigger("lane", url=gate.url).instance_id
+    third = client.trigger("lane", url=gate.url).run_id
     assert ended(client, third)["status"] == ended(client, first)["status"] == "FINISH"
     assert cancel(client, second) == view
     assert gate.waiting == 2
@@ -302,7 +302,7 @@ def test_secrets_are_masked(single: Server, pin: str) -> None:
         write(single, "secretive_async", SECRETIVE)
     echo = answer(f"{pin} {API_KEY}".encode(), status="500 Internal Server Error")
     with Recorder(echo) as downstream:
-        instance = client.trigger("secretive_async", url=downstream.url, pin=pin).instance_id
+        instance = client.trigger("secretive_async", url=downstream.url, pin=pin).run_id
         view = ended(client, instance)
     assert [step[:2] for step in steps(view)] == [("first", "ABORT")]
     assert "***" in view["steps"][0]["detail"]
@@ -330,7 +330,7 @@ steps:
 def test_steps_without_a_name(single: Server) -> None:
     """They are called by their place in the file, so that equal verbs are told apart."""
     write(single, "names", NAMES)
-    view = ended(single.client, single.client.trigger("names").instance_id)
+    view = ended(single.client, single.client.trigger("names").run_id)
     assert [step[:2] for step in steps(view)] == [
         ("0", "FINISH"),
         ("1", "ABORT"),
@@ -350,7 +350,7 @@ def many_steps(count: int) -> str:
 def test_the_view_is_bounded(single: Server) -> None:
     """The last 200 steps; outputs that are too long are left to polling, which has them all."""
     write(single, "many", many_steps(203))
-    instance = single.client.trigger("many").instance_id
+    instance = single.client.trigger("many").run_id
     view = ended(single.client, instance)
     assert [step["id"] for step in view["steps"]] == [str(number) for number in range(3, 203)]
     assert (view["status"], view["data"], view["error"]) == ("FINISH", None, None)
@@ -361,7 +361,7 @@ def test_a_run_whose_flow_is_gone(single: Server) -> None:
     """The view stays, but for the outputs once nobody knows any more what of them is secret."""
     client = single.client
     write(single, "gone", "mode: async\noutputs: {n: integer}\nsteps:\n  - return: {n: 1}\n")
-    view = ended(client, instance := client.trigger("gone").instance_id)
+    view = ended(client, instance := client.trigger("gone").run_id)
     assert view["data"] == {"n": 1}
     (single.flows / "gone" / "v1.yaml").unlink()
     eventually(lambda: client.trigger("gone").status, (404).__eq__)
@@ -376,7 +376,7 @@ def test_the_habit_of_the_original(lenient: Server) -> None:
     client = lenient.client
     path = f"{PREFIXES[0]}/instances/async_0000000000000000"
     assert client.get(path, {"Juggle-Token": client.token}).outcome == (200, 2000061005)
-    view = ended(client, client.trigger("failing_async").instance_id)
+    view = ended(client, client.trigger("failing_async").run_id)
     assert view["error"]["code"] == 4001
     assert cancel(client, view["flowInstanceId"]) == view
 
@@ -384,7 +384,7 @@ def test_the_habit_of_the_original(lenient: Server) -> None:
 def test_a_store_that_is_locked(tmp_path: Path) -> None:
     """Nothing can be read or changed now: 503, and when to come back."""
     with serving(tmp_path) as server:
-        instance = server.client.trigger("async_example").instance_id
+        instance = server.client.trigger("async_example").run_id
         ended(server.client, instance)
         path = f"{PREFIXES[0]}/instances/{instance}"
         with closing(sqlite3.connect(server.database, isolation_level=None)) as other:

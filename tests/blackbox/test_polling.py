@@ -22,11 +22,11 @@ def gate() -> Iterator[Gate]:
         yield gate
 
 
-def stored(database: Path, instance_id: str) -> tuple[str, str] | None:
+def stored(database: Path, run_id: str) -> tuple[str, str] | None:
     """Status and flow of a run, read from the store's file by nobody's leave."""
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
         row: tuple[str, str] | None = connection.execute(
-            "SELECT status, flow_key FROM instance WHERE id = ?", (instance_id,)
+            "SELECT status, flow_key FROM instance WHERE id = ?", (run_id,)
         ).fetchone()
         return row
 
@@ -35,18 +35,18 @@ def stored(database: Path, instance_id: str) -> tuple[str, str] | None:
 def test_the_answer_to_a_trigger(client: Client, prefix: str) -> None:
     """An async flow answers INIT at once, byte for byte."""
     answer = client.post(f"{prefix}/trigger/v1/async_example", {})
-    assert re.fullmatch(r"async_[A-Za-z0-9]{16}", answer.instance_id)
+    assert re.fullmatch(r"async_[A-Za-z0-9]{16}", answer.run_id)
     assert answer.body == (
         b'{"success":true,"errorCode":0,"errorMsg":null,"result":'
-        b'{"flowInstanceId":"%s","status":"INIT","data":null}}' % answer.instance_id.encode()
+        b'{"flowInstanceId":"%s","status":"INIT","data":null}}' % answer.run_id.encode()
     )
-    client.ended(answer.instance_id)
+    client.ended(answer.run_id)
 
 
 @pytest.mark.parametrize("prefix", ["/v1/open/flow", "/open/v1/flow"])
 def test_a_run_that_finished(client: Client, prefix: str) -> None:
     """Its result is the outputs themselves, and its bytes never change."""
-    instance = client.trigger("async_example").instance_id
+    instance = client.trigger("async_example").run_id
     first = client.ended(instance)
     assert first.status == 200
     assert first.body == b'{"success":true,"errorCode":0,"errorMsg":null,"result":{"userAge":18}}'
@@ -58,7 +58,7 @@ def test_a_run_that_finished(client: Client, prefix: str) -> None:
 
 def test_a_run_that_is_under_way(client: Client, gate: Gate) -> None:
     """Polling answers null and says when to come back; every declared output comes in the end."""
-    instance = client.trigger("fetch_async", url=gate.url).instance_id
+    instance = client.trigger("fetch_async", url=gate.url).run_id
     gate.wait_for(1)
     answer = client.poll(instance)
     assert answer.status == 200
@@ -71,7 +71,7 @@ def test_a_run_that_is_under_way(client: Client, gate: Gate) -> None:
 
 def test_a_run_that_said_fail(client: Client) -> None:
     """The poll succeeds and tells of the failure, in the same bytes each time."""
-    instance = client.trigger("failing_async").instance_id
+    instance = client.trigger("failing_async").run_id
     first = client.ended(instance)
     assert first.status == 200
     assert first.body.decode() == (
@@ -83,7 +83,7 @@ def test_a_run_that_said_fail(client: Client) -> None:
 
 def test_a_run_whose_step_failed(client: Client) -> None:
     """The message is that of a sync flow: which step, and why."""
-    instance = client.trigger("broken_async", path="nowhere").instance_id
+    instance = client.trigger("broken_async", path="nowhere").run_id
     answer = client.ended(instance)
     assert answer.outcome == (200, 1)
     assert answer.message.startswith("系统错误: step `call`: GET /nowhere answered 404")
@@ -91,7 +91,7 @@ def test_a_run_whose_step_failed(client: Client) -> None:
 
 def test_a_run_that_is_late(client: Client, gate: Gate) -> None:
     """An async flow has a deadline, too."""
-    instance = client.trigger("late_async", url=gate.url).instance_id
+    instance = client.trigger("late_async", url=gate.url).run_id
     answer = client.ended(instance)
     assert answer.outcome == (200, 2000061007)
     assert answer.message.startswith("流程执行超时: step `call`")
@@ -113,9 +113,9 @@ def test_a_run_that_is_late(client: Client, gate: Gate) -> None:
         "a" * 5000,
     ],
 )
-def test_an_unknown_id(client: Client, instance_id: str) -> None:
+def test_an_unknown_id(client: Client, run_id: str) -> None:
     """Unknown and malformed ids are the same: there is no such instance."""
-    answer = client.poll(instance_id)
+    answer = client.poll(run_id)
     assert answer.outcome == (404, 2000061005)
     assert answer.message == "流程实例不存在"
     assert "juggle-flow-status" not in answer.headers
@@ -123,7 +123,7 @@ def test_an_unknown_id(client: Client, instance_id: str) -> None:
 
 def test_the_id_of_a_sync_run_is_not_kept(client: Client) -> None:
     """A sync run is answered, not stored."""
-    assert client.poll(client.trigger("echo").instance_id).outcome == (404, 2000061005)
+    assert client.poll(client.trigger("echo").run_id).outcome == (404, 2000061005)
 
 
 def test_wrong_inputs_are_told_at_once(client: Client) -> None:
@@ -134,7 +134,7 @@ def test_wrong_inputs_are_told_at_once(client: Client) -> None:
 def test_a_run_is_committed_before_its_id_is_answered(server: Server, client: Client) -> None:
     """Whoever has an id finds its row in the file, from another process, at once."""
     for _ in range(20):
-        instance = client.post(TRIGGER + "async_example", {}).instance_id
+        instance = client.post(TRIGGER + "async_example", {}).run_id
         row = stored(server.database, instance)
         assert row is not None
         assert row[1] == "async_example"
@@ -148,7 +148,7 @@ def test_a_run_is_polled_from_the_other_worker(
     """The worker that did not start a run tells of it while it runs and when it has ended."""
     worker, other = server.workers[starter], server.workers[1 - starter]
     with server.only(worker):
-        instance = client.trigger("fetch_async", url=gate.url).instance_id
+        instance = client.trigger("fetch_async", url=gate.url).run_id
         gate.wait_for(1)
         here = client.poll(instance)
     with server.only(other):

@@ -75,14 +75,14 @@ def test_the_queue_is_full(small: Server) -> None:
         while last.status == 503:
             last = client.trigger("fetch_async", url=gate.url)
         # All others go before it, one at a time, each synced to disk four times.
-        assert client.ended(last.instance_id, 120).envelope["result"]["body"] == "7"
+        assert client.ended(last.run_id, 120).envelope["result"]["body"] == "7"
     assert rows(small) == {"FINISH": accepted + 1, "ABORT": 1}
 
 
 def test_the_store_is_locked(small: Server) -> None:
     """While it cannot be written nor read, callers are told to come back; then it heals."""
     client = small.client
-    instance = client.trigger("async_example").instance_id
+    instance = client.trigger("async_example").run_id
     finished = client.ended(instance)
     before = rows(small)
     with closing(sqlite3.connect(small.database)) as holder:
@@ -97,14 +97,14 @@ def test_the_store_is_locked(small: Server) -> None:
         holder.rollback()
     assert rows(small) == before
     assert client.poll(instance).body == finished.body
-    assert client.ended(client.trigger("async_example").instance_id).envelope["errorCode"] == 0
+    assert client.ended(client.trigger("async_example").run_id).envelope["errorCode"] == 0
 
 
 def test_going_down(tmp_path: Path) -> None:
     """SIGTERM finishes requests and runs under way, keeps what is queued, and exits with 0."""
     with serving(tmp_path, workers=2, EXECUTOR="threads:2") as server, Gate() as gate:
         client = server.client
-        runs = [client.trigger("fetch_async", url=gate.url).instance_id for _ in range(20)]
+        runs = [client.trigger("fetch_async", url=gate.url).run_id for _ in range(20)]
         with ThreadPoolExecutor(1) as callers:
             request = callers.submit(client.trigger, "fetch", url=gate.url)
             gate.wait_for(3)

@@ -63,7 +63,7 @@ def test_prints_and_failures(trusting: Server) -> None:
     answer = trusting.client.trigger("bad")
     assert (answer.status, answer.envelope["errorCode"]) == (500, 1)
     assert answer.message.endswith("step `x`: ValueError: *** (line 12 of the file)")
-    assert f"{answer.instance_id}: KEY is ***" in trusting.log
+    assert f"{answer.run_id}: KEY is ***" in trusting.log
 
 
 def test_other_requests_do_not_wait_for_code(trusting: Server) -> None:
@@ -95,7 +95,7 @@ def test_a_large_input_and_output(trusting: Server) -> None:
 def test_an_async_run_executes_code(trusting: Server) -> None:
     """It is a step like ``http`` in the journal."""
     write_code(trusting, "later", "return inputs['n'] * 2", mode="mode: async")
-    instance = trusting.client.trigger("later", n=21).instance_id
+    instance = trusting.client.trigger("later", n=21).run_id
     assert trusting.client.ended(instance).envelope["result"]["r"] == {"value": 42}
 
 

@@ -45,7 +45,7 @@ def typed(server: Server, *arguments: str) -> str:
 
 def test_a_retried_run_is_taken_by_a_server(server: Server) -> None:
     """The command runs nothing; whoever serves finds the new run and carries it out."""
-    first = server.client.trigger("async_example").instance_id
+    first = server.client.trigger("async_example").run_id
     server.client.ended(first)
     second = typed(server, "retry", first).strip()
     assert second != first
@@ -55,7 +55,7 @@ def test_a_retried_run_is_taken_by_a_server(server: Server) -> None:
 def test_cancelling_what_a_worker_has_under_way(server: Server) -> None:
     """The run ends at once, for everybody, whatever its step still does."""
     with Gate() as gate:
-        instance = server.client.trigger("fetch_async", url=gate.url).instance_id
+        instance = server.client.trigger("fetch_async", url=gate.url).run_id
         gate.wait_for(1)
         assert f"{instance}  fetch_async" in typed(server, "list", "--status", "RUNNING")
         assert typed(server, "cancel", instance) == f"{instance} ABORT cancelled\n"
@@ -72,10 +72,10 @@ def test_the_delivery_of_a_callback_is_shown(server: Server) -> None:
         answer = eventually(
             lambda: server.client.trigger("telling", tell=tell), lambda found: found.status == 200
         )
-        server.client.ended(answer.instance_id)
+        server.client.ended(answer.run_id)
         eventually(lambda: recorder.requests, bool, 10)
         shown = eventually(
-            lambda: typed(server, "show", answer.instance_id),
+            lambda: typed(server, "show", answer.run_id),
             lambda text: re.search(r"^  callback  async_\w{16} FINISH$", text, re.MULTILINE),
             10,
         )
@@ -84,4 +84,4 @@ def test_the_delivery_of_a_callback_is_shown(server: Server) -> None:
     assert "siteswap-callback v1" in shown
     assert re.search(r"^post +http +FINISH .* → 200$", shown, re.MULTILINE)
     assert "hunter2" not in shown
-    assert f'"flowInstanceId":"{answer.instance_id}"'.encode() in recorder.requests[-1]
+    assert f'"flowInstanceId":"{answer.run_id}"'.encode() in recorder.requests[-1]

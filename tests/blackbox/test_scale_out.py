@@ -105,9 +105,9 @@ def gate() -> Iterator[Gate]:
         yield gate
 
 
-def ended(client: Client, instance_id: str) -> Answer:
+def ended(client: Client, run_id: str) -> Answer:
     """The result of a run, after a takeover if need be."""
-    return client.ended(instance_id, TAKEOVER_SECONDS)
+    return client.ended(run_id, TAKEOVER_SECONDS)
 
 
 def test_what_one_server_accepts_a_worker_executes_and_the_other_answers(
@@ -115,9 +115,9 @@ def test_what_one_server_accepts_a_worker_executes_and_the_other_answers(
 ) -> None:
     """No machine needs another's files; the worker goes down in good order."""
     with working(tmp_path / "worker", cluster.variables) as workers:
-        ids = [clients[0].trigger("async_example").instance_id for _ in range(20)]
-        for instance_id in ids:
-            answer = ended(clients[1], instance_id)
+        ids = [clients[0].trigger("async_example").run_id for _ in range(20)]
+        for run_id in ids:
+            answer = ended(clients[1], run_id)
             assert answer.envelope["result"] == {"userAge": 18}
         assert workers.stop() == 0
         assert "Traceback" not in workers.log
@@ -130,7 +130,7 @@ def test_a_worker_runs_code(
     servers[0].write_flow("coded", CODED)
     eventually(lambda: clients[0].trigger("coded").status, (200).__eq__)
     with working(tmp_path / "worker", cluster.variables) as workers:
-        pid = ended(clients[0], clients[0].trigger("coded").instance_id).envelope["result"]["pid"]
+        pid = ended(clients[0], clients[0].trigger("coded").run_id).envelope["result"]["pid"]
         assert not is_gone(pid)
         assert workers.stop() == 0
         eventually(lambda: is_gone(pid), bool)
@@ -140,21 +140,21 @@ def test_what_is_accepted_without_a_worker_waits_for_one(
     cluster: Cluster, clients: list[Client], tmp_path: Path
 ) -> None:
     """The id is answered at once; whoever comes later executes it."""
-    instance_id = clients[0].trigger("async_example").instance_id
+    run_id = clients[0].trigger("async_example").run_id
     with working(tmp_path / "worker", cluster.variables):
-        assert ended(clients[0], instance_id).envelope["result"] == {"userAge": 18}
+        assert ended(clients[0], run_id).envelope["result"] == {"userAge": 18}
 
 
 def test_what_the_broker_forgot_is_sent_again(
     cluster: Cluster, clients: list[Client], tmp_path: Path
 ) -> None:
     """All messages are gone, the runs are not."""
-    ids = [clients[0].trigger("async_example").instance_id for _ in range(5)]
+    ids = [clients[0].trigger("async_example").run_id for _ in range(5)]
     with cluster.broker.client() as client:
         client.flushall()
     with working(tmp_path / "worker", cluster.variables):
-        for instance_id in ids:
-            assert ended(clients[1], instance_id).envelope["result"] == {"userAge": 18}
+        for run_id in ids:
+            assert ended(clients[1], run_id).envelope["result"] == {"userAge": 18}
 
 
 def test_runs_are_accepted_while_the_broker_is_down(
@@ -167,22 +167,20 @@ def test_runs_are_accepted_while_the_broker_is_down(
         assert max(answer.seconds for answer in answers) < 3
         cluster.broker.start()
         for answer in answers:
-            assert ended(clients[0], answer.instance_id).envelope["result"] == {"userAge": 18}
+            assert ended(clients[0], answer.run_id).envelope["result"] == {"userAge": 18}
 
 
 def test_a_worker_that_is_killed_loses_no_run(
     cluster: Cluster, clients: list[Client], gate: Gate, tmp_path: Path
 ) -> None:
     """What was in the middle of a step is interrupted, what waited is executed by the next one."""
-    ids = [clients[0].trigger("fetch_async", url=f"{gate.url}/").instance_id for _ in range(4)]
+    ids = [clients[0].trigger("fetch_async", url=f"{gate.url}/").run_id for _ in range(4)]
     with working(tmp_path / "worker", cluster.variables) as workers:
         gate.wait_for(2)
         workers.kill()
     gate.opened.set()
     with working(tmp_path / "next", cluster.variables):
-        statuses = [
-            ended(clients[1], instance_id).headers["juggle-flow-status"] for instance_id in ids
-        ]
+        statuses = [ended(clients[1], run_id).headers["juggle-flow-status"] for run_id in ids]
     assert sorted(statuses) == ["ABORT", "ABORT", "FINISH", "FINISH"]
 
 

@@ -135,7 +135,7 @@ def test_an_error_answer(server: Server, flow: str) -> None:
 def test_a_stored_run(server: Server, flow: str) -> None:
     """Polling, looking at a run by HTTP and by command, and the file that keeps it."""
     status = 200 if flow in ("fail", "fine") else 500
-    instance = server.client.trigger(f"{flow}_async", pin=PIN, status=status).instance_id
+    instance = server.client.trigger(f"{flow}_async", pin=PIN, status=status).run_id
     polled = server.client.ended(instance)
     if polled.envelope["errorCode"]:
         shows_nothing(polled.body.decode())

@@ -99,14 +99,14 @@ def test_a_token_for_some_flows(client: Client) -> None:
     limited = Client(client.port, FILE_TOKEN)
     assert limited.trigger("echo", text="a").data["text"] == "a"
     assert limited.trigger("typed").outcome == (401, 2000011005)
-    instance = client.trigger("failing_async").instance_id
+    instance = client.trigger("failing_async").run_id
     assert limited.poll(instance).outcome == (404, 2000061005)
     assert client.ended(instance).envelope["errorCode"] == 4001
 
 
 def test_polling_needs_a_token(client: Client) -> None:
     """Without a token a result is as unknown as a flow."""
-    instance = client.trigger("async_example").instance_id
+    instance = client.trigger("async_example").run_id
     client.ended(instance)
     answer = client.get(POLL + instance)
     assert (answer.status, answer.body) == (401, REJECTED)
@@ -115,7 +115,7 @@ def test_polling_needs_a_token(client: Client) -> None:
 def test_a_token_never_reaches_a_stored_run(server: Server, client: Client) -> None:
     """The store holds neither the token nor its digest."""
     target = f"{TRIGGER}fetch_async?juggleToken={TOKEN}&url=/nowhere"
-    instance = client.post(target, f"juggleToken={TOKEN}").instance_id
+    instance = client.post(target, f"juggleToken={TOKEN}").run_id
     client.ended(instance)
     files = eventually(lambda: list(server.database.parent.glob("runs.db*")), bool)
     assert not any(b"blackbox" in file.read_bytes() for file in files)

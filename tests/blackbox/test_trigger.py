@@ -46,9 +46,9 @@ def test_the_documented_outcomes(client: Client, prefix: str, parameters: str, d
     """The seed's request is answered byte for byte as the seed shows, but for the id."""
     target = f"{prefix}/trigger/v1/sync_example?juggleToken={TOKEN}&{parameters}"
     answer = client.get(target)
-    assert re.fullmatch(r"sync_[A-Za-z0-9]{16}", answer.instance_id)
+    assert re.fullmatch(r"sync_[A-Za-z0-9]{16}", answer.run_id)
     assert answer.status == 200
-    assert answer.body.decode() == ENVELOPE % (RESULT % (answer.instance_id, data))
+    assert answer.body.decode() == ENVELOPE % (RESULT % (answer.run_id, data))
 
 
 @pytest.mark.parametrize("prefix", PREFIXES)

@@ -140,7 +140,7 @@ def outputs(server: Server, key: str, **inputs: Any) -> Any:
     """What a flow gives in the end, in either mode."""
     answer = server.client.trigger(key, **inputs)
     if key.endswith("_async"):
-        return server.client.ended(answer.instance_id).envelope["result"]
+        return server.client.ended(answer.run_id).envelope["result"]
     return answer.data
 
 
@@ -183,7 +183,7 @@ def test_calling_a_flow(server: Server, key: str) -> None:
     assert outputs(server, key, n=21) == {"n": 42}
     failed: Answer = server.client.trigger(key, n=101)
     if key.endswith("_async"):
-        failed = server.client.ended(failed.instance_id)
+        failed = server.client.ended(failed.run_id)
     assert failed.envelope["errorCode"] == 4001
     assert failed.message.endswith("too much")
 
@@ -222,7 +222,7 @@ def test_a_waiting_request_is_in_nobodys_way(server: Server) -> None:
 def test_a_parked_run_can_be_cancelled(server: Server) -> None:
     """At once, and nothing of it happens later."""
     with Recorder() as downstream:
-        run = server.client.trigger("parked", url=downstream.url, time="long").instance_id
+        run = server.client.trigger("parked", url=downstream.url, time="long").run_id
         view = waiting_view(server, run)
         assert [(step["id"], step["status"]) for step in view["steps"]] == [
             ("0[0]/0", "FINISH"),
@@ -255,7 +255,7 @@ def view_of(server: Server, run: str) -> dict[str, Any]:
 def test_the_view_of_rounds_and_branches(server: Server) -> None:
     """Each says which round and branch it is; of many the last 200 are shown."""
     with Recorder() as downstream:
-        run = server.client.trigger("many", url=downstream.url).instance_id
+        run = server.client.trigger("many", url=downstream.url).run_id
         assert server.client.ended(run, 60).envelope["success"]
         steps = view_of(server, run)["steps"]
     assert len(steps) == 200
@@ -267,7 +267,7 @@ def test_a_waiting_run_survives_the_whole_server(tmp_path: Path) -> None:
     with Recorder() as downstream:
         with serving(tmp_path, workers=2) as server:
             write_flows(server)
-            run = server.client.trigger("parked", url=downstream.url, time="short").instance_id
+            run = server.client.trigger("parked", url=downstream.url, time="short").run_id
             waiting_view(server, run)
             os.killpg(server.process.pid, signal.SIGKILL)
             server.process.wait()

@@ -37,7 +37,7 @@ def main() -> int:
     verdicts.append(_round(lambda folder: lock_under_load(folder, LONG_LOCK, "timeout")))
     _print(f"     the store is locked for {LONG_LOCK} s", verdicts[-1])
     print(f"\n{summary(verdicts)}")
-    return 1 if any(verdict.findings for verdict in verdicts) else 0
+    return 1 if any(verdict.diagnostics for verdict in verdicts) else 0
 
 
 def _plan(seed: int) -> Plan:
@@ -67,8 +67,8 @@ def _words(plan: Plan) -> str:
 def _print(what: str, verdict: Verdict) -> None:
     ends = ", ".join(f"{word} {count}" for word, count in sorted(verdict.ends.items()))
     print(f"{what}: {ends}", flush=True)
-    for finding in verdict.findings:
-        print(f"     {finding}", flush=True)
+    for diagnostic in verdict.diagnostics:
+        print(f"     {diagnostic}", flush=True)
 
 
 def _options() -> argparse.Namespace:

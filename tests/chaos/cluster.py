@@ -9,7 +9,7 @@ from typing import Any
 
 from celery import Celery
 
-from app.executors.celery_broker import QUEUE, TASK
+from app.runs.executors.celery_broker import QUEUE, TASK
 from tests.blackbox.client import eventually
 from tests.blackbox.workers import Workers
 from tests.chaos.fleet import Fleet, from_there
@@ -62,8 +62,8 @@ class Cluster(Fleet):
         with self.store.client() as client:
             ids = client.zrange("{siteswap}:all", -count, -1)
         with Celery(broker=self.broker.url, set_as_current=False) as celery:
-            for instance_id in ids:
-                celery.send_task(TASK, (instance_id,), queue=QUEUE, ignore_result=True)
+            for run_id in ids:
+                celery.send_task(TASK, (run_id,), queue=QUEUE, ignore_result=True)
 
     @property
     def troubles(self) -> list[str]:

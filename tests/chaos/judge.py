@@ -58,7 +58,7 @@ class Verdict:
     wrong: list[str] = field(default_factory=list)
 
     @property
-    def findings(self) -> list[str]:
+    def diagnostics(self) -> list[str]:
         """All that must not be."""
         kinds = {"lost": self.lost, "doubled": self.doubled, "ghost": self.ghosts}
         named = [f"{kind}: {each}" for kind, found in kinds.items() for each in found]
@@ -90,27 +90,27 @@ def judge(
     verdict.wrong += book.strange
     until = time.monotonic() + seconds
     ends: dict[str, Answer] = {}
-    for instance_id in book.ids:
+    for run_id in book.ids:
         try:
-            ends[instance_id] = ended(client, instance_id, _left(until))
+            ends[run_id] = ended(client, run_id, _left(until))
         except AssertionError as error:
-            verdict.lost.append(f"{instance_id}: {error}")
+            verdict.lost.append(f"{run_id}: {error}")
     # Runs whose ids were lost on the way are known by their effects.
     nameless = {e.run for e in sink.effects if e.kind != "callback"} - set(book.ids)
-    for instance_id in nameless:
+    for run_id in nameless:
         with suppress(AssertionError):
-            ends[instance_id] = ended(client, instance_id, _left(until))
+            ends[run_id] = ended(client, run_id, _left(until))
     _wait_for_callbacks(book, sink, seconds)
     effects = sink.by_run()
-    for instance_id, flow in book.ids.items():
-        if instance_id in ends:
-            end = ends[instance_id]
+    for run_id, flow in book.ids.items():
+        if run_id in ends:
+            end = ends[run_id]
             verdict.ends[word(end)] += 1
-            verdict.wrong += _wrong(instance_id, flow, end, effects[instance_id])
+            verdict.wrong += _wrong(run_id, flow, end, effects[run_id])
             if word(end) not in expected:
-                verdict.wrong.append(f"{instance_id} ({flow}) ended {end.envelope}")
-    for instance_id in nameless - set(ends):
-        verdict.lost.append(f"{instance_id}, whose answer was lost")
+                verdict.wrong.append(f"{run_id} ({flow}) ended {end.envelope}")
+    for run_id in nameless - set(ends):
+        verdict.lost.append(f"{run_id}, whose answer was lost")
     verdict.wrong += _changed(client, ends)
     verdict.doubled += _doubled(book, effects)
     verdict.ghosts += sorted({e.body.get("tag", "") for e in sink.effects} & set(book.refused))
@@ -122,7 +122,7 @@ def _left(until: float) -> float:
     return max(until - time.monotonic(), 1.0)
 
 
-def ended(client: Client, instance_id: str, seconds: float) -> Answer:
+def ended(client: Client, run_id: str, seconds: float) -> Answer:
     """The answer to a poll of a run, once it has ended.
 
     A store that is busy, and a server that died before it answered, is asked again.
@@ -130,7 +130,7 @@ def ended(client: Client, instance_id: str, seconds: float) -> Answer:
 
     def look() -> Answer | None:
         try:
-            return client.poll(instance_id)
+            return client.poll(run_id)
         except BROKEN:
             return None
 
@@ -153,7 +153,7 @@ def word(answer: Answer) -> str:
 
 
 def _wait_for_callbacks(book: Book, sink: Sink, seconds: float) -> None:
-    awaited = {instance_id for instance_id, flow in book.ids.items() if flow == "called"}
+    awaited = {run_id for run_id, flow in book.ids.items() if flow == "called"}
     with suppress(AssertionError):
         eventually(lambda: awaited - set(_callbacks(sink)), lambda missing: not missing, seconds)
 
@@ -214,7 +214,7 @@ def _doubled(book: Book, effects: Mapping[str, list[Effect]]) -> Iterator[str]:
 
 
 def _changed(client: Client, ends: Mapping[str, Answer]) -> Iterator[str]:
-    for instance_id, before in ends.items():
-        after = ended(client, instance_id, 10)
+    for run_id, before in ends.items():
+        after = ended(client, run_id, 10)
         if (before.body, word(before)) != (after.body, word(after)):
-            yield f"{instance_id} ended {before.body!r}, and then {after.body!r}"
+            yield f"{run_id} ended {before.body!r}, and then {after.body!r}"

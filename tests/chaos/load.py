@@ -39,7 +39,7 @@ class Book:
     @property
     def ids(self) -> dict[str, str]:
         """Id → flow, of all that were answered."""
-        return {instance_id: flow for flow, instance_id in list(self.accepted.values())}
+        return {run_id: flow for flow, run_id in list(self.accepted.values())}
 
 
 class Load:
@@ -114,7 +114,7 @@ class Load:
 
     def _note(self, flow: str, tag: str, answer: Answer) -> None:
         if answer.outcome == (200, 0):
-            self.book.accepted[tag] = flow, answer.instance_id
+            self.book.accepted[tag] = flow, answer.run_id
         elif answer.outcome == BUSY and "retry-after" in answer.headers:
             self.book.refused[tag] = answer.message
             if answer.envelope["result"] is not None:
@@ -122,25 +122,25 @@ class Load:
         else:
             self.book.strange.append(f"trigger: {answer}")
 
-    def _poll(self, instance_id: str) -> None:
+    def _poll(self, run_id: str) -> None:
         try:
-            answer = self._client.poll(instance_id)
+            answer = self._client.poll(run_id)
         except BROKEN:
             return
         if answer.outcome == BUSY:
             return
         with self._lock:
-            self._compare(instance_id, answer)
+            self._compare(run_id, answer)
 
-    def _compare(self, instance_id: str, answer: Answer) -> None:
+    def _compare(self, run_id: str, answer: Answer) -> None:
         status = answer.headers.get("juggle-flow-status", "")
-        before, body = self._seen.get(instance_id, ("INIT", b""))
+        before, body = self._seen.get(run_id, ("INIT", b""))
         is_same = ORDER[before] < 2 or (before, body) == (status, answer.body)
         # Two callers may look at once: only what is final cannot be overtaken.
         if answer.status != 200 or status not in ORDER or not is_same:
-            self.book.strange.append(f"poll of {instance_id} ({before}, {body!r}): {answer}")
+            self.book.strange.append(f"poll of {run_id} ({before}, {body!r}): {answer}")
         elif ORDER[before] <= ORDER[status]:
-            self._seen[instance_id] = status, answer.body
+            self._seen[run_id] = status, answer.body
 
     @property
     def _client(self) -> Client:

@@ -15,7 +15,7 @@ def test_every_act(tmp_path: Path) -> None:
     """Whatever is killed, and wherever it dies, no run is lost and none is doubled."""
     acts = random.Random(SEED).sample(sorted(ACTS), len(ACTS))
     verdict = storm(tmp_path, Plan(SEED, acts))
-    assert not verdict.findings
+    assert not verdict.diagnostics
     assert verdict.ends["FINISH"] > verdict.accepted / 2
 
 
@@ -25,12 +25,12 @@ def test_every_act_on_many_machines(tmp_path: Path) -> None:
     names = sorted({*CLUSTER_ACTS} - {*ACTS, "kill broker"})
     acts = random.Random(SEED).sample([*names, "after-claim", "before-checkpoint"], len(names) + 2)
     verdict = storm(tmp_path, Plan(SEED, acts, is_cluster=True))
-    assert not verdict.findings
+    assert not verdict.diagnostics
     assert verdict.ends["FINISH"] > verdict.accepted / 2
 
 
 def test_a_store_that_lies(tmp_path: Path) -> None:
     """Calls that fail, and calls that only say so, cost time: not one run."""
     verdict = storm(tmp_path, Plan(SEED, (), errors=0.02, lulls=10))
-    assert not verdict.findings
+    assert not verdict.diagnostics
     assert verdict.ends["FINISH"] == verdict.accepted > 0

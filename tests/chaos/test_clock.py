@@ -66,7 +66,7 @@ def test_the_clock_jumps(tmp_path: Path, clock: Clock) -> None:
     with Sink() as sink, fleet(tmp_path, LEASE="1s", environment=clock.environment) as servers:
         true = date(servers)
         held = [
-            servers.client.trigger("slow", sink=sink.url, tag=f"held {number}").instance_id
+            servers.client.trigger("slow", sink=sink.url, tag=f"held {number}").run_id
             for number in range(6)
         ]
         with Load(servers.port, sink.url, FLOWS) as load:
@@ -81,5 +81,5 @@ def test_the_clock_jumps(tmp_path: Path, clock: Clock) -> None:
         assert all(len(sink.of(run)) == 1 for run in held)
         verdict = judge(servers.client, book, sink, seconds=40, expected=("FINISH",))
         assert "took over" not in servers.log
-    assert not verdict.findings
+    assert not verdict.diagnostics
     assert not verdict.broken

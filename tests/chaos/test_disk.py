@@ -25,7 +25,7 @@ def carry_on_without_room(
     def trigger(tag: str) -> Answer:
         return client.trigger("quick", sink=sink.url, tag=tag)
 
-    before = trigger("before").instance_id
+    before = trigger("before").run_id
     old = ended(client, before, 20)
     with without_room:
         refused = eventually(lambda: trigger(f"full{LARGE}"), lambda answer: answer.status != 200)
@@ -37,7 +37,7 @@ def carry_on_without_room(
         assert client.poll(before).body == old.body
         assert client.trigger("echo", text="a").data["text"] == "a"
     again = eventually(lambda: trigger(f"again{LARGE}"), lambda answer: answer.outcome != BUSY, 20)
-    ended(client, again.instance_id, 20)
+    ended(client, again.run_id, 20)
     late = [effect.body["tag"][:5] for effect in sink.effects[effects:]]
     assert late == ["again"]
     assert servers.workers() == workers
@@ -61,7 +61,7 @@ def test_a_disk_fills_under_load(tmp_path: Path) -> None:
             eventually(lambda: len(load.book.accepted), lambda count: count > known + 20, 20)
             book = load.stop()
         verdict = judge(servers.client, book, sink, seconds=60)
-    assert not verdict.findings
+    assert not verdict.diagnostics
 
 
 def test_a_small_disk(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def test_sigterm_under_load(tmp_path: Path) -> None:
         verdict = judge(servers.client, book, sink, seconds=PATIENCE, expected=WELL)
         carried_out = {effect.body.get("tag") for effect in sink.effects}
     assert not carried_out & set(book.broken)
-    assert not verdict.findings
+    assert not verdict.diagnostics
     assert not book.refused
     assert "Traceback" not in servers.log
 
@@ -59,7 +59,7 @@ def test_sighup_under_load(tmp_path: Path) -> None:
             let_pass(0.5)
             book = load.stop()
         verdict = judge(servers.client, book, sink, seconds=PATIENCE, expected=WELL)
-    assert not verdict.findings
+    assert not verdict.diagnostics
     assert not book.broken
     assert not book.refused
     assert "Traceback" not in servers.log
@@ -73,7 +73,7 @@ def test_workers_that_are_recycled(tmp_path: Path) -> None:
             eventually(lambda: len(servers.server.workers), lambda count: count >= 7, 60)
             book = load.stop()
         verdict = judge(servers.client, book, sink, seconds=PATIENCE, expected=WELL)
-    assert not verdict.findings
+    assert not verdict.diagnostics
     assert not book.broken
     assert not book.refused
     assert "Traceback" not in servers.log

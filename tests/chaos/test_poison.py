@@ -18,12 +18,12 @@ def test_a_run_that_kills_its_process(tmp_path: Path) -> None:
     with Sink() as sink, fleet(tmp_path, LEASE="1s") as servers:
         with Load(servers.port, sink.url, FLOWS) as load:
             client = servers.client
-            poison = client.trigger("poison", sink=sink.url, tag="poison").instance_id
+            poison = client.trigger("poison", sink=sink.url, tag="poison").run_id
             answer = ended(client, poison, 40)
             book = load.stop()
         verdict = judge(servers.client, book, sink, seconds=40, expected=("FINISH", "interrupted"))
         assert (word(answer), answer.envelope["errorCode"]) == ("crashed", 2000061009)
         assert servers.log.count("was sent SIGKILL") == DEATHS
         assert not sink.of(poison)
-    assert not verdict.findings
+    assert not verdict.diagnostics
     assert verdict.ends["FINISH"] > verdict.accepted / 2

@@ -40,7 +40,7 @@ def test_ten_times_the_load(tmp_path: Path) -> None:
         done = len({effect.run for effect in sink.effects})
         assert len(book.accepted) - done <= QUEUE + THREADS
         verdict = judge(servers.client, book, sink, seconds=90, expected=("FINISH",))
-    assert not verdict.findings
+    assert not verdict.diagnostics
     assert not verdict.broken
     assert len(book.refused) > 9 * len(book.accepted)
     assert after - before < 10 * MEGABYTE
@@ -51,12 +51,12 @@ def test_a_slow_downstream_is_its_own_problem(tmp_path: Path) -> None:
     with Sink() as sink, fleet(tmp_path, workers=1, LEASE="2s") as servers:
         client = servers.client
         slow = [
-            client.trigger("slow", sink=sink.url, tag=f"slow {number}").instance_id
+            client.trigger("slow", sink=sink.url, tag=f"slow {number}").run_id
             for number in range(100)
         ]
         eventually(lambda: len(sink.effects), lambda count: count >= 16)
         quick = [
-            client.trigger("quick", sink=sink.url, tag=f"quick {number}").instance_id
+            client.trigger("quick", sink=sink.url, tag=f"quick {number}").run_id
             for number in range(100)
         ]
         assert Counter(word(ended(client, run, 15)) for run in quick) == {"FINISH": 100}

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from app.errors import Busy
-from app.execution import MAX_CRASHES
-from app.instance import Instance, StepRecord
-from app.store import Store
+from app.runs.execution import MAX_CRASHES
+from app.runs.run import RunRecord
+from app.runs.store import Store
+from app.runtime.record import StepRecord
 from tests.chaos.points import POISON
 
 _UNTROUBLED = frozenset({"close"})
@@ -72,7 +73,7 @@ def _point(name: str, arguments: tuple[Any, ...]) -> str:
     return name
 
 
-def _die_of(claimed: Instance | None) -> None:
+def _die_of(claimed: RunRecord | None) -> None:
     # What is claimed once more after that is ended without being tried: nobody dies of it.
     if claimed and claimed.flow_key == POISON and claimed.crashes < MAX_CRASHES:
         _die()

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from app import create_app
-from app.store import Store
+from app.runs.store import Store
 from tests.chaos.points import ERRORS, FOLDER
 from tests.chaos.troubled import TroubledStore
 

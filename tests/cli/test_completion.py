@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from app import create_app
-from app.settings import Settings
+from app.config.settings import Settings
 from tests.cli.shell import Shell, environment, siteswap
 from tests.pages import SITESWAP
 
@@ -71,7 +71,7 @@ def test_run_ids_are_completed(shell: Shell) -> None:
     application.catalog.refresh()
     first, second = (application.service.trigger("order", "v1", dict, dict) for _ in range(2))
     application.close(1.0)
-    ids = [second.instance_id, first.instance_id]
+    ids = [second.run_id, first.run_id]
     assert completed(shell.root, "siteswap", "runs", "show", "") == ids
     assert completed(shell.root, "siteswap", "runs", "cancel", ids[1][:12]) == ids[1:]
 

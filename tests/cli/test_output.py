@@ -32,7 +32,7 @@ def commands(group: click.Group, words: tuple[str, ...] = ()) -> Iterator[tuple[
 
 @pytest.mark.parametrize("words", [*commands(main)], ids=" ".join)
 def test_help_reads_well(tmp_path: Path, words: tuple[str, ...]) -> None:
-    """Each page begins with a sentence, and a command's ends with an example of it."""
+    """Each page begins with a sentence, and a command's shows how it is typed."""
     shown = Shell(tmp_path).run(*words, "--help").stdout
     usage, _, summary, *rest = shown.splitlines()
     assert usage.startswith(" ".join(["Usage: siteswap", *words]))

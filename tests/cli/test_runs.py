@@ -15,10 +15,11 @@ import pytest
 from click.testing import Result
 
 from app import create_app
-from app.callback import delivery_id
-from app.instance import Hold, Instance, Outcome, Status, StepRecord
-from app.service import Service
-from app.settings import Settings
+from app.config.settings import Settings
+from app.runs.callback import delivery_id
+from app.runs.run import Claim, Outcome, RunRecord, Status
+from app.runs.runner import Runner
+from app.runtime.record import StepRecord
 from tests.cli.shell import Shell, answer, refusal, siteswap
 
 ORDER = """\
@@ -57,23 +58,23 @@ class Runs(Shell):
         return super().flow(f"{name}/v1", text)
 
     @property
-    def service(self) -> Service:
+    def service(self) -> Runner:
         """The service of a process that executes nothing of its own accord."""
-        service: Service = self._app.extensions["siteswap"].service
+        service: Runner = self._app.extensions["siteswap"].service
         return service
 
     def accept(self, key: str = "order", **inputs: str) -> str:
         """Accept a run, which waits; its id."""
-        return self.service.trigger(key, "v1", lambda: inputs, dict).instance_id
+        return self.service.trigger(key, "v1", lambda: inputs, dict).run_id
 
-    def execute(self, instance_id: str) -> str:
+    def execute(self, run_id: str) -> str:
         """Run it to its end, here and now."""
-        self.service.execution.execute(instance_id, "somebody")
-        return instance_id
+        self.service.execution.execute(run_id, "somebody")
+        return run_id
 
-    def claim(self, instance_id: str) -> Hold:
+    def claim(self, run_id: str) -> Claim:
         """Let another process have it under way."""
-        claimed = self.service.store.claim(instance_id, "somebody", time.time())
+        claimed = self.service.store.claim(run_id, "somebody", time.time())
         assert claimed is not None
         return claimed.hold
 
@@ -302,10 +303,10 @@ def test_a_run_whose_flow_is_gone_is_still_shown(shell: Runs) -> None:
     assert "data" not in shown
 
 
-def ended(number: int, at: float) -> tuple[Instance, Outcome]:
+def ended(number: int, at: float) -> tuple[RunRecord, Outcome]:
     """A run, and how it ended."""
     key = f"async_{number:016}"
-    return Instance(key, "order", "v1", Status.INIT, at, "{}"), Outcome(Status.FINISH, "{}")
+    return RunRecord(key, "order", "v1", Status.INIT, at, "{}"), Outcome(Status.FINISH, "{}")
 
 
 def test_prune_follows_the_settings(tmp_path: Path) -> None:
@@ -326,11 +327,11 @@ def test_prune_follows_the_settings(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["show", "cancel", "retry"])
-@pytest.mark.parametrize("instance_id", ["async_0000000000000000", "sync_0000000000000000", "x\n"])
-def test_a_run_that_is_not_there(shell: Runs, command: str, instance_id: str) -> None:
+@pytest.mark.parametrize("run_id", ["async_0000000000000000", "sync_0000000000000000", "x\n"])
+def test_a_run_that_is_not_there(shell: Runs, command: str, run_id: str) -> None:
     """Unknown and malformed ids are one sentence and status 1."""
-    said = refusal(shell.runs(command, instance_id.strip()))
-    assert said.startswith(f"{instance_id.strip()}: no such run, or it is not kept any more")
+    said = refusal(shell.runs(command, run_id.strip()))
+    assert said.startswith(f"{run_id.strip()}: no such run, or it is not kept any more")
 
 
 @pytest.mark.parametrize(

@@ -88,3 +88,21 @@ def test_what_is_there_neither_way_is_named(tmp_path: Path) -> None:
     with pytest.raises(click.ClickException, match=r"has no gunicorn\.conf\.py; copy .* clone"):
         shipped(tmp_path, tmp_path / "elsewhere")
     assert shipped(PROJECT, tmp_path) == []
+
+
+def test_make_run_installs_extras_once(tmp_path: Path) -> None:
+    """``make run EXTRAS=redis,sql`` installs these before it serves, and nothing where they are."""
+
+    def planned(*extras: str) -> list[str]:
+        make = ["make", "-n", "--no-print-directory", "run", f"VENV={tmp_path}", *extras]
+        done = subprocess.run(make, cwd=PROJECT, capture_output=True, text=True, check=True)
+        return done.stdout.splitlines()
+
+    (tmp_path / ".installed").touch()
+    assert planned() == [f"{tmp_path}/bin/siteswap serve"]
+    install, _, serve = planned("EXTRAS=redis,sql")
+    assert install.startswith(f"{tmp_path}/bin/pip install ")
+    assert install.endswith(" --editable '.[redis,sql]'")
+    assert serve == planned()[0]
+    (tmp_path / ".installed-redis,sql").touch()
+    assert planned("EXTRAS=redis,sql") == planned()

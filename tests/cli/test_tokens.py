@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.tokens import Caller, TokenRegistry, digest_of
+from app.config.tokens import Caller, TokenRegistry, digest_of
 from tests.cli.shell import Shell
 
 NOW = 1_800_000_000.0

@@ -51,7 +51,7 @@ def start(recipe: Recipe) -> str:
     """Begin an export; its id, once the job has been looked at and is running."""
     run = recipe.client.trigger("export", month="2026-10", tell=recipe.apis["asker"].url)
     eventually(lambda: recipe.calls("reports"), lambda lines: "GET /jobs/1" in lines)
-    return run.instance_id
+    return run.run_id
 
 
 def told(recipe: Recipe) -> Any:
@@ -99,7 +99,7 @@ def test_an_order_under_way_is_sent_again_with_its_key(recipe: Recipe, reports: 
     api = recipe.apis["reports"]
     api.is_open.clear()
     reports.state = DONE
-    run = recipe.client.trigger("export", month="2026-10").instance_id
+    run = recipe.client.trigger("export", month="2026-10").run_id
     eventually(lambda: api.calls, bool)
     os.kill(recipe.server.workers[0], signal.SIGKILL)
     api.is_open.set()
@@ -126,7 +126,7 @@ def test_a_job_that_takes_too_long(recipe: Recipe) -> None:
         lambda: recipe.client.trigger("short", month="2026-10"),
         lambda answer: answer.status == 200,
     )
-    answer = recipe.client.ended(short.instance_id)
+    answer = recipe.client.ended(short.run_id)
     assert answer.envelope["errorCode"] == 1
     assert "step `wait for the job`: took longer than 4 s" in answer.message
 

@@ -64,7 +64,7 @@ def test_the_page(recipe: Recipe) -> None:
 def test_nothing_is_reported_when_all_are_told(recipe: Recipe) -> None:
     """The chat stays silent."""
     recipe.apis["directory"].respond = lambda _: []
-    run = recipe.client.trigger("price_changed", sku="tea-1", price=4.5).instance_id
+    run = recipe.client.trigger("price_changed", sku="tea-1", price=4.5).run_id
     assert recipe.client.ended(run).envelope["result"] == {"told": 0, "failed": []}
     assert not recipe.apis["chat"].calls
 
@@ -79,7 +79,7 @@ def test_a_run_that_died_goes_on_with_those_not_told_yet(recipe: Recipe) -> None
         return {}
 
     partners.respond = hold
-    run = recipe.client.trigger("price_changed", sku="tea-1", price=4.5).instance_id
+    run = recipe.client.trigger("price_changed", sku="tea-1", price=4.5).run_id
     eventually(lambda: len(partners.calls), (11).__eq__)
     os.kill(recipe.server.workers[0], signal.SIGKILL)
     go_on.set()

@@ -75,7 +75,7 @@ def recipe(tmp_path: Path, shop: Shop) -> Iterator[Recipe]:
 def order(recipe: Recipe) -> str:
     """Place an order; its id."""
     goods = {"order": "A-1", "article": "tea", "number": 2, "amount": 9}
-    return recipe.client.trigger("order", **goods).instance_id
+    return recipe.client.trigger("order", **goods).run_id
 
 
 def ended(recipe: Recipe, run: str) -> Answer:

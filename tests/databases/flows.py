@@ -8,11 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from app.database import DatabaseError
+from app.database.contract import DatabaseError
 from app.engine.interpreter import Interpreter
-from app.engine.journal import Journal
-from app.instance import StepRecord
-from app.spec.inputs import coerce
+from app.language.inputs import coerce
+from app.runtime.journal import Journal
+from app.runtime.record import StepRecord
 from tests.databases import suite
 from tests.engine import world as engine
 
@@ -24,8 +24,11 @@ class SqlWorld(engine.World):
         super().__init__()
         declared = {"shop": "sqlite:///shop.db", **databases}
         self.sql = suite.World(root, {n: suite.declare(url) for n, url in declared.items()})
-        self.tools = replace(
-            self.tools, monotonic=time.monotonic, sleep=time.sleep, databases=self.sql.databases
+        self.dependencies = replace(
+            self.dependencies,
+            monotonic=time.monotonic,
+            sleep=time.sleep,
+            databases=self.sql.databases,
         )
         self.sql.ask("create table items (id integer primary key, name text unique)")
         self.sql.ask("insert into items values (1, 'one'), (2, 'two')")
@@ -56,7 +59,7 @@ class SqlWorld(engine.World):
             clock=lambda: 0.0, stopping=lambda: False,
         )  # fmt: skip
         inputs = coerce(program.flow.inputs, given)
-        interpreter = Interpreter(self.tools)
+        interpreter = Interpreter(self.dependencies)
         try:
             outputs = interpreter.run(program, inputs, {}, "async_1", journal=journal)
         except Exception as error:

@@ -12,12 +12,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.database import Answer, DatabaseError, Query, Session, Terms
-from app.databases import NamedDatabases
-from app.offload import direct
-from app.outside import _Scope
-from app.spec.database import Database, DatabaseSchema
-from app.sql_text import parse
+from app.catalog.services import _Scope
+from app.database.contract import (
+    DatabaseError,
+    DatabaseSession,
+    Query,
+    QueryResult,
+    TransactionOptions,
+)
+from app.database.named import NamedDatabases
+from app.language.services.database import Database, DatabaseSchema
+from app.language.sql import parse
+from app.native_threads import direct
 
 HOSTILE = [
     "'; drop table items; --", "\\'; drop table items; --", "' or '1'='1", '" or ""="', "%s", "%%",
@@ -35,20 +41,20 @@ class World:
             lambda: self.declared, lambda: _Scope({}, {}), root=root, new_offload=lambda _: direct
         )
 
-    def ask(self, sql: str, values: Mapping[str, Any] | None = None, **options: Any) -> Answer:
+    def ask(self, sql: str, values: Mapping[str, Any] | None = None, **options: Any) -> QueryResult:
         """One statement in a transaction of its own."""
         name, seconds = options.get("name", "shop"), options.get("seconds", 10.0)
-        with self.databases.session(name, Terms(left(seconds))) as session:
+        with self.databases.session(name, TransactionOptions(left(seconds))) as session:
             return put(session, sql, values, options.get("max_rows", 100))
 
     def block(self, name: str = "shop", seconds: float = 10.0, *, forgiving: bool = False) -> Any:
         """A transaction of several statements."""
-        return self.databases.session(name, Terms(left(seconds), True, forgiving))
+        return self.databases.session(name, TransactionOptions(left(seconds), True, forgiving))
 
 
 def put(
-    session: Session, sql: str, values: Mapping[str, Any] | None = None, max_rows: int = 100
-) -> Answer:
+    session: DatabaseSession, sql: str, values: Mapping[str, Any] | None = None, max_rows: int = 100
+) -> QueryResult:
     """One statement in a session."""
     return session.run(Query(parse(sql), values or {}, max_rows))
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.database import DatabaseError
+from app.database.contract import DatabaseError
 from tests.databases.suite import ServerTests, World
 from tests.sql_servers import SqlServer
 

@@ -108,12 +108,12 @@ def test_a_block_can_be_repeated(world: SqlWorld) -> None:
         def session(self, *arguments: object) -> object:
             rounds.append(1)
             if len(rounds) < 3:
-                from app.database import DatabaseError
+                from app.database.contract import DatabaseError
 
                 raise DatabaseError("conflict", "a deadlock")
             return world.sql.databases.session(*arguments)  # type: ignore[arg-type]
 
-    world.tools = replace(world.tools, databases=Conflicting())
+    world.dependencies = replace(world.dependencies, databases=Conflicting())
     world.run(flow(f"- {ADD % 'x'}", keys="retry: {times: 2, delay: 1ms}"))
     assert (len(rounds), world.names) == (3, ["one", "two", "x"])
 
@@ -131,7 +131,7 @@ def test_a_replay_comes_to_the_same(world: SqlWorld, text: str) -> None:
     """However a block ended, a replay restores that, and does not ask the database."""
     first, records = ending(world, text)
     names = world.names
-    world.tools = replace(world.tools, databases=NoDatabase())
+    world.dependencies = replace(world.dependencies, databases=NoDatabase())
     assert ending(world, text, records) == (first, records)
     assert world.names == names
     assert len(records) == 1

@@ -7,11 +7,11 @@ from pathlib import Path, PurePath
 
 import pytest
 
-from app.linking import link
-from app.spec.diagnostics import Finding, render
-from app.spec.loader import read_flow
-from app.spec.services_file import load_services
-from app.spec.surroundings import Surroundings
+from app.catalog.linking import link
+from app.yaml.diagnostics import Diagnostic, render
+from app.catalog.loader import read_flow
+from app.language.services.file import load_services
+from app.language.environment import Environment
 from tests.docs.reader import write_tls_files
 from tests.pages import COOKBOOK, PAGES, Block, all_blocks, blocks, files
 
@@ -27,20 +27,20 @@ SHOWN = [
 def test_a_shown_file_has_no_findings(page: Path, block: Block, tmp_path: Path) -> None:
     """It is checked together with the other files of its page."""
     shown = {**files(page), str(block.file): block.text}
-    surroundings = Surroundings()
+    environment = Environment()
     if services := shown.pop("services", None):
         write_tls_files(tmp_path, services)
-        loaded = load_services(tmp_path, services, Surroundings())
-        assert not loaded.findings, render_all("services.yaml", services, loaded.findings)
-        surroundings = Surroundings(services=loaded.services, databases=loaded.databases)
+        loaded = load_services(tmp_path, services, Environment())
+        assert not loaded.diagnostics, render_all("services.yaml", services, loaded.diagnostics)
+        environment = Environment(services=loaded.services, databases=loaded.databases)
     drafts = [read_flow(PurePath(f"{name}.yaml"), text) for name, text in shown.items()]
-    for draft, linked in zip(drafts, link(drafts, {}, surroundings), strict=True):
-        assert not linked.findings, render_all(str(draft.name), draft.text, linked.findings)
+    for draft, linked in zip(drafts, link(drafts, {}, environment), strict=True):
+        assert not linked.diagnostics, render_all(str(draft.name), draft.text, linked.diagnostics)
 
 
-def render_all(name: str, text: str, findings: Iterable[Finding]) -> str:
+def render_all(name: str, text: str, diagnostics: Iterable[Diagnostic]) -> str:
     """Findings as the linter prints them."""
-    return "\n".join(render(name, text, finding) for finding in findings)
+    return "\n".join(render(name, text, diagnostic) for diagnostic in diagnostics)
 
 
 def test_every_yaml_block_is_a_whole_file() -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from app.spec.editor_schema import editor_schema
-from app.steps import VERBS
+from app.language.editor_schema import editor_schema
+from app.verbs import VERBS
 from tests.pages import PROJECT
 
 PAGE = (PROJECT / "docs" / "reference.md").read_text()

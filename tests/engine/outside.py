@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from app.database import Answer, DatabaseError, Query, Terms
-from app.python import Call, Done, Failure
-from app.transport import Response
+from app.database.contract import DatabaseError, Query, QueryResult, TransactionOptions
+from app.http.message import Response
+from app.python.contract import PythonCall, PythonFailure, PythonResult
 from tests.engine.reference import answer
 
 Hears = Callable[[str], None]
@@ -39,14 +39,14 @@ class Code:
     def __init__(self, done: Hears) -> None:
         self._done = done
 
-    def run(self, call: Call) -> Done:
+    def run(self, call: PythonCall) -> PythonResult:
         names: dict[str, Any] = {"act": self._act}
         body = textwrap.indent(call.code, "    ")
         exec(f"def step({', '.join(call.data)}):\n{body}", names)
         try:
-            return Done(names["step"](**call.data))
+            return PythonResult(names["step"](**call.data))
         except RefusedError:
-            return Done(failure=Failure("refused", line=1))
+            return PythonResult(failure=PythonFailure("refused", line=1))
 
     def _act(self, what: str) -> Any:
         self._done(what)
@@ -69,7 +69,7 @@ class Database:
         self._lock = threading.Lock()
 
     @contextmanager
-    def session(self, name: str | None, terms: Terms) -> Iterator[Statements]:
+    def session(self, name: str | None, terms: TransactionOptions) -> Iterator[Statements]:
         statements = Statements(self, terms)
         try:
             yield statements
@@ -101,13 +101,13 @@ class Database:
 class Statements:
     """One transaction; ``done`` is what it has done so far."""
 
-    def __init__(self, database: Database, terms: Terms) -> None:
+    def __init__(self, database: Database, terms: TransactionOptions) -> None:
         self._database = database
         self._terms = terms
         self.done: list[str] = []
         self._has_failed = False
 
-    def run(self, query: Query) -> Answer:
+    def run(self, query: Query) -> QueryResult:
         assert self._terms.forgiving or not self._has_failed
         what = query.values["what"]
         self._has_failed = True
@@ -115,4 +115,4 @@ class Statements:
         self._has_failed = False
         self.done.append(what)
         is_read = query.statement.gives_rows
-        return Answer(("n",), [(number,)], 1) if is_read else Answer(None, [], number)
+        return QueryResult(("n",), [(number,)], 1) if is_read else QueryResult(None, [], number)

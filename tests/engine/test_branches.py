@@ -13,14 +13,14 @@ from typing import Any
 
 import pytest
 
-from app.engine.control import HandedBack, HoldLost
-from app.engine.crew import Crew, Task
 from app.engine.interpreter import Interpreter
-from app.engine.journal import Journal
-from app.engine.trace import Trace
 from app.errors import FlowFailed
-from app.instance import StepRecord
-from app.transport import Request, Response
+from app.http.message import Request, Response
+from app.runtime.journal import Journal
+from app.runtime.record import StepRecord
+from app.runtime.signals import ClaimLost, ShuttingDown
+from app.runtime.threads import Task, ThreadPool
+from app.runtime.trace import Trace
 from tests.engine.world import Answer, World, json_answer, program
 
 SECONDS = 10.0
@@ -55,7 +55,7 @@ class Book:
             clock=lambda: world.time,
             stopping=lambda: self.stopping,
         )
-        return Interpreter(world.tools).run(program(text), {}, {}, "run", journal=journal)
+        return Interpreter(world.dependencies).run(program(text), {}, {}, "run", journal=journal)
 
     @property
     def open_ends(self) -> list[str]:
@@ -102,7 +102,7 @@ def test_a_loser_writes_nothing_when_the_run_is_over() -> None:
         book.lost = True
         released.set()
         assert book.refused.wait(SECONDS)
-        wait_for(lambda: world.tools.crew._free == 50)
+        wait_for(lambda: world.dependencies.thread_pool._free == 50)
     finally:
         threading.excepthook = hook
     assert len(book.written) == before
@@ -135,7 +135,7 @@ def test_who_hands_a_run_back_waits_for_what_is_under_way() -> None:
         return json_answer("{}")
 
     world.answer = answer
-    with pytest.raises(HandedBack):
+    with pytest.raises(ShuttingDown):
         book.run(world, RACE)
     assert book.open_ends == []
     assert sorted(map(last, world.requests)) == ["fast", "slow"]
@@ -152,7 +152,7 @@ def test_a_lost_run_stops_every_branch() -> None:
         return json_answer("{}")
 
     world.answer = answer
-    with pytest.raises(HoldLost):
+    with pytest.raises(ClaimLost):
         book.run(world, RACE.replace("wait: first", "wait: all"))
     assert sorted(map(last, world.requests)) == ["fast", "slow"]
 
@@ -234,8 +234,8 @@ def test_a_replay_does_not_decide_anew() -> None:
 
 def test_branches_need_no_free_thread() -> None:
     """Loops within loops with more rounds than threads come to their end, each in its order."""
-    crew = Crew(2)
-    world = with_crew(World(), crew)
+    thread_pool = ThreadPool(2)
+    world = with_crew(World(), thread_pool)
     world.answer = lambda request: json_answer(f'{{"n": "{last(request)}"}}')
     outputs = world.run(
         """
@@ -257,12 +257,12 @@ def test_branches_need_no_free_thread() -> None:
         """
     )
     assert outputs["found"] == [[f"{i}0", f"{i}1", f"{i}2"] for i in range(1, 6)]
-    wait_for(lambda: crew._free == 2)
+    wait_for(lambda: thread_pool._free == 2)
 
 
-def with_crew(world: World, crew: Crew) -> World:
+def with_crew(world: World, thread_pool: ThreadPool) -> World:
     """The world, with other threads."""
-    world.tools = replace(world.tools, crew=crew)
+    world.dependencies = replace(world.dependencies, thread_pool=thread_pool)
     return world
 
 
@@ -271,7 +271,7 @@ def test_branches_stop_when_the_run_is_told_to_end(wait: str) -> None:
     """An interruption while the run waits for its branches reaches them."""
     released, threads = threading.Event(), []
 
-    class Impatient(Crew):
+    class Impatient(ThreadPool):
         def start(self, task: Task) -> threading.Thread | None:
             if threads:
                 raise KeyboardInterrupt
@@ -343,7 +343,7 @@ def test_rounds_that_have_ended_leave_nothing() -> None:
     gc.collect()
     tracemalloc.start()
     try:
-        Interpreter(world.tools).run(flow, {"items": list(range(500))}, {}, "run")
+        Interpreter(world.dependencies).run(flow, {"items": list(range(500))}, {}, "run")
         _, most = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

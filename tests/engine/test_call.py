@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from app.engine.trace import Trace
 from app.errors import FlowFailed
-from app.transport import Response
+from app.http.message import Response
+from app.runtime.trace import Trace
 from tests.engine.world import World, json_answer
 
 BILL = """

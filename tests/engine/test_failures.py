@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from app.engine.trace import Trace
 from app.errors import FlowFailed, FlowTimeout
-from app.transport import Request, Response, TransportError
+from app.http.message import Request, Response, TransportError
+from app.runtime.trace import Trace
 from tests.engine.world import World, json_answer
 
 CALL = """

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from app.engine.gates import Gate, Gates
+from app.runtime.limiter import ConcurrencyLimiter, ConcurrencyLimiters
 from tests.blackbox.client import eventually
 
 PATCHED = """
@@ -20,14 +20,14 @@ sys.exit(pytest.main(["-q", sys.argv[1], "-k", "not patched"]))
 """
 
 
-def waiting(gate: Gate) -> int:
+def waiting(gate: ConcurrencyLimiter) -> int:
     """How many stand in line."""
     return len(gate._waiting)
 
 
 def test_no_more_inside_than_the_limit() -> None:
     """Under many threads, counted by those who are inside."""
-    gate, lock, inside, most = Gate(), threading.Lock(), 0, 0
+    gate, lock, inside, most = ConcurrencyLimiter(), threading.Lock(), 0, 0
 
     def visit(_: int) -> bool:
         nonlocal inside, most
@@ -46,7 +46,9 @@ def test_no_more_inside_than_the_limit() -> None:
     assert most == 3
 
 
-def in_line(gate: Gate, pool: ThreadPoolExecutor, visits: list[Callable[[], None]]) -> None:
+def in_line(
+    gate: ConcurrencyLimiter, pool: ThreadPoolExecutor, visits: list[Callable[[], None]]
+) -> None:
     """Start visits one after the other, each once the one before stands in line."""
     for number, visit in enumerate(visits, start=1):
         pool.submit(visit)
@@ -55,7 +57,7 @@ def in_line(gate: Gate, pool: ThreadPoolExecutor, visits: list[Callable[[], None
 
 def test_first_come_first_served() -> None:
     """Whoever has waited longest is next."""
-    gate, order = Gate(), list[int]()
+    gate, order = ConcurrencyLimiter(), list[int]()
 
     def visit(number: int) -> None:
         assert gate.enter(1, 10)
@@ -71,7 +73,7 @@ def test_first_come_first_served() -> None:
 
 def test_who_waits_in_vain_leaves_no_gap() -> None:
     """After a time-out the place is for the next, and the count is right."""
-    gate = Gate()
+    gate = ConcurrencyLimiter()
     assert gate.enter(1, 0)
     assert not gate.enter(1, 0.01)
     assert waiting(gate) == 0
@@ -82,7 +84,7 @@ def test_who_waits_in_vain_leaves_no_gap() -> None:
 
 def test_nobody_overtakes_the_line() -> None:
     """A place that becomes free is not for somebody who just comes by."""
-    gate = Gate()
+    gate = ConcurrencyLimiter()
     assert gate.enter(1, 0)
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(gate.enter, 1, 10)
@@ -94,7 +96,7 @@ def test_nobody_overtakes_the_line() -> None:
 
 def test_another_limit() -> None:
     """It holds from the next who enters or leaves: more come in at once, or fewer stay."""
-    gate = Gate()
+    gate = ConcurrencyLimiter()
     assert gate.enter(1, 0)
     with ThreadPoolExecutor(1) as pool:
         second = pool.submit(gate.enter, 1, 10)
@@ -109,10 +111,10 @@ def test_another_limit() -> None:
 
 def test_a_gate_for_each_name() -> None:
     """One name does not wait for another, and a name has one gate."""
-    gates = Gates()
-    assert gates["a"].enter(1, 0)
-    assert gates["b"].enter(1, 0)
-    assert not gates["a"].enter(1, 0)
+    limiters = ConcurrencyLimiters()
+    assert limiters["a"].enter(1, 0)
+    assert limiters["b"].enter(1, 0)
+    assert not limiters["a"].enter(1, 0)
 
 
 def test_the_same_where_gevent_has_patched() -> None:

@@ -6,8 +6,8 @@ import pytest
 
 from app.engine.interpreter import Interpreter
 from app.errors import FlowFailed
-from app.spec.inputs import coerce
-from app.transport import Response
+from app.http.message import Response
+from app.language.inputs import coerce
 from tests.engine.world import World, json_answer, program
 
 FOLLOWING = """
@@ -70,5 +70,7 @@ def test_a_run_whose_urls_the_operator_chose_is_free_on_every_hop() -> None:
     world = World([redirect("http://10.0.0.1/"), json_answer("{}")])
     flow = program(FOLLOWING.replace("<url>", "${inputs.url}"))
     inputs = coerce(flow.flow.inputs, {"url": "http://127.0.0.1/"})
-    Interpreter(world.tools).run(flow, inputs, {}, "async_0123456789abcdef", allows_private=True)
+    Interpreter(world.dependencies).run(
+        flow, inputs, {}, "async_0123456789abcdef", allows_private=True
+    )
     assert [request.is_guarded for request in world.requests] == [False, False]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.errors import FlowFailed, FlowTimeout
-from app.transport import Response
+from app.http.message import Response
 from tests.engine.world import World, json_answer
 
 

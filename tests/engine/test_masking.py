@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.engine.masking import MASK, mask_value, masker
+from app.runtime.masking import MASK, mask_value, masker
 
 SECRET = "pa/ss wörd+&<7>\"'"
 

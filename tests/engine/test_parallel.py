@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from app.errors import FlowFailed
-from app.transport import Request, Response
+from app.http.message import Request, Response
 from tests.engine.world import Answer, World, json_answer
 
 SECONDS = 10.0

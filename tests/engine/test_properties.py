@@ -10,10 +10,10 @@ from typing import Any
 from hypothesis import given, settings
 
 from app.engine.interpreter import Interpreter
-from app.engine.trace import Trace
 from app.errors import FlowFailed
-from app.steps import VERBS
-from app.transport import Request, Response
+from app.http.message import Request, Response
+from app.runtime.trace import Trace
+from app.verbs import VERBS
 from tests.engine import reference
 from tests.engine.outside import Code, Database, respond
 from tests.engine.programs import Flows, programs
@@ -38,7 +38,7 @@ def run(flows: Flows, *, concurrent: bool = False) -> tuple[tuple[Any, ...], lis
     """How a run ended, its effects, and its trace."""
     done: list[str] = []
     world, trace = World(concurrent=concurrent, python=Code(done.append)), Trace()
-    world.tools = replace(world.tools, databases=Database(len, done.append))
+    world.dependencies = replace(world.dependencies, databases=Database(len, done.append))
 
     def answer(request: Request) -> Response:
         done.append(request.url)
@@ -48,7 +48,7 @@ def run(flows: Flows, *, concurrent: bool = False) -> tuple[tuple[Any, ...], lis
     texts = dict(flows.texts)
     compiled = program(texts.pop("test/v1"), texts)
     try:
-        outputs = Interpreter(world.tools).run(compiled, {}, {}, "run", trace)
+        outputs = Interpreter(world.dependencies).run(compiled, {}, {}, "run", trace)
         end: tuple[Any, ...] = ("finish", outputs)
     except FlowFailed as error:
         end = ("abort", error.code, error.message)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.errors import FlowFailed
-from app.transport import Response, TransportError
+from app.http.message import Response, TransportError
 from tests.engine.world import World, json_answer
 
 OK = json_answer('{"x": 1}')

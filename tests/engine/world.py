@@ -11,20 +11,20 @@ from pathlib import Path, PurePath
 from types import MappingProxyType
 from typing import Any
 
-from app.engine.crew import Crew
+from app.catalog.linking import link
+from app.catalog.loader import read_flow
+from app.config.secrets import Secrets
 from app.engine.interpreter import Interpreter
-from app.engine.program import Program
-from app.engine.scope import Tools
-from app.engine.trace import Trace
-from app.linking import link
-from app.python import Call, Done, Python
-from app.secret_files import Secrets
-from app.spec.inputs import coerce
-from app.spec.loader import read_flow
-from app.spec.service import Service
-from app.spec.services_file import load_services
-from app.spec.surroundings import Surroundings
-from app.transport import Request, Response, TransportError
+from app.http.message import Request, Response, TransportError
+from app.language.environment import Environment
+from app.language.inputs import coerce
+from app.language.services.file import load_services
+from app.language.services.service import Service
+from app.python.contract import PythonCall, PythonResult, PythonRunner
+from app.runtime.program import Program
+from app.runtime.scope import Dependencies
+from app.runtime.threads import ThreadPool
+from app.runtime.trace import Trace
 
 Answer = Response | TransportError | Callable[[Request], Response]
 
@@ -41,9 +41,9 @@ def program(text: str, flows: Mapping[str, str] = MappingProxyType({})) -> Progr
         read_flow(PurePath(f"{name}.yaml"), textwrap.dedent(each))
         for name, each in {"test/v1": text, **flows}.items()
     ]
-    linked = link(drafts, {}, Surroundings())
+    linked = link(drafts, {}, Environment())
     for each in linked:
-        assert each.program is not None, each.findings
+        assert each.program is not None, each.diagnostics
     assert linked[0].program
     return linked[0].program
 
@@ -68,15 +68,15 @@ class Gauge:
 
 def named_services(text: str) -> Mapping[str, Service]:
     """The services of a file given as text; it must have no errors."""
-    loaded = load_services(Path(), textwrap.dedent(text), Surroundings())
-    assert loaded.content is not None, loaded.findings
+    loaded = load_services(Path(), textwrap.dedent(text), Environment())
+    assert loaded.content is not None, loaded.diagnostics
     return loaded.content.services
 
 
 class NoPython:
     """Runs no code."""
 
-    def run(self, call: Call) -> Done:
+    def run(self, call: PythonCall) -> PythonResult:
         raise AssertionError(call)
 
     def close(self) -> None:
@@ -96,7 +96,7 @@ class World:
         services: str = "",
         concurrent: bool = False,
         flows: Mapping[str, str] = MappingProxyType({}),
-        python: Python | None = None,
+        python: PythonRunner | None = None,
     ) -> None:
         """``services`` is the text of a ``services.yaml``."""
         self.time = 1000.0
@@ -106,7 +106,7 @@ class World:
         answers = iter(answers)
         self.answer: Callable[[Request], Answer] = lambda _: next(answers)
         self._seconds_per_call = seconds_per_call
-        self.tools = Tools(
+        self.dependencies = Dependencies(
             transport=self,
             python=python or NoPython(),
             monotonic=lambda: self.time,
@@ -117,7 +117,7 @@ class World:
             env=env or {},
             secrets=Secrets(secrets),
             max_response_bytes=1_000_000,
-            crew=Crew(50 if concurrent else 0),
+            thread_pool=ThreadPool(50 if concurrent else 0),
             log=logging.getLogger("app.flow"),
             service=named_services(services).get if services else lambda _: None,
         )
@@ -147,4 +147,4 @@ class World:
         """The outputs of one run of a flow given as text."""
         flow = program(text, self.flows)
         inputs = coerce(flow.flow.inputs, given)
-        return Interpreter(self.tools).run(flow, inputs, {}, "sync_0123456789abcdef", trace)
+        return Interpreter(self.dependencies).run(flow, inputs, {}, "sync_0123456789abcdef", trace)

@@ -13,28 +13,28 @@ import time
 from pathlib import Path
 
 from app.errors import SettingsError
-from app.executors.celery import make_celery
+from app.runs.executors.celery import make_celery
 
 DIARY = Path(os.environ["DIARY"])
 GO = DIARY.with_suffix(".go")
 
 
-def write(word: str, instance_id: str = "") -> None:
+def write(word: str, run_id: str = "") -> None:
     """Add a line, in one piece."""
-    line = f"{os.getpid()} {word} {instance_id}".rstrip() + "\n"
+    line = f"{os.getpid()} {word} {run_id}".rstrip() + "\n"
     with DIARY.open("ab", buffering=0) as file:
         file.write(line.encode())
 
 
-def execute(instance_id: str) -> None:
+def execute(run_id: str) -> None:
     """Stands where the service stands."""
-    has_begun = f"begin {instance_id}\n" in DIARY.read_text()
-    write("begin", instance_id)
-    if instance_id.startswith("die") and not has_begun:
+    has_begun = f"begin {run_id}\n" in DIARY.read_text()
+    write("begin", run_id)
+    if run_id.startswith("die") and not has_begun:
         os.kill(os.getpid(), signal.SIGKILL)
-    while instance_id.startswith("wait") and not GO.exists():
+    while run_id.startswith("wait") and not GO.exists():
         time.sleep(0.01)
-    write("end", instance_id)
+    write("end", run_id)
 
 
 def check() -> None:

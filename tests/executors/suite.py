@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from app.errors import Busy
-from app.executor import Executor, Lane
+from app.runs.executor import Executor, Lane
 
 Make = Callable[[Callable[[str], None]], Executor]
 PATIENCE = 30.0
@@ -22,9 +22,9 @@ class Executed:
         self.ids: list[str] = []
         self._changed = threading.Condition()
 
-    def __call__(self, instance_id: str) -> None:
+    def __call__(self, run_id: str) -> None:
         with self._changed:
-            self.ids.append(instance_id)
+            self.ids.append(run_id)
             self._changed.notify_all()
 
     def wait_for(self, count: int) -> list[str]:
@@ -45,9 +45,9 @@ class ExecutorSuite:
         """Each id that was handed over reaches the function, once."""
         executed = Executed()
         executor = make(executed)
-        for instance_id in ("a", "b", "c"):
+        for run_id in ("a", "b", "c"):
             executor.reserve()
-            executor.submit(instance_id, LANE)
+            executor.submit(run_id, LANE)
         assert sorted(executed.wait_for(3)) == ["a", "b", "c"]
         assert executor.close(PATIENCE)
         assert sorted(executed.ids) == ["a", "b", "c"]

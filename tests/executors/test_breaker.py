@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.executors.breaker import Breaker
+from app.runs.executors.breaker import Breaker
 
 
 class Clock:

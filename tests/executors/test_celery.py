@@ -20,9 +20,9 @@ from pathlib import Path
 import pytest
 
 from app.errors import Busy
-from app.executor import Lane
-from app.executors.celery import CeleryExecutor, make_celery
-from app.executors.celery_broker import CONNECTIONS, LAST, QUEUE
+from app.runs.executor import Lane
+from app.runs.executors.celery import CeleryExecutor, make_celery
+from app.runs.executors.celery_broker import CONNECTIONS, LAST, QUEUE
 from tests.blackbox.client import eventually
 from tests.redis_server import RedisServer, redis_server
 
@@ -64,8 +64,8 @@ def sending(url: str, queue_size: int = 100) -> Iterator[CeleryExecutor]:
         celery.close()
 
 
-def _never(instance_id: str) -> None:
-    raise AssertionError(instance_id)
+def _never(run_id: str) -> None:
+    raise AssertionError(run_id)
 
 
 def _never_starts() -> None:
@@ -74,9 +74,9 @@ def _never_starts() -> None:
 
 def submit(executor: CeleryExecutor, *instance_ids: str) -> None:
     """What a service does with runs that it has stored."""
-    for instance_id in instance_ids:
+    for run_id in instance_ids:
         executor.reserve()
-        executor.submit(instance_id, LANE)
+        executor.submit(run_id, LANE)
 
 
 def waiting(broker: RedisServer) -> list[str]:

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from app.executors.inline import InlineExecutor
+from app.runs.executors.inline import InlineExecutor
 from tests.executors.suite import LANE, PATIENCE, ExecutorSuite, Make
 
 
@@ -31,8 +31,8 @@ def test_submit_returns_when_the_run_has_ended() -> None:
 def test_a_bug_reaches_the_caller() -> None:
     """What execute raises is raised by submit: the command line shows it."""
 
-    def execute(instance_id: str) -> None:
-        raise ZeroDivisionError(instance_id)
+    def execute(run_id: str) -> None:
+        raise ZeroDivisionError(run_id)
 
     executor = InlineExecutor(execute)
     executor.reserve()

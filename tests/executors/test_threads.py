@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from app.errors import Busy
-from app.executor import Lane
-from app.executors.threads import ThreadsExecutor
+from app.runs.executor import Lane
+from app.runs.executors.threads import ThreadsExecutor
 from tests.executors.suite import LANE, PATIENCE, Executed, ExecutorSuite, Make
 
 
@@ -33,17 +33,17 @@ class Gate:
         self.go = threading.Semaphore(0)
         self.executed: list[str] = []
 
-    def execute(self, instance_id: str) -> None:
+    def execute(self, run_id: str) -> None:
         self.begun.release()
         assert self.go.acquire(timeout=PATIENCE)
-        self.executed.append(instance_id)
+        self.executed.append(run_id)
 
 
 def submit(executor: ThreadsExecutor, *instance_ids: str, lane: Lane = LANE) -> None:
     """Reserve and hand over, as the service does."""
-    for instance_id in instance_ids:
+    for run_id in instance_ids:
         executor.reserve()
-        executor.submit(instance_id, lane)
+        executor.submit(run_id, lane)
 
 
 def test_no_more_is_taken_than_there_are_places() -> None:
@@ -96,9 +96,9 @@ def test_as_many_run_at_once_as_there_are_threads() -> None:
     meeting = threading.Barrier(3)
     executed = Executed()
 
-    def execute(instance_id: str) -> None:
+    def execute(run_id: str) -> None:
         meeting.wait(PATIENCE)
-        executed(instance_id)
+        executed(run_id)
 
     executor = ThreadsExecutor(execute, threads=3, queue_size=3)
     submit(executor, "a", "b", "c", "d", "e", "f")
@@ -127,10 +127,10 @@ def test_a_bug_is_logged_once_and_stops_nothing(caplog: pytest.LogCaptureFixture
     """A bug in one run is logged with its traceback; its thread and its place serve the next."""
     executed = Executed()
 
-    def execute(instance_id: str) -> None:
-        if instance_id == "broken":
+    def execute(run_id: str) -> None:
+        if run_id == "broken":
             raise ZeroDivisionError
-        executed(instance_id)
+        executed(run_id)
 
     executor = ThreadsExecutor(execute, threads=1, queue_size=1)
     submit(executor, "broken", "a")
@@ -185,8 +185,8 @@ def test_a_lane_has_no_more_under_way_than_its_limit() -> None:
     """A flow whose runs are slow leaves the other threads to other flows, and then goes on."""
     gate, executed = Gate(), Executed()
 
-    def execute(instance_id: str) -> None:
-        gate.execute(instance_id) if instance_id.startswith("slow") else executed(instance_id)
+    def execute(run_id: str) -> None:
+        gate.execute(run_id) if run_id.startswith("slow") else executed(run_id)
 
     executor = ThreadsExecutor(execute, threads=3, queue_size=20)
     submit(executor, *(f"slow {number}" for number in range(4)), lane=Lane("slow", 2))
@@ -233,8 +233,8 @@ def test_what_it_does_not_have_is_lost() -> None:
 
 PATCHED = """
 import threading, time
-from app.executor import Lane
-from app.executors.threads import ThreadsExecutor
+from app.runs.executor import Lane
+from app.runs.executors.threads import ThreadsExecutor
 meeting, done = threading.Barrier(200), threading.Semaphore(0)
 executor = ThreadsExecutor(
     lambda _: [meeting.wait(20), done.release()] and None, threads=200, queue_size=0

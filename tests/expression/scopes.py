@@ -13,7 +13,7 @@ from app.expression import (
     Compiled,
     ExpressionError,
     ExpressionSyntaxError,
-    Problem,
+    Issue,
     compile_expression,
     compile_template,
 )
@@ -65,14 +65,14 @@ def error(source: str, **inputs: Any) -> str:
     return failure(compile_expression(source), FixedScope(inputs=inputs))
 
 
-def problems(source: str) -> tuple[Problem, ...]:
+def problems(source: str) -> tuple[Issue, ...]:
     """Everything that is wrong with an expression."""
     with pytest.raises(ExpressionSyntaxError) as caught:
         compile_expression(source)
     return caught.value.problems
 
 
-def template_problems(source: Any) -> tuple[Problem, ...]:
+def template_problems(source: Any) -> tuple[Issue, ...]:
     """Everything that is wrong with a template."""
     with pytest.raises(ExpressionSyntaxError) as caught:
         compile_template(source)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app.expression.limits import MAX_ITEMS, MAX_TEXT
-from app.json_text import dumps, loads
+from app.strict_json import dumps, loads
 from tests.expression.scopes import error, template, value
 
 TOO_MUCH_WORK = "this is too much work for one expression: there is too much data"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.expression import FUNCTIONS, ExpressionError, Function
-from app.json_text import dumps
+from app.strict_json import dumps
 from tests.expression.scopes import error, problems, value
 
 NAMES = (

@@ -17,7 +17,7 @@ from app.expression import (
     compile_template,
 )
 from app.expression.limits import MAX_INTEGER, MAX_ITEMS, MAX_TEXT
-from app.json_text import dumps, loads
+from app.strict_json import dumps, loads
 from tests.expression.scopes import FixedScope
 
 within_time = settings(deadline=None, max_examples=200)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from app.instance import Status
-from app.stores.memory import MemoryStore
+from app.runs.run import Status
+from app.runs.stores.memory import MemoryStore
 from tests.life.world import Crash, Unreliable, World
 
 CALLER = """

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from app.errors import Busy
-from app.executor import Lane
-from app.instance import Status
-from app.service import SUSPECT
-from app.stores.memory import MemoryStore
+from app.runs.executor import Lane
+from app.runs.run import Status
+from app.runs.runner import SUSPECT
+from app.runs.stores.memory import MemoryStore
 from tests.life.world import FLOW, LEASE, Crash, Process, Unreliable, World
 
 
@@ -130,7 +130,7 @@ def test_a_run_that_is_handed_back(tmp_path: Path) -> None:
     process.execute_next()
     assert [step for _, step, _ in world.effects] == ["a"]
     assert world.store.get(run).queued
-    process.sweeper.retire()
+    process.reaper.retire()
     process.die()
     other = world.process()
     world.pass_time(LEASE / 6)

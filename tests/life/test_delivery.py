@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from app.callback import delivery_id
 from app.errors import InputsInvalid
-from app.instance import Status
-from app.presence import parked_until
-from app.stores.memory import MemoryStore
-from app.transport import Response
+from app.http.message import Response
+from app.runs.callback import delivery_id
+from app.runs.failure_detector import suspended_until
+from app.runs.run import Status
+from app.runs.stores.memory import MemoryStore
 from tests.life.world import FLOW, World
 
 
@@ -27,7 +27,7 @@ def test_a_delivery_is_a_run_like_any_other(tmp_path: Path) -> None:
     )
     world.settle()
     # Between two tries it is in nobody's hands.
-    assert parked_until(world.store.get(delivery_id(run)).owner) is not None
+    assert suspended_until(world.store.get(delivery_id(run)).owner) is not None
     while not world.store.get(delivery_id(run)).status.is_terminal:
         world.settle()
     first = world.store.get(delivery_id(run))
@@ -36,7 +36,7 @@ def test_a_delivery_is_a_run_like_any_other(tmp_path: Path) -> None:
     world.answer = answer
     second = process.service.retry(first.id)
     world.settle()
-    assert world.store.get(second.instance_id).status is Status.FINISH
+    assert world.store.get(second.run_id).status is Status.FINISH
     assert len(world.of(run, "callback")) == 12
 
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from app.errors import Busy
-from app.instance import Instance
-from app.stores.memory import MemoryStore
+from app.runs.run import RunRecord
+from app.runs.stores.memory import MemoryStore
 from tests.life.world import (
     FLOW,
     LEASE,
@@ -41,7 +41,7 @@ class Life(RuleBasedStateMachine):
         self.world = World(self.store, Path(self.folder.name))
         self.world.flow("abc", FLOW)
         self.accepted: list[str] = []
-        self.ends: dict[str, Instance] = {}
+        self.ends: dict[str, RunRecord] = {}
         self.world.process()
 
     def teardown(self) -> None:

@@ -14,11 +14,11 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.catalog import Catalog
+from app.catalog.catalog import Catalog
 from app.errors import Busy
-from app.presence import parked_until
-from app.spec.surroundings import Surroundings
-from app.stores.memory import MemoryStore
+from app.language.environment import Environment
+from app.runs.failure_detector import suspended_until
+from app.runs.stores.memory import MemoryStore
 from tests.engine.outside import Code, Database, respond
 from tests.engine.programs import Flows, programs
 from tests.engine.reference import Reference, readable
@@ -90,7 +90,7 @@ def served(flows: Flows) -> Iterator[Catalog]:
             file = Path(folder, f"{name}.yaml")
             file.parent.mkdir()
             file.write_text(text, "utf-8")
-        yield Catalog(Path(folder), Surroundings, logging.getLogger("app"))
+        yield Catalog(Path(folder), Environment, logging.getLogger("app"))
 
 
 def live(catalog: Catalog, mishaps: list[Mishap], threads: int = 0) -> Life:
@@ -110,7 +110,7 @@ def live(catalog: Catalog, mishaps: list[Mishap], threads: int = 0) -> Life:
             process = world.process()
             world.pass_time(LEASE * 2)
         process.execute_next()
-        until = parked_until(store.get(run).owner)
+        until = suspended_until(store.get(run).owner)
         world.pass_time(max(until - world.wall, 0) + 5 if until else LEASE / 2)
     ended = store.get(run)
     assert ended.status.is_terminal, ended

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from app.errors import Busy
-from app.stores.memory import MemoryStore
+from app.runs.stores.memory import MemoryStore
 from tests.life.world import FLOW, LEASE, Unreliable, World
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from app.errors import Busy
-from app.instance import Status
-from app.presence import parked_until
-from app.stores.memory import MemoryStore
-from app.transport import Response
+from app.http.message import Response
+from app.runs.failure_detector import suspended_until
+from app.runs.run import Status
+from app.runs.stores.memory import MemoryStore
 from tests.life.world import LEASE, Crash, Unreliable, World
 
 WAITS = """
@@ -403,7 +403,7 @@ def test_a_long_retry_holds_nothing(tmp_path: Path, retryable: str) -> None:
     run = process.trigger("waits")
     for wait in (60, 120, 240):
         process.execute_next()
-        until = parked_until(world.store.get(run).owner)
+        until = suspended_until(world.store.get(run).owner)
         assert until is not None
         assert wait <= until - world.wall <= wait + 1
         assert not process.service.execution.under_way

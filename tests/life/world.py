@@ -10,21 +10,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from app.catalog import Catalog
-from app.database import Databases, NoDatabases
-from app.engine.crew import Crew
+from app.catalog.catalog import Catalog
+from app.config.secrets import Secrets
+from app.database.contract import Databases, NoDatabases
 from app.engine.interpreter import Interpreter
-from app.engine.scope import Tools
 from app.errors import Busy
-from app.executor import Lane
-from app.presence import Watch
-from app.python import Python
-from app.secret_files import Secrets
-from app.service import Service
-from app.spec.surroundings import Surroundings
-from app.store import Store
-from app.sweeper import Retention, Sweeper
-from app.transport import Request, Response
+from app.http.message import Request, Response
+from app.language.environment import Environment
+from app.python.contract import PythonRunner
+from app.runs.executor import Lane
+from app.runs.failure_detector import FailureDetector
+from app.runs.reaper import Reaper, Retention
+from app.runs.runner import Runner
+from app.runs.store import Store
+from app.runtime.scope import Dependencies
+from app.runtime.threads import ThreadPool
 from tests.engine.world import NoPython
 
 FLOW = """
@@ -120,10 +120,10 @@ class Hands:
     def reserve(self, lane: str = "") -> None:
         """There is always a place."""
 
-    def submit(self, instance_id: str, lane: Lane, *, first: bool = False) -> None:
-        self.lanes[instance_id] = lane
-        if instance_id not in self.ids:
-            self.ids.insert(0 if first else len(self.ids), instance_id)
+    def submit(self, run_id: str, lane: Lane, *, first: bool = False) -> None:
+        self.lanes[run_id] = lane
+        if run_id not in self.ids:
+            self.ids.insert(0 if first else len(self.ids), run_id)
 
     def cancel(self) -> None:
         """There is always a place."""
@@ -159,7 +159,7 @@ class World:
         self.numbers = itertools.count(1)
         self.processes: list[Process] = []
         self.threads = 0
-        self.python: Python = NoPython()
+        self.python: PythonRunner = NoPython()
         self.databases: Databases = NoDatabases()
         self.catalog: Catalog | None = None
         """One for all processes, where compiling would take the time of a test."""
@@ -187,8 +187,8 @@ class World:
             self.wall += LEASE / 6
             self.monotonic += LEASE / 6
             for process in list(self.processes):
-                process.does(process.sweeper.sweep)
-                process.does(process.sweeper.wake)
+                process.does(process.reaper.reap)
+                process.does(process.reaper.wake)
 
     def settle(self) -> None:
         """Let everything come to its end."""
@@ -234,9 +234,9 @@ class Process:
     def __init__(self, world: World, name: str, store: Store) -> None:
         self.world = world
         log = logging.getLogger("app")
-        catalog = world.catalog or Catalog(world.flows, Surroundings, log)
+        catalog = world.catalog or Catalog(world.flows, Environment, log)
         catalog.refresh()
-        tools = Tools(
+        dependencies = Dependencies(
             transport=world,
             python=world.python,
             databases=world.databases,
@@ -248,12 +248,12 @@ class Process:
             env={},
             secrets=Secrets(),
             max_response_bytes=1_000_000,
-            crew=Crew(world.threads),
+            thread_pool=ThreadPool(world.threads),
             log=log,
         )
-        self.service = Service(
+        self.service = Runner(
             catalog=catalog,
-            interpreter=Interpreter(tools),
+            interpreter=Interpreter(dependencies),
             open_store=lambda: store,
             executor=Hands,
             clock=lambda: world.wall,
@@ -262,16 +262,16 @@ class Process:
             new_seed=lambda: f"seed {next(world.numbers)}",
             log=log,
         )
-        self.sweeper = Sweeper(
+        self.reaper = Reaper(
             self.service,
-            Watch(LEASE, lambda: world.monotonic),
+            FailureDetector(LEASE, lambda: world.monotonic),
             Retention(3650 * DAY, 1_000_000),
             lambda: world.wall,
             log,
         )
         self.service.owner = name
-        self.service.announce = self.sweeper.announce
-        self.sweeper.announce()
+        self.service.announce = self.reaper.announce
+        self.reaper.announce()
 
     def _sleep(self, seconds: float) -> None:
         if seconds < 0:
@@ -287,7 +287,7 @@ class Process:
 
     def trigger(self, key: str, **given: Any) -> str:
         """The id of an accepted run."""
-        return self.service.trigger(key, "v1", lambda: given, dict).instance_id
+        return self.service.trigger(key, "v1", lambda: given, dict).run_id
 
     def die(self) -> None:
         """No sign of life any more."""

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from app.spec.diagnostics import Finding
-from app.spec.surroundings import Surroundings
+from app.language.environment import Environment
+from app.yaml.diagnostics import Diagnostic
 
 ROOT = Path(__file__).parent
 BROKEN = ROOT / "broken"
@@ -21,7 +21,7 @@ FILES = sorted(BROKEN.glob("*/*.y*ml"))
 BROKEN_SERVICES = ROOT / "broken_services"
 """Flows folders, each with a ``services.yaml`` that is broken, or whose flows use it wrongly."""
 SERVICES_FOLDERS = sorted(BROKEN_SERVICES.iterdir())
-NOTHING_OUTSIDE = Surroundings(env=frozenset(), secrets=frozenset())
+NOTHING_OUTSIDE = Environment(env=frozenset(), secrets=frozenset())
 """A process that lets flows read no environment variable and no secret."""
 
 _LINE = re.compile(r"# (\d+):(\d+) (error|warning) ([a-z-]+)(?:: (.*))?")
@@ -36,10 +36,10 @@ class Expected(NamedTuple):
     code: str
     hint: str
 
-    def matches(self, finding: Finding) -> bool:
+    def matches(self, diagnostic: Diagnostic) -> bool:
         """Whether a finding is the expected one."""
-        place = (finding.line, finding.column, finding.severity.value, finding.code)
-        return place == self[:4] and self.hint in (finding.hint or "")
+        place = (diagnostic.line, diagnostic.column, diagnostic.severity.value, diagnostic.code)
+        return place == self[:4] and self.hint in (diagnostic.hint or "")
 
 
 def expected(text: str) -> Sequence[Expected]:

@@ -6,8 +6,8 @@ from pathlib import PurePath
 
 import pytest
 
-from app.spec.loader import load_flow
-from app.spec.surroundings import Surroundings
+from app.catalog.loader import load_flow
+from app.language.environment import Environment
 from tests.lint.corpus import NOTHING_OUTSIDE
 
 HEAD = """\
@@ -23,11 +23,11 @@ steps:
 CALL = "http: GET https://api.example.com/x"
 
 
-def codes(steps: str, surroundings: Surroundings = NOTHING_OUTSIDE) -> list[str]:
+def codes(steps: str, environment: Environment = NOTHING_OUTSIDE) -> list[str]:
     """The codes that lint finds in these steps, in the order of their places."""
     text = HEAD + steps.replace("CALL", CALL)
-    found = load_flow(PurePath("flow/v1.yaml"), text, surroundings).findings
-    return [finding.code for finding in found]
+    found = load_flow(PurePath("flow/v1.yaml"), text, environment).diagnostics
+    return [diagnostic.code for diagnostic in found]
 
 
 DEFINED = {
@@ -341,9 +341,9 @@ def test_names_from_outside() -> None:
     """A variable may be set elsewhere, which is a warning; without a secret no flow is served."""
     steps = "  - log: ${env.MODE} ${secrets.KEY} ${default(env.MODE, 'x')}\n"
     assert codes(steps) == ["not-available", "unknown-secret", "not-available"]
-    known = Surroundings(env=frozenset({"MODE"}), secrets=frozenset({"KEY"}))
+    known = Environment(env=frozenset({"MODE"}), secrets=frozenset({"KEY"}))
     assert codes(steps, known) == []
-    assert codes(steps, Surroundings()) == []
+    assert codes(steps, Environment()) == []
 
 
 def test_a_secret_that_may_be_missing() -> None:
@@ -351,7 +351,7 @@ def test_a_secret_that_may_be_missing() -> None:
     text = "steps:\n  - log: ${default(secrets.KEY, 'none')}\n"
     loaded = load_flow(PurePath("flow/v1.yaml"), text, NOTHING_OUTSIDE)
     assert loaded.flow is not None
-    assert [finding.code for finding in loaded.findings] == ["unknown-secret"]
+    assert [diagnostic.code for diagnostic in loaded.diagnostics] == ["unknown-secret"]
 
 
 def test_whole_roots_can_be_read() -> None:
@@ -380,5 +380,5 @@ def test_whole_roots_can_be_read() -> None:
 def test_inputs(declaration: str, read: str, wanted: list[str]) -> None:
     """Inputs are read as what they are declared to be; a bad declaration is not blamed twice."""
     text = f"inputs:\n  {declaration}\nsteps:\n  - log: {{message: '${{{read}}}'}}\n"
-    found = load_flow(PurePath("flow/v1.yaml"), text, NOTHING_OUTSIDE).findings
-    assert [finding.code for finding in found] == wanted
+    found = load_flow(PurePath("flow/v1.yaml"), text, NOTHING_OUTSIDE).diagnostics
+    assert [diagnostic.code for diagnostic in found] == wanted

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from app.cli.lint import callable_flows, read_draft
-from app.spec.diagnostics import Severity
-from app.spec.loader import load_flow
+from app.catalog.loader import load_flow
+from app.cli.lint import flows_to_call, read_draft
+from app.yaml.diagnostics import Severity
 from tests.lint.corpus import (
     BROKEN,
     FILES,
@@ -53,12 +53,12 @@ def lint(
 def test_every_mistake_is_found_at_its_place(file: Path) -> None:
     """A broken file has exactly the findings that stand in its first lines, in order."""
     draft = read_draft(file)
-    flows = callable_flows(BROKEN, [draft], [], NOTHING_OUTSIDE)
-    found = draft.check(replace(NOTHING_OUTSIDE, flows=flows)).findings
+    flows = flows_to_call(BROKEN, [draft], [], NOTHING_OUTSIDE)
+    found = draft.check(replace(NOTHING_OUTSIDE, flows=flows)).diagnostics
     wanted = expected(draft.text)
     assert len(found) == len(wanted), found
-    for finding, one in zip(found, wanted, strict=True):
-        assert one.matches(finding), (one, finding)
+    for diagnostic, one in zip(found, wanted, strict=True):
+        assert one.matches(diagnostic), (one, diagnostic)
 
 
 def test_the_folder_covers_the_language() -> None:
@@ -193,20 +193,22 @@ def test_a_flow_that_is_linted_alone(tmp_path: Path) -> None:
 )
 def test_files_that_are_no_text(data: bytes, code: str, place: tuple[int, int]) -> None:
     """What no editor shows is refused with its place, and shown escaped."""
-    (finding,) = load_flow(BROKEN / "some" / "v1.yaml", data, NOTHING_OUTSIDE).findings
-    assert (finding.code, (finding.line, finding.column)) == (code, place)
+    (diagnostic,) = load_flow(BROKEN / "some" / "v1.yaml", data, NOTHING_OUTSIDE).diagnostics
+    assert (diagnostic.code, (diagnostic.line, diagnostic.column)) == (code, place)
 
 
 def test_windows_line_ends_and_a_byte_order_mark_are_fine() -> None:
     """A file saved by Notepad is the same flow, and its mistakes have the same places."""
     text = "\ufeffname: x\r\nsteps:\r\n  - logg: hello\r\n"
-    (finding,) = load_flow(BROKEN / "some" / "v1.yaml", text.encode(), NOTHING_OUTSIDE).findings
-    assert (finding.line, finding.column, finding.hint) == (3, 5, "write `log` instead")
+    (diagnostic,) = load_flow(
+        BROKEN / "some" / "v1.yaml", text.encode(), NOTHING_OUTSIDE
+    ).diagnostics
+    assert (diagnostic.line, diagnostic.column, diagnostic.hint) == (3, 5, "write `log` instead")
     good = load_flow(
         BROKEN / "some" / "v1.yaml", text.replace("logg", "log").encode(), NOTHING_OUTSIDE
     )
     assert good.flow is not None
-    assert all(finding.severity is Severity.WARNING for finding in good.findings)
+    assert all(diagnostic.severity is Severity.WARNING for diagnostic in good.diagnostics)
 
 
 CALLER = "steps:\n  - call: b/v1\n"

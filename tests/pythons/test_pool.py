@@ -16,9 +16,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.json_text import dumps
-from app.python import Call, Done
-from app.pythons.pool import PythonPool
+from app.python.contract import PythonCall, PythonResult
+from app.python.pool import PythonPool
+from app.strict_json import dumps
 from tests.blackbox.client import eventually
 
 MEGABYTE = 1_000_000
@@ -33,9 +33,9 @@ def pool() -> Iterator[PythonPool]:
     pool.close()
 
 
-def run(pool: PythonPool, code: str, timeout: float = 20, **data: Any) -> Done:
+def run(pool: PythonPool, code: str, timeout: float = 20, **data: Any) -> PythonResult:
     """One call."""
-    return pool.run(Call(code, data, timeout, MEGABYTE))
+    return pool.run(PythonCall(code, data, timeout, MEGABYTE))
 
 
 def value(pool: PythonPool, code: str, **data: Any) -> Any:
@@ -266,15 +266,15 @@ def test_children_end_when_their_parent_is_killed(tmp_path: Path) -> None:
     """They hear of it while they wait, and while they run a loop that never ends."""
     script = """
 import os, sys, threading, time
-from app.python import Call
-from app.pythons.pool import PythonPool
+from app.python.contract import PythonCall
+from app.python.pool import PythonPool
 pool = PythonPool(size=2, memory=300_000_000, environ=os.environ, monotonic=time.monotonic)
-busy = Call("import os\\nopen(inputs, 'w').write(str(os.getpid()))\\nwhile True: pass",
+busy = PythonCall("import os\\nopen(inputs, 'w').write(str(os.getpid()))\\nwhile True: pass",
             {"inputs": sys.argv[1]}, 60, 1000)
 threading.Thread(target=pool.run, args=(busy,), daemon=True).start()
 while not os.path.exists(sys.argv[1]) or not open(sys.argv[1]).read():
     time.sleep(0.01)
-idle = pool.run(Call("import os\\nreturn os.getpid()", {}, 60, 1000)).value
+idle = pool.run(PythonCall("import os\\nreturn os.getpid()", {}, 60, 1000)).value
 print(idle, open(sys.argv[1]).read(), flush=True)
 os.kill(os.getpid(), 9)
 """

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
-from app.spec.database import BadUrlError, Database, DatabaseSchema, Location
+from app.language.services.database import BadUrlError, Database, DatabaseSchema, Location
 
 PASSWORDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 

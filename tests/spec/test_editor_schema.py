@@ -11,13 +11,13 @@ import jsonschema
 import pytest
 from hypothesis import given, settings
 
+from app.catalog.editor_schema import editor_schema, services_schema
+from app.catalog.loader import load_flow
 from app.cli.flows import STARTER
-from app.spec.editor_schema import editor_schema, services_schema
-from app.spec.loader import load_flow
-from app.spec.services_file import load_services
-from app.spec.surroundings import Surroundings
-from app.spec.yaml import load
-from app.steps import VERBS
+from app.language.environment import Environment
+from app.language.services.file import load_services
+from app.verbs import VERBS
+from app.yaml.document import load
 from tests.spec.test_loader import FLOWS
 
 ROOT = Path(__file__).parent.parent.parent
@@ -110,7 +110,7 @@ def test_common_mistakes_are_marked_while_typing(text: str, place: str) -> None:
 def test_it_accepts_what_the_loader_accepts(flow: Any) -> None:
     """A flow that loads has no mistake for an editor."""
     text = json.dumps(flow, ensure_ascii=False)
-    if load_flow(PurePath("flow/v1.yaml"), text, Surroundings()).flow is not None:
+    if load_flow(PurePath("flow/v1.yaml"), text, Environment()).flow is not None:
         assert mistakes(text) == []
 
 
@@ -130,4 +130,4 @@ def test_it_accepts_what_the_loader_accepts(flow: Any) -> None:
 def test_the_schema_of_services(text: str, is_fine: bool) -> None:
     """It marks wrong keys and values while one types, and is never stricter than the loader."""
     assert OF_SERVICES.is_valid(load(text).data) is is_fine
-    assert (load_services(Path(), text, Surroundings()).content is not None) is is_fine
+    assert (load_services(Path(), text, Environment()).content is not None) is is_fine

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.catalog.loader import load_flow
 from app.errors import InputsInvalid
-from app.json_text import dumps, loads
-from app.spec.inputs import MAX_INTEGER, READERS, TYPES, check_output, coerce
-from app.spec.loader import load_flow
-from app.spec.model import Input
-from app.spec.surroundings import Surroundings
+from app.language.environment import Environment
+from app.language.flow import Input
+from app.language.inputs import MAX_INTEGER, READERS, TYPES, check_output, coerce
+from app.strict_json import dumps, loads
 
 HUGE = 10**400
 """A whole number that no JSON reader here lets through, and no message should spell out."""
@@ -28,8 +28,8 @@ def inputs(declarations: str) -> dict[str, Input]:
     """The inputs that a flow declares with these lines."""
     body = "".join(f"  {line}\n" for line in declarations.strip().splitlines())
     text = f"inputs:\n{body}steps:\n  - log: ${{inputs}}\n"
-    loaded = load_flow(PurePath("flow/v1.yaml"), text, Surroundings())
-    assert loaded.flow is not None, loaded.findings
+    loaded = load_flow(PurePath("flow/v1.yaml"), text, Environment())
+    assert loaded.flow is not None, loaded.diagnostics
     return dict(loaded.flow.inputs)
 
 

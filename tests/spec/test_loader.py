@@ -10,42 +10,45 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.catalog.loader import LoadedFlow, identity, load_flow
 from app.cli.flows import STARTER
 from app.cli.tree import describe_flow
 from app.engine.compiler import compile_flow
-from app.spec.diagnostics import Severity, render
-from app.spec.inputs import TYPES
-from app.spec.loader import Loaded, identity, load_flow
-from app.spec.surroundings import Flows, Surroundings
-from app.steps import VERBS
+from app.language.environment import CallableFlows, Environment
+from app.language.inputs import TYPES
+from app.verbs import VERBS
+from app.yaml.diagnostics import Severity, render
 
 ROOT = Path(__file__).parent.parent.parent
 SHIPPED = [file.read_text(encoding="utf-8") for file in sorted(ROOT.glob("flows/*/*.yaml"))]
 BROKEN = [file.read_bytes() for file in sorted(ROOT.glob("tests/lint/broken/*/*.y*ml"))]
 TEXTS = [*SHIPPED, STARTER.read_text(encoding="utf-8")]
 
-ALONE = Surroundings(flows=Flows({}, {}))
+ALONE = Environment(flows=CallableFlows({}, {}))
 """A process without any other flow."""
 
 some = settings(deadline=None, max_examples=150)
 
 
-def check(text: str | bytes) -> Loaded:
+def check(text: str | bytes) -> LoadedFlow:
     """Load a text, and hold the result against all that is promised about it."""
     loaded = load_flow(PurePath("flow/v1.yaml"), text, ALONE)
     decoded = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
     lines = re.split(r"\r\n|\r|\n", decoded.removeprefix("\ufeff"))
-    for finding in loaded.findings:
-        assert 1 <= finding.line <= len(lines), finding
-        line = lines[finding.line - 1]
-        assert 1 <= finding.column <= len(line) + 1, (finding, line)
-        assert 1 <= finding.length <= max(1, len(line) - finding.column + 1), (finding, line)
-        assert re.fullmatch(r"[a-z]+(-[a-z]+)*", finding.code)
-        assert finding.message
-        render("flow/v1.yaml", decoded, finding)
-    errors = [each for each in loaded.findings if each.severity is Severity.ERROR]
+    for diagnostic in loaded.diagnostics:
+        assert 1 <= diagnostic.line <= len(lines), diagnostic
+        line = lines[diagnostic.line - 1]
+        assert 1 <= diagnostic.column <= len(line) + 1, (diagnostic, line)
+        assert 1 <= diagnostic.length <= max(1, len(line) - diagnostic.column + 1), (
+            diagnostic,
+            line,
+        )
+        assert re.fullmatch(r"[a-z]+(-[a-z]+)*", diagnostic.code)
+        assert diagnostic.message
+        render("flow/v1.yaml", decoded, diagnostic)
+    errors = [each for each in loaded.diagnostics if each.severity is Severity.ERROR]
     assert (loaded.flow is None) == bool(errors)
-    assert list(loaded.findings) == sorted(loaded.findings)
+    assert list(loaded.diagnostics) == sorted(loaded.diagnostics)
     if loaded.flow is not None:
         compile_flow(loaded.flow, decoded)
         assert describe_flow(loaded.flow)
@@ -57,7 +60,7 @@ def test_shipped_flows_are_flows() -> None:
     for text in TEXTS:
         loaded = check(text)
         assert loaded.flow is not None
-        assert loaded.findings == ()
+        assert loaded.diagnostics == ()
 
 
 def test_broken_files_keep_the_promises_too() -> None:
@@ -223,5 +226,5 @@ def test_flows_with_slips_of_the_keyboard(change: tuple[str, int, int, str]) -> 
 def test_any_path(folder: str, name: str) -> None:
     """A path names a flow exactly when its key and version do; a wrong one is a finding."""
     path = PurePath("/") / folder.replace("/", "") / name.replace("/", "")
-    loaded = load_flow(path, SHIPPED[0], Surroundings())
+    loaded = load_flow(path, SHIPPED[0], Environment())
     assert (loaded.flow is None) == (identity(path) is None)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from app.spec.yaml import MAX_BYTES, Parser, YamlError, load
+from app.yaml.document import MAX_BYTES, Parser, YamlError, load
 
 PARSERS: list[Parser] = [yaml.CSafeLoader, yaml.SafeLoader]
 
@@ -35,7 +35,7 @@ def test_scalar(text: str, value: Any, parser: Parser) -> None:
     document = load(f"key: {text}\n", parser=parser)
     assert document.data == {"key": value}
     assert type(document.data["key"]) is type(value)
-    assert document.findings == []
+    assert document.diagnostics == []
 
 
 @pytest.mark.parametrize("parser", PARSERS)
@@ -53,7 +53,7 @@ def test_blocks(parser: Parser) -> None:
 @pytest.mark.parametrize("text", ["{}", "[]", "~", "'x'", "---\na: 1\n...\n# end\n"])
 def test_any_root_is_a_document(text: str) -> None:
     """What the root must be is the schema's business."""
-    assert load(text).findings == []
+    assert load(text).diagnostics == []
 
 
 def test_words_that_are_constants_elsewhere_may_be_keys() -> None:
@@ -70,7 +70,7 @@ def test_aliases_repeat_a_value() -> None:
         "d": [{"b": [1, "two"]}],
     }
     assert document.data["c"] is not document.data["a"]
-    assert document.findings == []
+    assert document.diagnostics == []
     place = document.places["c", "b", 1]
     assert (place.line, place.column, place.length) == (1, 15, 3)
     assert document.places["c",].key_line == 2
@@ -80,8 +80,8 @@ def test_the_first_of_two_equal_keys_counts() -> None:
     """The second value is read for its own mistakes and dropped."""
     document = load("a: 1\na: {b: 1, b: 2}\n")
     assert document.data == {"a": 1}
-    assert [(each.line, each.column) for each in document.findings] == [(2, 1), (2, 11)]
-    assert "line 1" in document.findings[0].message
+    assert [(each.line, each.column) for each in document.diagnostics] == [(2, 1), (2, 11)]
+    assert "line 1" in document.diagnostics[0].message
     assert ("a", "b") not in document.places
 
 
@@ -194,7 +194,7 @@ def test_refused(data: str | bytes, line: int, column: int, code: str) -> None:
     """What is no text, or too much of it, is refused at the place where that shows."""
     with pytest.raises(YamlError) as error:
         load(data)
-    (found,) = error.value.findings
+    (found,) = error.value.diagnostics
     assert (found.line, found.column, found.code) == (line, column, code)
     assert f"line {line}: " in str(error.value)
 
@@ -212,14 +212,14 @@ def test_refused(data: str | bytes, line: int, column: int, code: str) -> None:
 )
 def test_accepted_just_below_the_limits(data: str | bytes) -> None:
     """The limits are where they are said to be."""
-    assert load(data).findings == []
+    assert load(data).diagnostics == []
 
 
 def test_too_many_problems_end_the_reading() -> None:
     """A file of nonsense gives a report that can be read."""
     with pytest.raises(YamlError) as error:
         load("a: 1\n" * 5000)
-    codes = [each.code for each in error.value.findings]
+    codes = [each.code for each in error.value.diagnostics]
     assert codes == ["duplicate-key"] * 99 + ["duplicate-key", "too-many-problems"]
 
 
@@ -239,9 +239,9 @@ def test_hostile_text_ends_quickly(unit: str, lead: str) -> None:
     text = lead + unit * ((MAX_BYTES - 10) // len(unit.encode()))
     start = time.process_time()
     try:
-        found = load(text).findings
+        found = load(text).diagnostics
     except YamlError as error:
-        found = error.findings
+        found = error.diagnostics
     assert time.process_time() - start < 1.0
     assert len(found) <= 121
 

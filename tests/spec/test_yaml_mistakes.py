@@ -5,18 +5,18 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from app.spec.diagnostics import Finding, Severity
-from app.spec.yaml import Parser, YamlError, load
+from app.yaml.diagnostics import Diagnostic, Severity
+from app.yaml.document import Parser, YamlError, load
 
 PARSERS: list[Parser] = [yaml.CSafeLoader, yaml.SafeLoader]
 
 
-def findings(text: str, parser: Parser = yaml.CSafeLoader) -> list[Finding]:
+def diagnostics(text: str, parser: Parser = yaml.CSafeLoader) -> list[Diagnostic]:
     """All that the loader has to say, whether there is a document or not."""
     try:
-        return load(text, parser=parser).findings
+        return load(text, parser=parser).diagnostics
     except YamlError as error:
-        return error.findings
+        return error.diagnostics
 
 
 MISTAKES = [
@@ -166,7 +166,7 @@ MISTAKES_OF_LIBYAML = [
 """What the pure Python parser reads as something else."""
 
 
-def check(found: list[Finding], *expected: object) -> None:
+def check(found: list[Diagnostic], *expected: object) -> None:
     """Exactly one finding: severity, line, column, code, and a part of the hint."""
     (one,) = found
     assert (one.severity, one.line, one.column, one.code) == expected[:4]
@@ -180,14 +180,14 @@ def test_mistake(
     text: str, line: int, column: int, code: str, hint: str | None, parser: Parser
 ) -> None:
     """One mistake gives one error, at its place, with the right advice."""
-    check(findings(text, parser), Severity.ERROR, line, column, code, hint)
+    check(diagnostics(text, parser), Severity.ERROR, line, column, code, hint)
 
 
 @pytest.mark.parametrize("parser", PARSERS)
 @pytest.mark.parametrize(("text", "line", "column", "code", "hint"), GUESSES)
 def test_guess(text: str, line: int, column: int, code: str, hint: str, parser: Parser) -> None:
     """What is odd, and perhaps meant, is a warning, and the text stays what it is."""
-    check(findings(text, parser), Severity.WARNING, line, column, code, hint)
+    check(diagnostics(text, parser), Severity.WARNING, line, column, code, hint)
 
 
 @pytest.mark.parametrize(("text", "line", "column", "code", "hint"), MISTAKES_OF_LIBYAML)
@@ -195,7 +195,7 @@ def test_mistake_that_libyaml_notices(
     text: str, line: int, column: int, code: str, hint: str
 ) -> None:
     """The same where the two parsers differ."""
-    check(findings(text), Severity.ERROR, line, column, code, hint)
+    check(diagnostics(text), Severity.ERROR, line, column, code, hint)
 
 
 @pytest.mark.parametrize(
@@ -222,6 +222,6 @@ def test_mistake_that_libyaml_notices(
 )
 def test_what_is_underlined(text: str, underlined: str) -> None:
     """The caret line covers what is wrong, no more."""
-    (found,) = findings(text)
+    (found,) = diagnostics(text)
     line = text.split("\n")[found.line - 1]
     assert line[found.column - 1 :][: found.length] == underlined

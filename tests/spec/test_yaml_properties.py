@@ -10,8 +10,8 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from app.spec.diagnostics import Finding, Severity, render
-from app.spec.yaml import Document, Parser, YamlError, load
+from app.yaml.diagnostics import Diagnostic, Severity, render
+from app.yaml.document import Document, Parser, YamlError, load
 
 PARSERS: list[Parser] = [yaml.CSafeLoader, yaml.SafeLoader]
 
@@ -58,19 +58,19 @@ def mutated(edits: list[tuple[int, int, str]]) -> str:
     return text
 
 
-def outcome(data: str | bytes, parser: Parser) -> tuple[Document | None, list[Finding]]:
+def outcome(data: str | bytes, parser: Parser) -> tuple[Document | None, list[Diagnostic]]:
     """What loading gives: a document or not, and the findings. Nothing but ``YamlError``."""
     start = time.process_time()
     try:
         document = load(data, parser=parser)
     except YamlError as error:
-        return None, error.findings
+        return None, error.diagnostics
     finally:
         assert time.process_time() - start < 1.0
-    return document, document.findings
+    return document, document.diagnostics
 
 
-def check_findings(text: str, found: list[Finding]) -> None:
+def check_findings(text: str, found: list[Diagnostic]) -> None:
     """Every finding is inside the text, on a line that can be shown; none stands twice."""
     lines = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
     for each in found:
@@ -162,7 +162,7 @@ def test_what_is_dumped_is_loaded(value: Any, flow: bool) -> None:
     text = yaml.dump(value, Dumper=Quoting, allow_unicode=True, default_flow_style=flow)
     document = load(text)
     assert document.data == value
-    assert [each for each in document.findings if each.severity is Severity.ERROR] == []
+    assert [each for each in document.diagnostics if each.severity is Severity.ERROR] == []
 
 
 PLAIN = st.from_regex(r"[a-z余][a-z余 ]{0,20}[a-z余]", fullmatch=True).filter(

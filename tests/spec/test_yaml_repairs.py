@@ -6,16 +6,16 @@ import re
 
 import pytest
 
-from app.spec.diagnostics import Finding
-from app.spec.yaml import YamlError, load
+from app.yaml.diagnostics import Diagnostic
+from app.yaml.document import YamlError, load
 
 
-def findings(text: str) -> list[Finding]:
+def diagnostics(text: str) -> list[Diagnostic]:
     """All that the loader has to say, whether there is a document or not."""
     try:
-        return load(text).findings
+        return load(text).diagnostics
     except YamlError as error:
-        return error.findings
+        return error.diagnostics
 
 
 def test_all_mistakes_of_a_file_are_found_in_one_run() -> None:
@@ -30,7 +30,7 @@ def test_all_mistakes_of_a_file_are_found_in_one_run() -> None:
         "  - log: @all\n"
         "name: again\n"
     )
-    assert [(each.line, each.column, each.code) for each in document.findings] == [
+    assert [(each.line, each.column, each.code) for each in document.diagnostics] == [
         (1, 7, "template-braces"),
         (2, 15, "unquoted-colon"),
         (3, 11, "unquoted-expression"),
@@ -59,7 +59,7 @@ def test_places_after_a_repair_are_those_of_the_file() -> None:
 
 def test_mistakes_before_a_fatal_one_are_reported_too() -> None:
     """What cannot be read hides nothing that was read."""
-    found = findings("a: 1\na: 2\nb:\n\tc: 1\n")
+    found = diagnostics("a: 1\na: 2\nb:\n\tc: 1\n")
     assert [(each.line, each.code) for each in found] == [(2, "duplicate-key"), (4, "tab")]
 
 
@@ -89,7 +89,7 @@ ENTRIES = [number for number, line in enumerate(EXAMPLE.split("\n")) if re.searc
 
 def test_the_example_has_no_mistake() -> None:
     """A good file has no findings."""
-    assert findings(EXAMPLE) == []
+    assert diagnostics(EXAMPLE) == []
 
 
 @pytest.mark.parametrize("number", ENTRIES)
@@ -117,5 +117,5 @@ def test_a_mistake_is_reported_on_its_own_line(number: int, before: str, after: 
     """Wherever a mistake is made in a real flow, no other line is blamed."""
     lines = EXAMPLE.split("\n")
     lines[number] = re.sub(before, after, lines[number], count=1)
-    blamed = {each.line for each in findings("\n".join(lines))}
+    blamed = {each.line for each in diagnostics("\n".join(lines))}
     assert blamed == {number + 1 + ("\n" in lines[number])}

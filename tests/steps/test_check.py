@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 
 from app.errors import FlowFailed, InputsInvalid
-from app.spec.inputs import JSON_READERS, READERS, TYPES
+from app.language.inputs import JSON_READERS, READERS, TYPES
 from tests.engine.world import World, program
 from tests.spec.test_inputs import ANYTHING, HOLDS
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from app.errors import FlowFailed, FlowTimeout
-from app.transport import Response, TransportError
+from app.http.message import Response, TransportError
 from tests.engine.world import Answer, World, json_answer
 
 OK = json_answer("{}")

@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
+from app.catalog.loader import load_flow
 from app.engine.interpreter import Interpreter
-from app.engine.trace import Trace
 from app.errors import FlowFailed, FlowTimeout
-from app.python import Call, Done, Failure
-from app.pythons.pool import PythonPool
-from app.spec.inputs import coerce
-from app.spec.loader import load_flow
-from app.spec.surroundings import Surroundings
+from app.language.environment import Environment
+from app.language.inputs import coerce
+from app.python.contract import PythonCall, PythonFailure, PythonResult
+from app.python.pool import PythonPool
+from app.runtime.trace import Trace
 from tests.engine.world import World, json_answer, program
 
 
@@ -28,7 +28,7 @@ def world() -> Iterator[World]:
     """A world with real processes and a real clock."""
     world = World(secrets={"KEY": "top-secret"}, env={"REGION": "eu"})
     pool = PythonPool(size=2, memory=512_000_000, environ=os.environ, monotonic=time.monotonic)
-    world.tools = replace(world.tools, python=pool, monotonic=time.monotonic)
+    world.dependencies = replace(world.dependencies, python=pool, monotonic=time.monotonic)
     yield world
     pool.close()
 
@@ -36,19 +36,21 @@ def world() -> Iterator[World]:
 class Recorder:
     """Runs nothing, keeps the calls, and gives the answers of the test."""
 
-    def __init__(self, *answers: Done) -> None:
-        self.calls: list[Call] = []
+    def __init__(self, *answers: PythonResult) -> None:
+        self.calls: list[PythonCall] = []
         self._answers = iter(answers)
 
-    def run(self, call: Call) -> Done:
+    def run(self, call: PythonCall) -> PythonResult:
         self.calls.append(call)
-        return next(self._answers, Done(value=len(self.calls)))
+        return next(self._answers, PythonResult(value=len(self.calls)))
 
     def close(self) -> None:
         pass
 
 
-def recorded(text: str, *answers: Done, **given: Any) -> tuple[list[Call], dict[str, Any]]:
+def recorded(
+    text: str, *answers: PythonResult, **given: Any
+) -> tuple[list[PythonCall], dict[str, Any]]:
     """The calls of a run that runs no code, and its outputs."""
     recorder = Recorder(*answers)
     world = World([json_answer('{"id": 7}')] * 3, python=recorder, secrets={"A": "aaa", "B": "b"})
@@ -76,7 +78,7 @@ def test_the_code_reads_every_root(world: World) -> None:
     request = {"method": "GET"}
     inputs = coerce(flow.flow.inputs, {"a": 1})
     assert flow.reads_request
-    assert Interpreter(world.tools).run(flow, inputs, request, "sync_1")["r"] == {
+    assert Interpreter(world.dependencies).run(flow, inputs, request, "sync_1")["r"] == {
         "inputs": {"a": 1}, "one": 2, "c": 3, "env": {"REGION": "eu"}, "secret": "top",
         "flow": "test", "request": "GET",
     }  # fmt: skip
@@ -162,18 +164,18 @@ def test_a_step_without_a_return_gives_null() -> None:
             python: pass
           - return: {r: "${steps.x}"}
     """
-    assert recorded(text, Done())[1] == {"r": None}
+    assert recorded(text, PythonResult())[1] == {"r": None}
 
 
 @pytest.mark.parametrize(
     ("failure", "sentence"),
     [
-        (Failure("E: top-secret", 2), r"step `x`: E: \*\*\* \(line 7 of the file\)$"),
-        (Failure("its process ended by SIGSEGV"), "step `x`: its process ended by SIGSEGV$"),
-        (Failure("E: " + "é" * 50_000, 1), r"step `x`: E: é{997} \(line 6 of the file\)$"),
+        (PythonFailure("E: top-secret", 2), r"step `x`: E: \*\*\* \(line 7 of the file\)$"),
+        (PythonFailure("its process ended by SIGSEGV"), "step `x`: its process ended by SIGSEGV$"),
+        (PythonFailure("E: " + "é" * 50_000, 1), r"step `x`: E: é{997} \(line 6 of the file\)$"),
     ],
 )
-def test_a_failure_is_one_of_the_step(failure: Failure, sentence: str) -> None:
+def test_a_failure_is_one_of_the_step(failure: PythonFailure, sentence: str) -> None:
     """It has the line of the flow's file, secrets masked, and is bounded."""
     text = """
         # the file's first lines
@@ -183,7 +185,7 @@ def test_a_failure_is_one_of_the_step(failure: Failure, sentence: str) -> None:
               pass
               raise E
     """.lstrip("\n")
-    world = World(python=Recorder(Done(failure=failure)), secrets={"KEY": "top-secret"})
+    world = World(python=Recorder(PythonResult(failure=failure)), secrets={"KEY": "top-secret"})
     with pytest.raises(FlowFailed, match=sentence):
         world.run("\n" + text)
 
@@ -249,8 +251,8 @@ def test_retry_repeats_what_failed() -> None:
             retry: {times: 2, delay: 1ms, idempotent: true}
           - return: {r: "${steps.x}"}
     """
-    failed = Done(failure=Failure("E", 1))
-    calls, outputs = recorded(text, failed, failed, Done(value=5))
+    failed = PythonResult(failure=PythonFailure("E", 1))
+    calls, outputs = recorded(text, failed, failed, PythonResult(value=5))
     assert (len(calls), outputs) == (3, {"r": 5})
 
 
@@ -269,19 +271,21 @@ def test_code_of_any_depth_is_read_or_refused(depth: int, shape: str) -> None:
     """Loading never fails in another way than with a finding."""
     opening = {"return {}1": "1 +", "return {}1{}": "(", "x = {}0": "not "}[shape] * depth
     text = f"steps:\n  - python: {shape.format(opening, ')' * depth)}\n"
-    loaded = load_flow(PurePath("test/v1.yaml"), text, Surroundings())
-    assert all(finding.code in ("python-syntax", "too-large") for finding in loaded.findings)
-    assert loaded.flow is not None or loaded.findings
+    loaded = load_flow(PurePath("test/v1.yaml"), text, Environment())
+    assert all(
+        diagnostic.code in ("python-syntax", "too-large") for diagnostic in loaded.diagnostics
+    )
+    assert loaded.flow is not None or loaded.diagnostics
 
 
 def test_it_is_off_unless_it_is_on() -> None:
     """Where authors are not trusted, a flow with code is not served, and the error says why."""
     text = "steps:\n  - python: return 1\n  - python: return 2\n"
     path = PurePath("test/v1.yaml")
-    off = load_flow(path, text, Surroundings(runs_python=False))
+    off = load_flow(path, text, Environment(runs_python=False))
     assert off.flow is None
-    (finding,) = off.findings
-    assert (finding.code, finding.line, finding.column) == ("switched-off", 2, 5)
-    assert "SITESWAP_PYTHON_STEPS=on" in (finding.hint or "")
-    assert load_flow(path, text, Surroundings(runs_python=True)).findings == ()
-    assert load_flow(path, text, Surroundings()).findings == ()
+    (diagnostic,) = off.diagnostics
+    assert (diagnostic.code, diagnostic.line, diagnostic.column) == ("switched-off", 2, 5)
+    assert "SITESWAP_PYTHON_STEPS=on" in (diagnostic.hint or "")
+    assert load_flow(path, text, Environment(runs_python=True)).diagnostics == ()
+    assert load_flow(path, text, Environment()).diagnostics == ()

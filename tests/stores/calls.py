@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from app.store import Store
+from app.runs.store import Store
 from tests.stores.suite import FINISH, MANY, SOURCE, begin, end, new, step
 
 QUEUED = new("queued")

@@ -19,8 +19,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from app.instance import Hold, Instance, Outcome, Status, StepRecord
-from app.store import Store
+from app.runs.run import Claim, Outcome, RunRecord, Status
+from app.runs.store import Store
+from app.runtime.record import StepRecord
 
 LEGAL = {
     Status.INIT: {Status.INIT, Status.RUNNING, Status.FINISH, Status.ABORT},
@@ -90,57 +91,57 @@ class LifeCycle(RuleBasedStateMachine):
         self.numbers = numbers
         self.name = f"history {next(numbers)}"
         self.prunes = prunes
-        self.expected: dict[str, Instance] = {}
+        self.expected: dict[str, RunRecord] = {}
         self.journals: dict[str, dict[str, StepRecord]] = {}
         self.sources: dict[str, str] = {}
         self.beats: dict[str, int] = {}
-        self.seen: dict[str, Instance] = {}
+        self.seen: dict[str, RunRecord] = {}
         self.ends: dict[str, str] = {}
 
-    def check(self, instance_id: str) -> None:
+    def check(self, run_id: str) -> None:
         """The run is as expected, came here by a legal move, and does not change after its end."""
-        found = self.store.get(instance_id)
-        records = tuple(self.store.records(instance_id))
-        assert found == self.expected.get(instance_id)
-        assert records == tuple(self.journals.get(instance_id, {}).values())
+        found = self.store.get(run_id)
+        records = tuple(self.store.records(run_id))
+        assert found == self.expected.get(run_id)
+        assert records == tuple(self.journals.get(run_id, {}).values())
         if found is None:
             return
-        before = self.seen.setdefault(instance_id, found)
+        before = self.seen.setdefault(run_id, found)
         assert found.status in LEGAL[before.status]
         assert found.attempt >= before.attempt
         assert found.crashes >= before.crashes
-        self.seen[instance_id] = found
+        self.seen[run_id] = found
         if found.status.is_terminal:
             everything = repr((found, records))
-            assert everything == self.ends.setdefault(instance_id, everything)
+            assert everything == self.ends.setdefault(run_id, everything)
 
     def teardown(self) -> None:
         try:
-            for instance_id in self.seen:
-                self.check(instance_id)
+            for run_id in self.seen:
+                self.check(run_id)
         finally:
             self.clean_up()
 
     def clean_up(self) -> None:
         """Leave nothing behind that the next history could see."""
-        for instance_id in self.expected:
-            self.store.complete(instance_id, None, FINISH, 0.0)
+        for run_id in self.expected:
+            self.store.complete(run_id, None, FINISH, 0.0)
         for owner in self.beats:
             self.store.retire(owner)
         if self.prunes:
             while self.store.prune(float("inf"), 0, MANY):
                 pass
 
-    def unended(self) -> list[Instance]:
+    def unended(self) -> list[RunRecord]:
         return [each for each in self.expected.values() if not each.status.is_terminal]
 
-    def current(self, hold: Hold) -> Instance | None:
+    def current(self, hold: Claim) -> RunRecord | None:
         """The run, if it has not ended and is under exactly this hold."""
-        found = self.expected.get(hold.instance_id)
+        found = self.expected.get(hold.run_id)
         fits = found is not None and not found.status.is_terminal and found.hold == hold
         return found if fits else None
 
-    def begin(self, instance: Instance, text: str) -> None:
+    def begin(self, instance: RunRecord, text: str) -> None:
         """Expect a run that was added."""
         self.expected[instance.id] = instance
         self.sources[instance.source] = text
@@ -165,7 +166,7 @@ class LifeCycle(RuleBasedStateMachine):
         now=TIMES,
     )
     def add(self, key: str, payload: str | None, text: str, owner: str, now: float) -> str:
-        instance = Instance(
+        instance = RunRecord(
             f"run {next(self.numbers)}", f"{self.name} {key}", "v1", Status.INIT, now, payload,
             source=f"digest of {text}", owner=owner,
         )  # fmt: skip
@@ -174,31 +175,31 @@ class LifeCycle(RuleBasedStateMachine):
         self.check(instance.id)
         return instance.id
 
-    @rule(instance_id=ids, payload=TEXTS)
-    def add_again(self, instance_id: str, payload: str) -> None:
-        if known := self.expected.get(instance_id):
+    @rule(run_id=ids, payload=TEXTS)
+    def add_again(self, run_id: str, payload: str) -> None:
+        if known := self.expected.get(run_id):
             with pytest.raises(ValueError, match="exists"):
                 self.store.add(
                     replace(known, status=Status.INIT, payload=payload), self.sources[known.source]
                 )
-            self.check(instance_id)
+            self.check(run_id)
 
-    @rule(target=holds, instance_id=ids)
-    def see(self, instance_id: str) -> Hold | MultipleResults[Hold]:
+    @rule(target=holds, run_id=ids)
+    def see(self, run_id: str) -> Claim | MultipleResults[Claim]:
         """Somebody looks at a run, to act on what it saw at some later time."""
-        known = self.expected.get(instance_id)
+        known = self.expected.get(run_id)
         return known.hold if known else multiple()
 
-    @rule(target=holds, instance_id=ids, owner=OWNERS, now=TIMES)
-    def claim(self, instance_id: str, owner: str, now: float) -> Hold | MultipleResults[Hold]:
+    @rule(target=holds, run_id=ids, owner=OWNERS, now=TIMES)
+    def claim(self, run_id: str, owner: str, now: float) -> Claim | MultipleResults[Claim]:
         """A message is delivered, for the first time or again."""
-        before = self.expected.get(instance_id)
-        answer = self.store.claim(instance_id, owner, now)
+        before = self.expected.get(run_id)
+        answer = self.store.claim(run_id, owner, now)
         if before is None or not before.queued:
             assert answer is None
-            self.check(instance_id)
+            self.check(run_id)
             return multiple()
-        self.expected[instance_id] = replace(
+        self.expected[run_id] = replace(
             before,
             status=Status.RUNNING,
             owner=owner,
@@ -206,87 +207,85 @@ class LifeCycle(RuleBasedStateMachine):
             attempt=before.attempt + 1,
             started_at=now if before.started_at is None else before.started_at,
         )
-        assert answer == self.expected[instance_id]
-        self.check(instance_id)
+        assert answer == self.expected[run_id]
+        self.check(run_id)
         return answer.hold
 
     @rule(hold=holds, record=RECORDS)
-    def record(self, hold: Hold, record: StepRecord) -> None:
+    def record(self, hold: Claim, record: StepRecord) -> None:
         before = self.current(hold)
         fits = before is not None and before.status is Status.RUNNING
         assert self.store.record(hold, record) is fits
         if fits:
-            self.journals.setdefault(hold.instance_id, {})[record.path] = record
-        self.check(hold.instance_id)
+            self.journals.setdefault(hold.run_id, {})[record.path] = record
+        self.check(hold.run_id)
 
-    @rule(instance_id=ids, owner=OWNERS, now=TIMES, records=st.lists(RECORDS, max_size=3))
-    def proceed(self, instance_id: str, owner: str, now: float, records: list[StepRecord]) -> None:
+    @rule(run_id=ids, owner=OWNERS, now=TIMES, records=st.lists(RECORDS, max_size=3))
+    def proceed(self, run_id: str, owner: str, now: float, records: list[StepRecord]) -> None:
         """A run is begun if it waits, and makes some steps."""
-        self.claim(instance_id, owner, now)
-        if known := self.expected.get(instance_id):
+        self.claim(run_id, owner, now)
+        if known := self.expected.get(run_id):
             for record in records:
                 self.record(known.hold, record)
 
-    def end(self, instance_id: str, outcome: Outcome, now: float) -> None:
+    def end(self, run_id: str, outcome: Outcome, now: float) -> None:
         """Expect that a run has ended."""
-        self.expected[instance_id] = replace(
-            self.expected[instance_id],
+        self.expected[run_id] = replace(
+            self.expected[run_id],
             status=outcome.status,
             owner="",
             queued=False,
             ended_at=now,
             outcome=outcome,
         )
-        steps = self.journals.get(instance_id, {})
-        self.journals[instance_id] = {
-            path: replace(step, value=None) for path, step in steps.items()
-        }
+        steps = self.journals.get(run_id, {})
+        self.journals[run_id] = {path: replace(step, value=None) for path, step in steps.items()}
 
     @rule(hold=holds, outcome=OUTCOMES, now=TIMES)
-    def complete(self, hold: Hold, outcome: Outcome, now: float) -> None:
+    def complete(self, hold: Claim, outcome: Outcome, now: float) -> None:
         fits = self.current(hold) is not None
-        assert self.store.complete(hold.instance_id, hold, outcome, now) is fits
+        assert self.store.complete(hold.run_id, hold, outcome, now) is fits
         if fits:
-            self.end(hold.instance_id, outcome, now)
-        self.check(hold.instance_id)
+            self.end(hold.run_id, outcome, now)
+        self.check(hold.run_id)
 
-    @rule(instance_id=ids, outcome=OUTCOMES, now=TIMES)
-    def cancel(self, instance_id: str, outcome: Outcome, now: float) -> None:
-        known = self.expected.get(instance_id)
+    @rule(run_id=ids, outcome=OUTCOMES, now=TIMES)
+    def cancel(self, run_id: str, outcome: Outcome, now: float) -> None:
+        known = self.expected.get(run_id)
         fits = known is not None and not known.status.is_terminal
-        assert self.store.complete(instance_id, None, outcome, now) is fits
+        assert self.store.complete(run_id, None, outcome, now) is fits
         if fits:
-            self.end(instance_id, outcome, now)
-        self.check(instance_id)
+            self.end(run_id, outcome, now)
+        self.check(run_id)
 
     @rule(target=ids, hold=holds, outcome=OUTCOMES, text=TEXTS, owner=OWNERS, now=TIMES)
     def complete_then(
-        self, hold: Hold, outcome: Outcome, text: str, owner: str, now: float
+        self, hold: Claim, outcome: Outcome, text: str, owner: str, now: float
     ) -> str | MultipleResults[str]:
         """A run ends and begets another, or neither."""
         fits = self.current(hold) is not None
-        then = Instance(
+        then = RunRecord(
             f"run {next(self.numbers)}", f"{self.name} then", "v1", Status.INIT, now, text,
             source=f"digest of {text}", owner=owner,
         )  # fmt: skip
-        assert self.store.complete(hold.instance_id, hold, outcome, now, then, text) is fits
+        assert self.store.complete(hold.run_id, hold, outcome, now, then, text) is fits
         if fits:
-            self.end(hold.instance_id, outcome, now)
+            self.end(hold.run_id, outcome, now)
             self.begin(then, text)
-        self.check(hold.instance_id)
+        self.check(hold.run_id)
         self.check(then.id)
         return then.id if fits else multiple()
 
     @rule(target=holds, hold=holds, owner=st.sampled_from(["", *PARKED]))
-    def release(self, hold: Hold, owner: str) -> Hold | MultipleResults[Hold]:
+    def release(self, hold: Claim, owner: str) -> Claim | MultipleResults[Claim]:
         """A run is given back: to anybody, or to a time that it waits for."""
         before = self.current(hold)
         assert self.store.release(hold, owner) is (before is not None)
         if before is None:
-            self.check(hold.instance_id)
+            self.check(hold.run_id)
             return multiple()
         self.expected[before.id] = replace(before, owner=owner, queued=True)
-        self.check(hold.instance_id)
+        self.check(hold.run_id)
         return self.expected[before.id].hold
 
     @rule(owner=OWNERS.filter(bool), count=st.integers(0, 2**60))
@@ -300,26 +299,26 @@ class LifeCycle(RuleBasedStateMachine):
         self.beats.pop(owner, None)
 
     @rule(target=holds, owners=st.sets(OWNERS | st.sampled_from(PARKED)), limit=st.integers(1, 4))
-    def held(self, owners: set[str], limit: int) -> MultipleResults[Hold]:
+    def held(self, owners: set[str], limit: int) -> MultipleResults[Claim]:
         found = self.store.held(owners, limit)
-        times = [self.expected[hold.instance_id].created_at for hold in found]
+        times = [self.expected[hold.run_id].created_at for hold in found]
         assert times == sorted(e.created_at for e in self.unended() if e.owner in owners)[:limit]
         assert all(self.current(hold) for hold in found)
         assert len(set(found)) == len(found)
         return multiple(*found)
 
     @rule(seen=st.lists(holds, unique=True, max_size=5), owner=OWNERS)
-    def adopt(self, seen: list[Hold], owner: str) -> None:
-        expected = {hold.instance_id: hold for hold in seen if self.current(hold)}
+    def adopt(self, seen: list[Claim], owner: str) -> None:
+        expected = {hold.run_id: hold for hold in seen if self.current(hold)}
         # One hold for each run: adopting may bring a run from the one to the other.
-        stale = [hold for hold in seen if hold.instance_id not in expected]
+        stale = [hold for hold in seen if hold.run_id not in expected]
         assert sorted(self.store.adopt([*stale, *expected.values()], owner)) == sorted(expected)
-        for instance_id, hold in expected.items():
-            before = self.expected[instance_id]
+        for run_id, hold in expected.items():
+            before = self.expected[run_id]
             crashes = before.crashes + (not hold.queued)
-            self.expected[instance_id] = replace(before, owner=owner, queued=True, crashes=crashes)
+            self.expected[run_id] = replace(before, owner=owner, queued=True, crashes=crashes)
         for hold in seen:
-            self.check(hold.instance_id)
+            self.check(hold.run_id)
 
     @rule(
         status=st.none() | st.sampled_from(Status),
@@ -349,7 +348,7 @@ class LifeCycle(RuleBasedStateMachine):
         dropped = {each for each in ended if self.store.get(each) is None}
         times = sorted(ended.values())
         assert sorted(ended[each] for each in dropped) == times[:expected]
-        for instance_id in dropped:
-            del self.expected[instance_id]
-            self.journals.pop(instance_id, None)
-            self.check(instance_id)
+        for run_id in dropped:
+            del self.expected[run_id]
+            self.journals.pop(run_id, None)
+            self.check(run_id)

@@ -11,8 +11,9 @@ from typing import Any, ClassVar, TypeVar
 
 import pytest
 
-from app.instance import Hold, Instance, Outcome, Status, StepRecord
-from app.store import Store
+from app.runs.run import Claim, Outcome, RunRecord, Status
+from app.runs.store import Store
+from app.runtime.record import StepRecord
 from tests.stores.life_cycle import check_life_cycle
 
 T = TypeVar("T")
@@ -34,10 +35,10 @@ TEXTS = {
 TIMES = [0.0, 0.1, 1_700_000_000.1234567, 1_700_000_000.0, 2.0**53 + 2, 5e-324, 1.7e308]
 
 
-def new(instance_id: str, payload: str | None = '{"inputs":{}}', **fields: Any) -> Instance:
+def new(run_id: str, payload: str | None = '{"inputs":{}}', **fields: Any) -> RunRecord:
     """An instance as it is when it is accepted, by owner ``one``."""
-    instance = Instance(
-        instance_id,
+    instance = RunRecord(
+        run_id,
         "sync_example",
         "v1",
         Status.INIT,
@@ -59,23 +60,23 @@ def ended(record: StepRecord, value: str = '{"status":200}') -> StepRecord:
     return replace(record, ended_at=2.75, outcome="ok", value=value, detail="200 OK")
 
 
-def begin(store: Store, instance_id: str, **fields: Any) -> Hold:
+def begin(store: Store, run_id: str, **fields: Any) -> Claim:
     """Add a run and claim it for its owner; the hold on it."""
-    instance = new(instance_id, **fields)
+    instance = new(run_id, **fields)
     store.add(instance, SOURCE)
-    claimed = store.claim(instance_id, instance.owner, 2.0)
+    claimed = store.claim(run_id, instance.owner, 2.0)
     assert claimed is not None
     return claimed.hold
 
 
-def end(store: Store, instance_id: str, now: float, **fields: Any) -> None:
+def end(store: Store, run_id: str, now: float, **fields: Any) -> None:
     """Add a run and bring it to its end at a time."""
-    assert store.complete(instance_id, begin(store, instance_id, **fields), FINISH, now)
+    assert store.complete(run_id, begin(store, run_id, **fields), FINISH, now)
 
 
-def get(store: Store, instance_id: str) -> Instance:
+def get(store: Store, run_id: str) -> RunRecord:
     """The instance, which must be there."""
-    found = store.get(instance_id)
+    found = store.get(run_id)
     assert found is not None
     return found
 
@@ -86,7 +87,7 @@ def at_once(function: Callable[[int], T], callers: int = CALLERS) -> list[T]:
         return list(pool.map(function, range(callers)))
 
 
-def others(hold: Hold) -> Sequence[Hold]:
+def others(hold: Claim) -> Sequence[Claim]:
     """Holds on the same run that are not this one."""
     return [
         replace(hold, owner="another"),
@@ -94,7 +95,7 @@ def others(hold: Hold) -> Sequence[Hold]:
         replace(hold, attempt=hold.attempt - 1),
         replace(hold, attempt=hold.attempt + 1),
         replace(hold, queued=not hold.queued),
-        replace(hold, instance_id="nobody"),
+        replace(hold, run_id="nobody"),
     ]
 
 
@@ -114,7 +115,7 @@ class StoreSuite:
 
     def test_an_unknown_id_is_nothing(self, store: Store) -> None:
         """An id that was never added is not found, and nothing can be done with it."""
-        hold = Hold("nobody", "one", 1)
+        hold = Claim("nobody", "one", 1)
         assert store.get("nobody") is None
         assert list(store.records("nobody")) == []
         assert store.claim("nobody", "one", 2.0) is None
@@ -232,9 +233,9 @@ class StoreSuite:
 
     def test_journals_do_not_mix(self, store: Store) -> None:
         """Each run has its own."""
-        for instance_id in "ab":
-            hold = begin(store, instance_id)
-            store.record(hold, step("0", name=instance_id))
+        for run_id in "ab":
+            hold = begin(store, run_id)
+            store.record(hold, step("0", name=run_id))
         assert list(store.records("a")) == [step("0", name="a")]
         assert list(store.records("b")) == [step("0", name="b")]
 
@@ -297,9 +298,9 @@ class StoreSuite:
         """Without a hold any run ends that has not ended: queued, or under way."""
         store.add(new("queued"), SOURCE)
         hold = begin(store, "running")
-        for instance_id in ("queued", "running"):
-            assert store.complete(instance_id, None, ABORT, 3.0)
-            assert get(store, instance_id).outcome == ABORT
+        for run_id in ("queued", "running"):
+            assert store.complete(run_id, None, ABORT, 3.0)
+            assert get(store, run_id).outcome == ABORT
         assert get(store, "queued").started_at is None
         assert store.claim("queued", "one", 4.0) is None
         assert not store.complete("running", hold, FINISH, 4.0)
@@ -396,12 +397,12 @@ class StoreSuite:
         numbers = itertools.count()
         for key in "xy":
             for status in Status:
-                instance_id = f"{key} {status}"
-                store.add(new(instance_id, flow_key=key, created_at=float(next(numbers))), SOURCE)
+                run_id = f"{key} {status}"
+                store.add(new(run_id, flow_key=key, created_at=float(next(numbers))), SOURCE)
                 if status is not Status.INIT:
-                    store.claim(instance_id, "one", 2.0)
+                    store.claim(run_id, "one", 2.0)
                 if status.is_terminal:
-                    store.complete(instance_id, None, Outcome(status), 3.0)
+                    store.complete(run_id, None, Outcome(status), 3.0)
 
         def ids(**filters: Any) -> list[str]:
             return [each.id for each in store.find(limit=MANY, **filters)]
@@ -487,7 +488,7 @@ class StoreSuite:
         store.release(stale)
         hold = begin(store, "a")
         before = store.get("moved")
-        holds = [*others(hold)[:-1], stale, hold, Hold("nobody", "one", 1)]
+        holds = [*others(hold)[:-1], stale, hold, Claim("nobody", "one", 1)]
         assert list(store.adopt(holds, "two")) == ["a"]
         assert store.get("moved") == before
         assert list(store.adopt([], "two")) == []
@@ -569,8 +570,8 @@ class StoreSuite:
     def test_one_of_many_claimers_gets_a_run(self, store: Store) -> None:
         """However many claim the same runs at once, each run has exactly one claimer."""
         ids = [f"run {number}" for number in range(10)]
-        for instance_id in ids:
-            store.add(new(instance_id), SOURCE)
+        for run_id in ids:
+            store.add(new(run_id), SOURCE)
         claimed = at_once(lambda n: [i for i in ids if store.claim(i, f"owner {n}", 2.0)])
         assert sorted(itertools.chain(*claimed)) == ids
         for number, mine in enumerate(claimed):
@@ -610,7 +611,7 @@ class StoreSuite:
     def test_one_of_many_adopters_gets_a_run(self, store: Store) -> None:
         """However many take over the same runs at once, each run is one's, and crashed once."""
         ids = [f"run {number}" for number in range(10)]
-        holds = [begin(store, instance_id) for instance_id in ids]
+        holds = [begin(store, run_id) for run_id in ids]
         adopted = at_once(lambda number: store.adopt(holds, f"owner {number}"))
         assert sorted(itertools.chain(*adopted)) == ids
         for number, mine in enumerate(adopted):
@@ -622,14 +623,14 @@ class StoreSuite:
         for number in range(10):
             hold = begin(store, f"run {number}")
 
-            def move(caller: int, hold: Hold = hold) -> bool:
+            def move(caller: int, hold: Claim = hold) -> bool:
                 if caller % 2:
                     return bool(store.adopt([hold], "two"))
-                return store.complete(hold.instance_id, hold, FINISH, 3.0)
+                return store.complete(hold.run_id, hold, FINISH, 3.0)
 
             happened = at_once(move)
             assert happened.count(True) == 1
-            found = get(store, hold.instance_id)
+            found = get(store, hold.run_id)
             assert found.status.is_terminal is (happened.index(True) % 2 == 0)
             assert found.crashes == happened.index(True) % 2
 
@@ -689,19 +690,19 @@ class StoreSuite:
         def live(caller: int) -> None:
             store.beat(f"owner {caller}", caller)
             for number in range(10):
-                instance_id = f"{caller}/{number}"
-                store.add(new(instance_id, instance_id), SOURCE)
-                claimed = store.claim(instance_id, f"owner {caller}", 2.0)
+                run_id = f"{caller}/{number}"
+                store.add(new(run_id, run_id), SOURCE)
+                claimed = store.claim(run_id, f"owner {caller}", 2.0)
                 assert claimed is not None
-                assert claimed.payload == instance_id
-                assert store.record(claimed.hold, step("0", name=instance_id))
-                outcome = Outcome(Status.FINISH, instance_id)
-                assert store.complete(instance_id, claimed.hold, outcome, 3.0)
+                assert claimed.payload == run_id
+                assert store.record(claimed.hold, step("0", name=run_id))
+                outcome = Outcome(Status.FINISH, run_id)
+                assert store.complete(run_id, claimed.hold, outcome, 3.0)
 
         at_once(live)
         for caller in range(CALLERS):
             for number in range(10):
-                instance_id = f"{caller}/{number}"
-                assert get(store, instance_id).outcome == Outcome(Status.FINISH, instance_id)
-                assert [each.name for each in store.records(instance_id)] == [instance_id]
+                run_id = f"{caller}/{number}"
+                assert get(store, run_id).outcome == Outcome(Status.FINISH, run_id)
+                assert [each.name for each in store.records(run_id)] == [run_id]
         assert store.owners() == {f"owner {caller}": caller for caller in range(CALLERS)}

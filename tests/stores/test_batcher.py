@@ -11,8 +11,8 @@ from contextlib import closing, contextmanager
 import pytest
 
 from app.errors import Busy
-from app.offload import direct
-from app.stores.batcher import MAX_BATCH, Batcher
+from app.native_threads import direct
+from app.runs.stores.batcher import MAX_BATCH, Batcher
 
 
 class GatedSession:

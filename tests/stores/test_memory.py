@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from app.store import Store
-from app.stores.memory import MemoryStore
+from app.runs.store import Store
+from app.runs.stores.memory import MemoryStore
 from tests.stores.suite import StoreSuite
 
 

@@ -17,9 +17,9 @@ import pytest
 from redis.exceptions import RedisError
 
 from app.errors import Busy, SettingsError
-from app.instance import Status
-from app.stores.redis import PREFIX, RedisStore
-from app.stores.redis_check import check_redis
+from app.runs.run import Status
+from app.runs.stores.redis import PREFIX, RedisStore
+from app.runs.stores.redis_check import check_redis
 from tests.blackbox.client import eventually
 from tests.redis_server import RedisServer, redis_server
 from tests.stores.suite import FINISH, SOURCE, StoreSuite, begin, end, ended, new, step
@@ -73,8 +73,8 @@ def test_an_ended_run_expires_and_one_that_has_not_ended_does_not(
     store: RedisStore, server: RedisServer
 ) -> None:
     """The run, its journal and its source go after the retention; what goes on stays for ever."""
-    for instance_id in ("ended", "running"):
-        store.record(begin(store, instance_id, source=instance_id), ended(step("0")))
+    for run_id in ("ended", "running"):
+        store.record(begin(store, run_id, source=run_id), ended(step("0")))
     store.complete("ended", None, FINISH, 3.0)
     with server.client() as client:
         for kind in ("run", "steps", "source"):
@@ -125,8 +125,8 @@ def test_a_killed_redis_loses_nothing_and_the_store_heals(folder: Path) -> None:
             store.get("a")
         server.start()
         assert len(answered) > 200
-        assert all(store.get(instance_id) == new(instance_id) for instance_id in answered)
-        assert {hold.instance_id for hold in store.held(["one"], 10**6)} >= set(answered)
+        assert all(store.get(run_id) == new(run_id) for run_id in answered)
+        assert {hold.run_id for hold in store.held(["one"], 10**6)} >= set(answered)
 
 
 def _add_until_busy(store: RedisStore, caller: int, answered: list[str]) -> None:
@@ -231,7 +231,7 @@ def test_a_forked_process_has_connections_of_its_own(
 ROOT = Path(__file__).parents[2]
 FORK = """
 import os
-from app.stores.redis import RedisStore
+from app.runs.stores.redis import RedisStore
 from tests.stores.suite import SOURCE, new
 store = RedisStore({url!r}, retention=60)
 store.add(new("before"), SOURCE)
@@ -264,7 +264,7 @@ def test_a_safe_redis_is_started_with_without_a_word(folder: Path) -> None:
     with redis_server(folder, appendonly="yes", maxmemory_policy="noeviction") as server:
         assert check_redis(server.url) == []
         done = subprocess.run(
-            [sys.executable, "-m", "app.stores.redis_check"],
+            [sys.executable, "-m", "app.runs.stores.redis_check"],
             input=server.url, capture_output=True, text=True, timeout=60, check=True,
         )  # fmt: skip
         assert (done.stdout, done.stderr) == ("", "")

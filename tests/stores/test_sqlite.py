@@ -16,14 +16,14 @@ from typing import IO
 import pytest
 
 from app.errors import Busy
-from app.instance import Hold, Instance, Status
-from app.store import Store
-from app.stores import sqlite_statements as statements
-from app.stores import sqlite_upkeep as upkeep
-from app.stores.sqlite import SqliteStore
-from app.stores.sqlite_file import journal_mode, prepare
-from app.stores.sqlite_schema import SCHEMA_VERSION
-from app.stores.sqlite_session import Operation
+from app.runs.run import Claim, RunRecord, Status
+from app.runs.store import Store
+from app.runs.stores import sqlite_statements as statements
+from app.runs.stores import sqlite_upkeep as upkeep
+from app.runs.stores.sqlite import SqliteStore
+from app.runs.stores.sqlite_file import journal_mode, prepare
+from app.runs.stores.sqlite_schema import SCHEMA_VERSION
+from app.runs.stores.sqlite_session import Operation
 from tests.stores.calls import READS, RUNNING, WRITES, content, furnish
 from tests.stores.suite import FINISH, MANY, SOURCE, StoreSuite, end, new, step
 
@@ -101,7 +101,7 @@ def test_what_was_added_survives_a_kill(path: Path) -> None:
         process.kill()
         answered += pipe(process.stdout).read().split("\n")[:-1]
     with closing(SqliteStore(path)) as store:
-        assert all(store.get(instance_id) == new(instance_id) for instance_id in answered)
+        assert all(store.get(run_id) == new(run_id) for run_id in answered)
 
 
 def test_processes_claim_a_run_once(path: Path, store: SqliteStore) -> None:
@@ -116,7 +116,7 @@ def test_processes_claim_a_run_once(path: Path, store: SqliteStore) -> None:
         for claimer in claimers:
             go(claimer)
         claimed = [pipe(claimer.stdout).readline().strip() for claimer in claimers]
-    ids = [instance_id for line in claimed for instance_id in line.split(",") if instance_id]
+    ids = [run_id for line in claimed for run_id in line.split(",") if run_id]
     assert sorted(ids) == sorted(f"run {number}" for number in range(count))
 
 
@@ -128,7 +128,7 @@ def test_a_store_is_made_before_a_fork_but_not_used(path: Path) -> None:
     assert refusal == "this store was used before the process was forked\n"
     with closing(SqliteStore(path)) as store:
         ids = [f"{who} {number}" for who in ("parent", "child") for number in range(20)]
-        assert all(store.get(instance_id) is not None for instance_id in ids)
+        assert all(store.get(run_id) is not None for run_id in ids)
 
 
 def test_greenlets_go_on_while_the_file_is_locked(path: Path) -> None:
@@ -249,13 +249,13 @@ def test_a_vanished_file_is_busy(path: Path, store: SqliteStore) -> None:
     [
         new("\ud800"),
         new("a", "\udfff"),
-        Instance("a", "key", "v1", Status.INIT, float("nan"), None),
-        Instance("a", {}, "v1", Status.INIT, 1.0, None),  # type: ignore[arg-type]
-        Instance("a", 2**70, "v1", Status.INIT, 1.0, None),  # type: ignore[arg-type]
+        RunRecord("a", "key", "v1", Status.INIT, float("nan"), None),
+        RunRecord("a", {}, "v1", Status.INIT, 1.0, None),  # type: ignore[arg-type]
+        RunRecord("a", 2**70, "v1", Status.INIT, 1.0, None),  # type: ignore[arg-type]
     ],
     ids=["surrogate-id", "surrogate-payload", "nan", "object", "integer"],
 )
-def test_a_misfit_harms_only_itself(path: Path, store: SqliteStore, misfit: Instance) -> None:
+def test_a_misfit_harms_only_itself(path: Path, store: SqliteStore, misfit: RunRecord) -> None:
     """A value that SQLite cannot keep fails its own call; those in the same batch are kept."""
     others = [new(f"other {number}") for number in range(10)]
     with ThreadPoolExecutor(11) as pool:
@@ -289,7 +289,7 @@ def test_the_file_is_private(path: Path, store: SqliteStore) -> None:
 
 
 @pytest.mark.parametrize("misfit", [new("\ud800"), new("then", "\udfff")])
-def test_an_end_with_a_misfit_did_not_happen(store: SqliteStore, misfit: Instance) -> None:
+def test_an_end_with_a_misfit_did_not_happen(store: SqliteStore, misfit: RunRecord) -> None:
     """A run ends with the one that follows, or not at all."""
     furnish(store)
     before = content(store)
@@ -304,7 +304,7 @@ def test_an_adoption_with_a_misfit_did_not_happen(store: SqliteStore) -> None:
     furnish(store)
     before = content(store)
     with pytest.raises(ValueError, match="surrogates"):
-        store.adopt([RUNNING, Hold("\ud800", "one", 1)], "two")
+        store.adopt([RUNNING, Claim("\ud800", "one", 1)], "two")
     assert content(store) == before
 
 
@@ -364,16 +364,16 @@ def test_a_portion_is_small(path: Path, store: SqliteStore) -> None:
 
 
 QUERIES: Mapping[str, Operation[object]] = {
-    "claim": partial(statements.claim, instance_id="running", owner="one", now=2.0),
-    "get": partial(statements.select, instance_id="running"),
-    "records": partial(statements.select_records, instance_id="running", last=None),
+    "claim": partial(statements.claim, run_id="running", owner="one", now=2.0),
+    "get": partial(statements.select, run_id="running"),
+    "records": partial(statements.select_records, run_id="running", last=None),
     "record": partial(statements.record, hold=RUNNING, record=step("0")),
     "release": partial(statements.release, hold=RUNNING, owner=""),
     "adopt": partial(statements.adopt, holds=[RUNNING], owner="two"),
     "owners": statements.select_owners,
     "held": partial(statements.select_held, owners=["one", "two"], limit=9),
     "line": partial(upkeep.draw_line, ended_before=4.0, keep=0),
-    "drop": partial(upkeep.drop, line=upkeep.Line(4.0, 0), limit=9),
+    "drop": partial(upkeep.drop, line=upkeep.PruneLine(4.0, 0), limit=9),
     "sources": upkeep.drop_sources,
     **{
         f"find {status} {key}": partial(statements.find, status=status, flow_key=key, limit=9)

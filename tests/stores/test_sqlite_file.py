@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from app.errors import SettingsError
-from app.instance import Instance, Outcome, Status
-from app.stores.sqlite import SqliteStore
-from app.stores.sqlite_file import connect, is_locked, journal_mode, prepare
-from app.stores.sqlite_schema import SCHEMA_VERSION
+from app.runs.run import Outcome, RunRecord, Status
+from app.runs.stores.sqlite import SqliteStore
+from app.runs.stores.sqlite_file import connect, is_locked, journal_mode, prepare
+from app.runs.stores.sqlite_schema import SCHEMA_VERSION
 from tests.stores.suite import FINISH, MANY, SOURCE, end, new
 
 
@@ -132,17 +132,17 @@ def test_an_old_file_is_upgraded(tmp_path: Path) -> None:
     """Nothing of version 1 is lost, and what had not ended can be taken over and ended."""
     path = tmp_path / "runs.db"
     version_1(path)
-    queued = Instance("async_queued", "key", "v1", Status.INIT, 4.25, "queued")
-    running = Instance(
+    queued = RunRecord("async_queued", "key", "v1", Status.INIT, 4.25, "queued")
+    running = RunRecord(
         "async_running", "key", "v1", Status.RUNNING, 3.5, "running", owner="v1", queued=False,
         attempt=1, started_at=3.75,
     )  # fmt: skip
     ended = {"queued": False, "attempt": 1}
-    finished = Instance(
+    finished = RunRecord(
         "async_finished", "key", "v1", Status.FINISH, 1.0, None, started_at=2.0, ended_at=3.0,
         outcome=Outcome(Status.FINISH, "{}"), **ended,
     )  # fmt: skip
-    aborted = Instance(
+    aborted = RunRecord(
         "async_aborted", "key", "v1", Status.ABORT, 0.5, None, started_at=2.5, ended_at=3.5,
         outcome=Outcome(Status.ABORT, None, 7, "why\0"), **ended,
     )  # fmt: skip

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from app.transport import Request, Transport, TransportError
+from app.http.message import Request, Transport, TransportError
 
 
 def request(

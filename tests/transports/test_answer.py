@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.transport import TransportError
-from app.transports.answer import Answer
-from app.transports.inflate import Inflater
+from app.http.client.answer import ResponseParser
+from app.http.client.inflate import Inflater
+from app.http.message import TransportError
 
 PACKED = gzip.compress(b"hello ") + gzip.compress(b"world")
 ANSWER = (
@@ -34,7 +34,7 @@ def pieces(data: bytes, cuts: set[int]) -> list[bytes]:
 @given(st.sets(st.integers(0, 10_000)))
 def test_an_answer_reads_the_same_in_any_pieces(cuts: set[int]) -> None:
     """Names, values, chunks and packed data may be cut anywhere."""
-    answer = Answer("GET", 11)
+    answer = ResponseParser("GET", 11)
     for piece in pieces(ANSWER, cuts):
         assert not answer.is_complete
         answer.receive(piece)
@@ -60,7 +60,7 @@ def test_an_answer_reads_the_same_in_any_pieces(cuts: set[int]) -> None:
 )
 def test_any_bytes_are_an_answer_or_a_named_failure(data: bytes, cuts: set[int]) -> None:
     """Nothing else is ever raised, and the body keeps to its bound."""
-    answer = Answer("GET", 11)
+    answer = ResponseParser("GET", 11)
     with suppress(TransportError):
         for piece in [*pieces(data or b"x", cuts), b""]:
             if not answer.is_complete:
@@ -71,11 +71,11 @@ def test_any_bytes_are_an_answer_or_a_named_failure(data: bytes, cuts: set[int])
 @pytest.mark.parametrize("size", [65_000, 66_000])
 def test_the_head_is_bounded_not_the_body(size: int) -> None:
     """A long head is refused even when it comes whole; a long body has its own bound."""
-    answer = Answer("GET", 100_000)
+    answer = ResponseParser("GET", 100_000)
     answer.receive(b"HTTP/1.1 200 OK\r\nContent-Length: 90000\r\n\r\n" + bytes(90_000))
     assert answer.is_complete
     head = b"HTTP/1.1 200 OK\r\nX: " + b"x" * size
-    answer = Answer("GET", 100_000)
+    answer = ResponseParser("GET", 100_000)
     if size < 65_536:
         answer.receive(head)
         assert not answer.is_complete
@@ -86,7 +86,7 @@ def test_the_head_is_bounded_not_the_body(size: int) -> None:
 
 def test_trailers_are_dropped_however_long() -> None:
     """They are read past, not kept."""
-    answer, trailers = Answer("GET", 10), b"X-Trailer: t\r\n" * 1000
+    answer, trailers = ResponseParser("GET", 10), b"X-Trailer: t\r\n" * 1000
     answer.receive(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n")
     tracemalloc.start()
     try:
@@ -113,7 +113,7 @@ def test_inflating_stops_at_the_bound(data: bytes, room: int, step: int) -> None
 
 def test_empty_gzip_members_have_an_end() -> None:
     """Packed data that never becomes a body is cut off too."""
-    answer = Answer("GET", 10)
+    answer = ResponseParser("GET", 10)
     answer.receive(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n")
     for _ in range(60):
         answer.receive(gzip.compress(b"") * 50)

@@ -7,9 +7,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 
-from app.transport import TransportError
-from app.transports.dial import AddressInfo
-from app.transports.network import NetworkTransport
+from app.http.client.dial import AddressInfo
+from app.http.client.network import NetworkTransport
+from app.http.message import TransportError
 from tests.transports.requests import failure, request
 from tests.transports.servers import Server, closed_port, echo
 

@@ -8,10 +8,10 @@ from contextlib import ExitStack, closing
 
 import pytest
 
-from app.transports.connection import Connection
-from app.transports.network import NetworkTransport
-from app.transports.pool import IdlePool, Use
-from app.transports.url import Origin
+from app.http.client.connection import Connection
+from app.http.client.network import NetworkTransport
+from app.http.client.pool import ConnectionKey, IdlePool
+from app.http.url import Origin
 from tests.transports.requests import failure, request
 from tests.transports.servers import Server, answer, answering, closing_after, echo, read_request
 
@@ -205,7 +205,7 @@ def test_an_origin_with_several_connections_is_used_when_one_is() -> None:
             return stack.enter_context(closing(Connection(ours)))
 
         pool = IdlePool(3, 30, lambda: 0)
-        often, seldom, new = [Use(Origin("http", host, 80), False) for host in "abc"]
+        often, seldom, new = [ConnectionKey(Origin("http", host, 80), False) for host in "abc"]
         busy = [connection(), connection()]
         for use, each in ((often, busy[0]), (often, busy[1]), (seldom, connection())):
             pool.put(use, each)

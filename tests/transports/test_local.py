@@ -9,9 +9,9 @@ from typing import Any
 import flask
 import pytest
 
-from app.transport import Request, Response
-from app.transports.local import MAX_DEPTH, LocalTransport
-from app.transports.routing import RoutingTransport
+from app.http.local import MAX_DEPTH, LocalTransport
+from app.http.message import Request, Response
+from app.http.routing import RoutingTransport
 from tests.transports.requests import failure, request
 
 

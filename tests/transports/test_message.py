@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.transport import Request, TransportError
-from app.transports.message import encode
-from app.transports.url import Origin
+from app.http.client.request_bytes import encode
+from app.http.message import Request, TransportError
+from app.http.url import Origin
 
 ORIGIN = Origin("http", "a.example", 80)
 

@@ -13,8 +13,8 @@ from contextlib import closing
 
 import pytest
 
-from app.transport import TransportError
-from app.transports.network import NetworkTransport
+from app.http.client.network import NetworkTransport
+from app.http.message import TransportError
 from tests.transports.requests import failure, request
 from tests.transports.servers import (
     Server,

@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from app.transport import Response
-from app.transports.network import NetworkTransport
+from app.http.client.network import NetworkTransport
+from app.http.message import Response
 from tests.transports.requests import failure, request
 from tests.transports.servers import Server, answer, answering, closing_after, echo
 

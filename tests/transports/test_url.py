@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.transport import TransportError
-from app.transports.url import split_url
+from app.http.message import TransportError
+from app.http.url import split_url
 
 
 @pytest.mark.parametrize(

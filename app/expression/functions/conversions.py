@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from app import json_text
+from app import strict_json
 from app.expression.function import Function, text_argument
 from app.expression.runtime.evaluation import Evaluation
 from app.expression.runtime.faults import Fault
@@ -19,7 +19,7 @@ from app.expression.runtime.values import (
     written,
 )
 
-_WHOLE = re.compile(rf"[+-]?[0-9]{{1,{json_text.MAX_DIGITS}}}")
+_WHOLE = re.compile(rf"[+-]?[0-9]{{1,{strict_json.MAX_DIGITS}}}")
 _DECIMAL = re.compile(
     r"[+-]?(?:[0-9]{1,400}(?:\.[0-9]{0,400})?|\.[0-9]{1,400})(?:[eE][+-]?[0-9]{1,4})?"
 )
@@ -68,8 +68,8 @@ def parse_json(evaluation: Evaluation, text: Any) -> Any:
     values = text.count("[") + text.count("{") + text.count(",")
     evaluation.spend(10 + len(text) // 8 + 4 * values)
     try:
-        return json_text.loads(text)
-    except json_text.JsonError:
+        return strict_json.loads(text)
+    except strict_json.JsonError:
         # The reason may quote the text, and the text may hold a secret.
         raise Fault("parse_json needs a text that is strict JSON") from None
 
@@ -78,7 +78,7 @@ def to_json(evaluation: Evaluation, value: Any) -> str:
     """Write a value as compact JSON."""
     check_text_size(size(evaluation, value))
     evaluation.spend(20)
-    text = json_text.dumps(value)
+    text = strict_json.dumps(value)
     check_text_size(len(text))
     return text
 

@@ -10,7 +10,7 @@ from app.expression.runtime.comparison import check_order
 from app.expression.runtime.evaluation import Evaluation
 from app.expression.runtime.faults import Fault
 from app.expression.runtime.values import checked_number, pay_for_digits
-from app.json_text import MAX_DIGITS
+from app.strict_json import MAX_DIGITS
 
 _MOST_PLACES = 15
 _ROUNDING = Context(prec=MAX_DIGITS + 400, rounding=ROUND_HALF_UP)

@@ -8,16 +8,16 @@ from typing import NamedTuple
 from app.expression.source import Source
 
 
-class Step(NamedTuple):
+class PathPart(NamedTuple):
     """One step of a path: the key, and the node that reads it."""
 
     key: str | int
     node: ast.expr
 
 
-def unwind(source: Source, node: ast.expr) -> tuple[ast.expr, list[Step]]:
+def unwind(source: Source, node: ast.expr) -> tuple[ast.expr, list[PathPart]]:
     """Where a path begins, and its steps in reading order; ``(node, [])`` if it is none."""
-    steps: list[Step] = []
+    steps: list[PathPart] = []
     while isinstance(node, ast.Attribute | ast.Subscript):
         if isinstance(node, ast.Attribute):
             key: str | int | None = source.field(node)
@@ -25,7 +25,7 @@ def unwind(source: Source, node: ast.expr) -> tuple[ast.expr, list[Step]]:
             key = _literal(node.slice)
         if key is None:
             break
-        steps.append(Step(key, node))
+        steps.append(PathPart(key, node))
         node = node.value
     steps.reverse()
     return node, steps

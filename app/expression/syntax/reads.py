@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from itertools import takewhile
 
 from app.expression.limits import MAX_NESTING
-from app.expression.problem import Problem
+from app.expression.problem import Issue
 from app.expression.read import Read
 from app.expression.registry import FUNCTIONS
 from app.expression.scope import ROOTS
 from app.expression.suggestions import closest
-from app.expression.syntax.paths import Step, unwind
+from app.expression.syntax.paths import PathPart, unwind
 from app.expression.translator import LITERAL_NAMES, SCOPE, Translator
 from app.expression.traps import NAMES
 
@@ -45,14 +45,14 @@ def path(translator: Translator, node: ast.Attribute | ast.Subscript) -> ast.exp
     return result
 
 
-def _read_quickly(translator: Translator, first: ast.Name, steps: Sequence[Step]) -> ast.expr:
+def _read_quickly(translator: Translator, first: ast.Name, steps: Sequence[PathPart]) -> ast.expr:
     result = name(translator, first, steps)
     for step in steps:
         result = translator.subscript(result, step.key, step.node)
     return result
 
 
-def _read_carefully(translator: Translator, first: ast.expr, steps: Sequence[Step]) -> ast.expr:
+def _read_carefully(translator: Translator, first: ast.expr, steps: Sequence[PathPart]) -> ast.expr:
     """The target is computed, so it cannot be looked at again when something is missing."""
     result = translator.translate(first)
     for step in steps:
@@ -73,7 +73,7 @@ def _computed(translator: Translator, node: ast.Subscript) -> ast.expr:
     return translator.metered("part", [target, *bounds], node)
 
 
-def name(translator: Translator, node: ast.Name, steps: Sequence[Step] = ()) -> ast.expr:
+def name(translator: Translator, node: ast.Name, steps: Sequence[PathPart] = ()) -> ast.expr:
     """A variable, ``true false null``, or a root, whose read is noted with its steps."""
     word = node.id
     if word in translator.names:
@@ -87,7 +87,7 @@ def name(translator: Translator, node: ast.Name, steps: Sequence[Step] = ()) -> 
     return node
 
 
-def _read(translator: Translator, root: ast.Name, steps: Sequence[Step]) -> Read:
+def _read(translator: Translator, root: ast.Name, steps: Sequence[PathPart]) -> Read:
     source = translator.source
     fields = list(takewhile(lambda step: isinstance(step.key, str), steps))
     path = (root.id, *(str(field.key) for field in fields))
@@ -95,7 +95,7 @@ def _read(translator: Translator, root: ast.Name, steps: Sequence[Step]) -> Read
     return Read(path, source.offset + start, end - start, source.path, translator.is_safe)
 
 
-def _unknown(translator: Translator, node: ast.Name) -> Problem:
+def _unknown(translator: Translator, node: ast.Name) -> Issue:
     word, source = node.id, translator.source
     if word in FUNCTIONS:
         message = f"`{word}` is a function"

@@ -6,7 +6,7 @@ import itertools
 import sys
 from pathlib import Path
 
-from app.stores.sqlite import SqliteStore
+from app.runs.stores.sqlite import SqliteStore
 from tests.stores.suite import SOURCE, new
 
 if __name__ == "__main__":

@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from app.stores.sqlite import SqliteStore
+from app.runs.stores.sqlite import SqliteStore
 
 if __name__ == "__main__":
     store = SqliteStore(Path(sys.argv[1]), timeout=30)
     print("ready", flush=True)
     sys.stdin.readline()
     ids = [f"run {number}" for number in range(int(sys.argv[2]))]
-    claimed = [instance_id for instance_id in ids if store.claim(instance_id, "one", 2.0)]
+    claimed = [run_id for run_id in ids if store.claim(run_id, "one", 2.0)]
     store.close()
     print(*claimed, sep=",", flush=True)

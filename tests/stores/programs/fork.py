@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from app.stores.sqlite import SqliteStore
+from app.runs.stores.sqlite import SqliteStore
 from tests.stores.suite import SOURCE, new
 
 

@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 from app.errors import Busy
-from app.stores.sqlite import SqliteStore
+from app.runs.stores.sqlite import SqliteStore
 from tests.stores.calls import WRITES, content, furnish
 
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import gevent
 from gevent.pool import Pool
 
-from app.instance import Outcome, Status
-from app.offload import native_offload
-from app.stores.sqlite import SqliteStore
+from app.native_threads import native_offload
+from app.runs.run import Outcome, Status
+from app.runs.stores.sqlite import SqliteStore
 from tests.stores.suite import SOURCE, new
 
 GREENLETS = 200
@@ -24,16 +24,16 @@ GREENLETS = 200
 
 def live(store: SqliteStore, number: int) -> bool:
     """One whole life of one run; tells whether every answer was right."""
-    instance_id = f"run {number}"
-    store.add(new(instance_id, instance_id), SOURCE)
-    claimed = store.claim(instance_id, "one", 2.0)
-    outcome = Outcome(Status.FINISH, instance_id)
-    happened = store.complete(instance_id, claimed and claimed.hold, outcome, 3.0)
-    ended = store.get(instance_id)
+    run_id = f"run {number}"
+    store.add(new(run_id, run_id), SOURCE)
+    claimed = store.claim(run_id, "one", 2.0)
+    outcome = Outcome(Status.FINISH, run_id)
+    happened = store.complete(run_id, claimed and claimed.hold, outcome, 3.0)
+    ended = store.get(run_id)
     return (
         happened
         and claimed is not None
-        and claimed.payload == instance_id
+        and claimed.payload == run_id
         and ended is not None
         and ended.outcome == outcome
     )

@@ -6,7 +6,7 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from app.stores.redis import RedisStore
+from app.runs.stores.redis import RedisStore
 from tests.stores.suite import SOURCE, new
 
 store = RedisStore(sys.argv[1], retention=60, connections=4)

@@ -1,0 +1,277 @@
+"""From the text of ``services.yaml`` to the services and databases it names, or its mistakes.
+
+The stages are those of a flow: :mod:`app.catalog.loader`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path as FilePath
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields
+
+from app.config.tls import Tls, digest_of, tls_issues
+from app.expression import Compiled, Issue, Read, Scope, find_braces
+from app.language.checks import Report, secret_literals
+from app.language.diagnose import diagnostic_at, once, problems
+from app.language.environment import Environment
+from app.language.fields import (
+    SCHEMES,
+    SERVICE_NAME,
+    JsonSchema,
+    StrictSchema,
+    about,
+    describe,
+    issue,
+    object_schema,
+    validation_error,
+)
+from app.language.names import missing_name
+from app.language.services.database import Database, DatabaseSchema
+from app.language.services.service import Service, ServiceSchema
+from app.yaml.diagnostics import Diagnostic, Path, Severity
+from app.yaml.document import Document, YamlError, load
+
+FILE_NAME = "services.yaml"
+"""Stands in the flows folder, beside the folders of the flows."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServicesFile:
+    """What the file names."""
+
+    services: Mapping[str, Service] = field(default_factory=dict)
+    databases: Mapping[str, Database] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedServices:
+    """What became of the file. ``content`` is ``None`` exactly when a finding is an error.
+
+    ``services`` and ``databases`` are all names that stand in it, of broken ones too; ``None``
+    where nobody can read them. ``read`` are the files that it names.
+    """
+
+    content: ServicesFile | None
+    diagnostics: tuple[Diagnostic, ...]
+    services: frozenset[str] | None = frozenset()
+    databases: frozenset[str] | None = frozenset()
+    read: tuple[FilePath, ...] = ()
+
+
+class Named(fields.Field[dict[str, Any]]):
+    """Names, and below each the keys of one schema, which makes a ``record``.
+
+    What can be read of a broken entry stands in its place, so that the checks find the rest.
+    """
+
+    def __init__(
+        self, what: str, schema: type[Schema], record: Callable[..., Any], **options: Any
+    ) -> None:
+        super().__init__(**options)
+        self.what, self.schema, self.record = what, schema, record
+
+    def json_schema(self) -> JsonSchema:
+        return {"type": "object", "additionalProperties": object_schema(self.schema())}
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            hint = f"write the name of a {self.what}, and its keys below it"
+            raise validation_error("wrong-type", f"expected an object, got {describe(value)}", hint)
+        schema, found, errors = self.schema(), dict[str, Any](), dict[str, Any]()
+        for name, raw in value.items():
+            wrong: list[Any] = list(self._refused(name))
+            try:
+                found[name] = schema.load(raw)
+            except ValidationError as error:
+                wrong.append(error.messages)
+                found[name] = self._rest(schema, error)
+            if wrong:
+                errors[name] = wrong
+        if errors:
+            raise ValidationError(errors, valid_data=found)
+        return found
+
+    def _rest(self, schema: Schema, error: ValidationError) -> Any:
+        valid = error.valid_data if isinstance(error.valid_data, dict) else {}
+        usable = {name: value for name, value in valid.items() if name not in error.messages}
+        stand_ins = {
+            name: getattr(field, "stand_in", None)
+            for name, field in schema.fields.items()
+            if field.required
+        }
+        return self.record(**{**stand_ins, **usable})
+
+    def _refused(self, name: str) -> Iterator[Issue]:
+        if name in SCHEMES:
+            message = f"`{name}:` would read like the beginning of a url"
+            yield issue("reserved-name", message, "choose another name")
+        elif not SERVICE_NAME.fullmatch(name):
+            rule = "a name is a letter, then letters, digits, `_` or `-`, at most 64"
+            yield issue("bad-name", f"`{name}` is not a name for a {self.what}", rule)
+
+
+class ServicesFileSchema(StrictSchema):
+    """The top level of ``services.yaml``."""
+
+    EXAMPLE = "the file begins with `services:` or `databases:`"
+
+    services = Named(
+        "service",
+        ServiceSchema,
+        Service,
+        load_default=dict,
+        metadata=about("HTTP services by name: `http: GET name:/path`."),
+    )
+    databases = Named(
+        "database",
+        DatabaseSchema,
+        Database,
+        load_default=dict,
+        metadata=about("Databases by name: `sql: …` with `database: name`."),
+    )
+
+
+def load_services(
+    folder: FilePath, text: str | bytes, environment: Environment, scope: Scope | None = None
+) -> LoadedServices:
+    """Read the file's text. Paths in it start at ``folder``. Never raises, whatever it is.
+
+    ``scope`` has the values of ``env`` and ``secrets``, where they are known.
+    """
+    try:
+        document = load(text)
+    except YamlError as error:
+        return LoadedServices(None, tuple(error.diagnostics), None, None)
+    content, mistakes = _content(document)
+    diagnostics = [diagnostic_at(document, path, Severity.ERROR, found) for path, found in mistakes]
+    content = replace(content, services=_with_files(folder, content.services))
+    for path, severity, found in _checks(document, content, environment, scope):
+        diagnostics.append(diagnostic_at(document, path, severity, found))
+    diagnostics = once(document, diagnostics)
+    is_broken = any(diagnostic.severity is Severity.ERROR for diagnostic in diagnostics)
+    return LoadedServices(
+        None if is_broken else _digested(content),
+        tuple(sorted(set(diagnostics))),
+        _names(document, "services"),
+        _names(document, "databases"),
+        tuple(path for tls in _tls(content).values() for _, path in tls.files),
+    )
+
+
+_SCHEMA = ServicesFileSchema()
+
+
+def _content(document: Document) -> tuple[ServicesFile, list[tuple[Path, Issue]]]:
+    """The services as far as they can be read, and what is wrong with their parts."""
+    try:
+        return ServicesFile(**_SCHEMA.load(document.data)), []
+    except ValidationError as error:
+        valid = error.valid_data if isinstance(error.valid_data, dict) else {}
+        return ServicesFile(**valid), list(problems(error.messages, ()))
+
+
+def _names(document: Document, key: str) -> frozenset[str]:
+    named = document.data.get(key) if isinstance(document.data, dict) else None
+    return frozenset(named if isinstance(named, dict) else ())
+
+
+def _tls(content: ServicesFile) -> dict[str, Tls]:
+    return {name: service.tls for name, service in content.services.items() if service.tls}
+
+
+def _with_files(folder: FilePath, services: Mapping[str, Service]) -> Mapping[str, Service]:
+    """The services, whose files have absolute paths."""
+    return {
+        name: replace(service, tls=service.tls and _absolute(folder, service.tls))
+        for name, service in services.items()
+    }
+
+
+def _absolute(folder: FilePath, tls: Tls) -> Tls:
+    base, named = folder.absolute(), dict(tls.files)
+    found = {key: base / path for key, path in named.items()}
+    return Tls(found.get("ca"), found.get("cert"), found.get("key"), tls.verify)
+
+
+def _digested(content: ServicesFile) -> ServicesFile | None:
+    """The content, whose TLS files are named by what they hold; ``None`` if that vanished."""
+    try:
+        found = {name: replace(tls, digest=digest_of(tls)) for name, tls in _tls(content).items()}
+    except OSError:
+        return None
+    services = {
+        name: replace(service, tls=found.get(name)) for name, service in content.services.items()
+    }
+    return replace(content, services=services)
+
+
+def _checks(
+    document: Document, content: ServicesFile, environment: Environment, scope: Scope | None
+) -> Iterable[Report]:
+    """What the schema cannot see: names of the surroundings, files, secrets in the file."""
+    for name, service in content.services.items():
+        for path, severity, found in _of_service(service, environment):
+            yield ("services", name, *path), severity, found
+    for name, database in content.databases.items():
+        for path, severity, found in _of_database(database, environment, scope):
+            yield ("databases", name, *path), severity, found
+    hint = "write `${secrets.NAME}` and set SITESWAP_SECRET_NAME"
+    for path in secret_literals(document.data, "services"):
+        message = f"`{path[-1]}` looks like a secret written in the file"
+        yield path, Severity.WARNING, issue("secret-in-file", message, hint)
+    for found in find_braces(document.data):
+        yield (), Severity.WARNING, found
+
+
+def _of_service(service: Service, environment: Environment) -> Iterator[Report]:
+    yield from _reads(service.templates(), environment)
+    for path in service.open_credentials():
+        message = f"the credential `{path[-1]}` is written in the file"
+        hint = "write `${secrets.NAME}` and set SITESWAP_SECRET_NAME"
+        yield path, Severity.WARNING, issue("secret-in-file", message, hint)
+    if service.tls is not None:
+        yield from _of_tls(service.tls)
+
+
+def _of_database(
+    database: Database, environment: Environment, scope: Scope | None
+) -> Iterator[Report]:
+    wrong = list(_reads(database.templates(), environment))
+    yield from wrong
+    if not wrong and scope is not None:
+        for path, found in database.check(scope):
+            yield path, Severity.ERROR, found
+
+
+def _reads(
+    templates: Iterable[tuple[Path, Compiled]], environment: Environment
+) -> Iterator[Report]:
+    """Reads of what belongs to one run, and of what is not there."""
+    for path, template in templates:
+        for read in template.reads:
+            root = read.path[0]
+            if root not in ("env", "secrets"):
+                message = f"`{root}` cannot be read here: this file is the same for every run"
+                hint = "read `env` or `secrets`, or write it at the step"
+                yield path, Severity.ERROR, _at(read, "unknown-name", message, hint)
+            elif len(read.path) > 1 and (unknown := missing_name(environment, read)):
+                code, message, hint_or_none, severity = unknown
+                yield path, severity, _at(read, code, message, hint_or_none)
+
+
+def _at(read: Read, code: str, message: str, hint: str | None) -> Issue:
+    return Issue(code, message, read.offset, read.length, hint, read.where)
+
+
+def _of_tls(tls: Tls) -> Iterator[Report]:
+    for key, is_readable, sentence in tls_issues(tls):
+        code = "bad-certificate" if is_readable else "unreadable"
+        hint = None if is_readable else "the path starts at the flows folder"
+        yield ("tls", key), Severity.ERROR, issue(code, sentence, hint)
+    if not tls.verify:
+        message = "the server's certificate is not checked: anybody in between reads and changes"
+        found = issue("tls-not-verified", message, "name its authority: `ca: FILE`")
+        yield ("tls", "verify"), Severity.WARNING, found

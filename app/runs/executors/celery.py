@@ -1,0 +1,160 @@
+"""The executor whose queue is a broker and whose threads are Celery's workers, on any machine.
+
+A message carries an instance id and nothing else. Who gets it asks the store for the run, and one
+of all who ask gets it: so a message may come twice, late, or not at all. What is lost is sent again
+by the sweep. Nothing here is Celery's business beyond carrying ids: no results, no retries.
+
+How many runs of one flow are under way at once, Celery does not know: a flow's ``concurrency`` does
+not limit it. Each worker process executes one run at a time, or as many as its pool has threads.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from celery import Celery
+
+from app.errors import Busy
+from app.runs.executor import Lane
+from app.runs.executors.celery_broker import QUEUE, TASK, Broker, is_redis
+from app.runs.executors.celery_hooks import Hooks
+
+DEPTH_AGE = 0.5
+"""Seconds for which an answer about the queue's length is good enough."""
+
+VISIBILITY_SECONDS = 3_600
+"""After so long Redis delivers again what nobody has acknowledged. It need not be longer than the
+longest flow: the message that comes again finds a run that somebody has. It need not be short
+either: what its worker took to the grave, the sweep sends again after the lease."""
+
+
+def make_celery(
+    broker_url: str,
+    execute: Callable[[str], Any],
+    on_worker_start: Callable[[], None],
+    on_worker_stop: Callable[[], None],
+    *,
+    check: Callable[[], None],
+) -> Celery:
+    """The Celery application. Its one task calls ``execute`` with an instance id.
+
+    ``on_worker_start`` and ``on_worker_stop`` are called once in each process that executes: after
+    the fork in a prefork pool, otherwise in the worker itself. ``check`` is called by the worker
+    before anything else, and may refuse the start with a :class:`SiteswapError`.
+    """
+    celery = Celery(QUEUE, broker=broker_url, set_as_current=False, fixups=[])
+    celery.conf.update(_configuration(broker_url))
+
+    def siteswap_execute(run_id: str) -> None:
+        execute(run_id)
+
+    celery.task(siteswap_execute, name=TASK)
+    Hooks(celery, check, on_worker_start, on_worker_stop).connect()
+    return celery
+
+
+class CeleryExecutor:
+    """Sends ids to a broker; up to about ``queue_size`` may wait there.
+
+    A broker that is down costs one caller the timeouts; for a pause nobody else waits for it. Runs
+    are accepted meanwhile, as the store has them, and their messages are sent by the sweep.
+    """
+
+    keeps_queue = False
+
+    def __init__(
+        self,
+        celery: Celery,
+        *,
+        queue_size: int,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.celery = celery
+        self._queue_size = queue_size
+        self._monotonic = monotonic
+        self._broker = Broker(celery, monotonic)
+        self._lock = threading.Lock()
+        self._depth = 0
+        self._asked_at = float("-inf")
+        self._closed = False
+
+    def reserve(self, lane: str = "") -> None:
+        if self._closed:
+            raise Busy("this process is stopping")
+        if self._is_stale():
+            self._ask()
+        with self._lock:
+            # A broker that is down refuses nobody: the store has the runs.
+            if self._depth >= self._queue_size and not self._broker.is_down:
+                raise Busy(f"{self._depth} runs wait for a worker")
+            self._depth += 1
+
+    def submit(self, run_id: str, lane: Lane, *, first: bool = False) -> None:
+        self._broker.send(run_id, first=first)
+
+    def cancel(self) -> None:
+        with self._lock:
+            self._depth -= 1
+
+    def lost(self, instance_ids: Sequence[str]) -> Sequence[str]:
+        """All of them, if the queue has less than half as many messages; otherwise none.
+
+        Nobody can tell which messages wait in a broker. It is far fewer than runs only if it forgot
+        some; one that is sent in vain is found to be so by the claim.
+        """
+        depth = self._broker.depth()
+        return instance_ids if depth is not None and depth * 2 < len(instance_ids) else ()
+
+    def close(self, timeout: float) -> bool:
+        self._closed = True
+        self._broker.close()
+        return True
+
+    def _is_stale(self) -> bool:
+        """Whether it is this caller's turn to ask; the others go by the former answer."""
+        with self._lock:
+            now = self._monotonic()
+            is_stale = now - self._asked_at >= DEPTH_AGE
+            if is_stale:
+                self._asked_at = now
+            return is_stale
+
+    def _ask(self) -> None:
+        depth = self._broker.depth()
+        with self._lock:
+            self._depth = depth or 0
+
+
+def _configuration(broker_url: str) -> dict[str, Any]:
+    return {
+        "task_default_queue": QUEUE,
+        "task_serializer": "json",
+        "accept_content": ["json"],
+        "task_ignore_result": True,
+        # A message is done with when its run has ended. One that comes again is harmless.
+        "task_acks_late": True,
+        "task_reject_on_worker_lost": True,
+        "worker_prefetch_multiplier": 1,
+        # After a lost connection the runs go on: the store has them, whoever has the messages.
+        "worker_cancel_long_running_tasks_on_connection_loss": False,
+        "worker_enable_prefetch_count_reduction": False,
+        # To read all flows takes longer than the four seconds that Celery gives a new process.
+        "worker_proc_alive_timeout": 60.0,
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        "broker_transport_options": _transport_options(broker_url),
+    }
+
+
+def _transport_options(broker_url: str) -> dict[str, Any]:
+    """For the connections of a worker, which wait for messages without an end."""
+    if not is_redis(broker_url):
+        return {}
+    return {
+        "visibility_timeout": VISIBILITY_SECONDS,
+        "socket_connect_timeout": 5.0,
+        "socket_keepalive": True,
+    }

@@ -1,0 +1,126 @@
+"""The SQLite file: made once with its schema, private to its owner, and refused if it is not ours.
+
+Only the standard library's ``sqlite3`` is used, with whatever SQLite it was built with.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing, suppress
+from pathlib import Path
+
+from app.errors import SettingsError
+from app.runs.stores.sqlite_schema import SCHEMA_VERSION, check_readable, upgrade, version_and_size
+
+_SMALL = 500_000_000
+"""Bytes of a file that is looked through at a start: about half a second, from memory. Meanwhile
+nobody can commit, so a larger one is not."""
+
+
+def journal_mode(version: tuple[int, int, int]) -> str:
+    """The journal that several processes can trust with this SQLite version: WAL or DELETE.
+
+    SQLite 3.7.0 to 3.51.2 can corrupt a WAL file that several processes write ("WAL-reset bug",
+    https://www.sqlite.org/wal.html); 3.51.3, 3.50.7 and 3.44.6 are repaired.
+    """
+    is_repaired_branch = (3, 50, 7) <= version < (3, 51) or (3, 44, 6) <= version < (3, 45)
+    return "WAL" if version >= (3, 51, 3) or is_repaired_branch else "DELETE"
+
+
+def prepare(path: Path, timeout: float, *, thorough: bool = True) -> None:
+    """Make the file if there is none, else check it and bring it to this version's schema.
+
+    ``timeout`` is how many seconds to wait for another process's lock. No connection stays open.
+    A file is refused if any run that has not ended cannot be read, with its journal; that takes
+    milliseconds. ``thorough`` also looks through the rest of a file that is not very large, so it
+    is for a service's start and not for each of its processes. What is not found here makes calls
+    ``Busy`` that meet it, polls of runs long ended, and harms nothing else.
+
+    Raises:
+        SettingsError: the file cannot be made or opened, is damaged, or holds something else. Its
+            content is as it was; the cause is what SQLite said.
+    """
+    try:
+        _make_private_file(path)
+        with closing(connect(path, timeout)) as connection:
+            _check_or_create(path, connection, thorough)
+    except OSError as error:
+        raise _refused(path, f"cannot be opened ({error.strerror})") from error
+    except sqlite3.Error as error:
+        raise _refused(path, f"cannot be used as a SQLite file ({error})") from error
+
+
+def is_locked(error: BaseException | None) -> bool:
+    """Tell whether SQLite had to wait too long for another process, which says nothing else."""
+    return (
+        isinstance(error, sqlite3.OperationalError)
+        and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+    )
+
+
+def connect(path: Path, timeout: float) -> sqlite3.Connection:
+    """Open the existing file, without implicit transactions; for one thread at a time.
+
+    Raises:
+        sqlite3.Error: it cannot be opened.
+    """
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=rw",
+        uri=True,
+        timeout=timeout,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    # FULL does not sync the folder after a DELETE journal is removed, so a power cut could bring
+    # the journal back, and it would undo the last commit. EXTRA does (and equals FULL for WAL).
+    try:
+        connection.execute("PRAGMA synchronous = EXTRA")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _make_private_file(path: Path) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # An existing file is not opened: closing it would drop the locks SQLite holds on it.
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+
+
+def _check_or_create(path: Path, connection: sqlite3.Connection, thorough: bool) -> None:
+    if version_and_size(connection) == (0, 0):
+        _create(connection)
+    version, _ = version_and_size(connection)
+    if version == 0:
+        raise _refused(path, "is another program's database")
+    if version > SCHEMA_VERSION:
+        raise _refused(path, f"has schema version {version}, which this program does not know")
+    check_readable(connection, version)
+    if thorough and path.stat().st_size <= _SMALL:
+        _look_for_damage(path, connection)
+    if journal_mode(sqlite3.sqlite_version_info) == "DELETE":
+        connection.execute("PRAGMA journal_mode = DELETE")
+    if version < SCHEMA_VERSION:
+        upgrade(connection, version)
+
+
+def _look_for_damage(path: Path, connection: sqlite3.Connection) -> None:
+    [diagnostic] = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if diagnostic != "ok":
+        raise _refused(path, f"is damaged ({' '.join(diagnostic.split())})")
+
+
+def _create(connection: sqlite3.Connection) -> None:
+    # Both must be said before the first table is made. Only a new file may become WAL: a file in
+    # use must not change under a process that has an older SQLite. Another process that makes the
+    # file at this moment may hold the lock.
+    with suppress(sqlite3.OperationalError):
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        connection.execute(f"PRAGMA journal_mode = {journal_mode(sqlite3.sqlite_version_info)}")
+    upgrade(connection, 0)
+
+
+def _refused(path: Path, why: str) -> SettingsError:
+    return SettingsError(f"SITESWAP_STORE: {path} {why}; name another file")
