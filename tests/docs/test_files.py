@@ -8,10 +8,10 @@ from pathlib import Path, PurePath
 import pytest
 
 from app.catalog.linking import link
-from app.yaml.diagnostics import Diagnostic, render
 from app.catalog.loader import read_flow
-from app.language.services.file import load_services
 from app.language.environment import Environment
+from app.language.services.file import load_services
+from app.yaml.diagnostics import Diagnostic, render
 from tests.docs.reader import write_tls_files
 from tests.pages import COOKBOOK, PAGES, Block, all_blocks, blocks, files
 

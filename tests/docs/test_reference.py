@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.language.editor_schema import editor_schema
+from app.catalog.editor_schema import editor_schema
 from app.verbs import VERBS
 from tests.pages import PROJECT
 
