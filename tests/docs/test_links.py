@@ -12,6 +12,7 @@ from tests.pages import COOKBOOK, PAGES, PROJECT
 LINK = re.compile(r"\]\(((?!https?:)[^)#\s]*)(?:#([^)\s]*))?\)")
 FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+TREE_LINE = re.compile(r"^  ((?:[\w/]+(?:\.py|/)(?:, )?)+)", re.MULTILINE)
 READ = [*PAGES, PROJECT / "CHANGELOG.md", *COOKBOOK]
 
 
@@ -41,3 +42,13 @@ def test_every_page_is_linked() -> None:
         (page.parent / name).resolve() for page in READ for name, _ in LINK.findall(prose(page))
     }
     assert linked >= {*PAGES[1:], *COOKBOOK}
+
+
+def test_every_file_that_development_names_is_there() -> None:
+    """Paths begin at the project folder, or at ``app/``."""
+    text = (PROJECT / "docs" / "development.md").read_text()
+    tree = [name for block in FENCED.findall(text) for name in TREE_LINE.findall(block)]
+    named = re.findall(r"`([\w/]+(?:\.py|/))`", text) + ", ".join(tree).split(", ")
+    assert len(named) > 20
+    folders = (PROJECT, PROJECT / "app")
+    assert [name for name in named if not any((one / name).exists() for one in folders)] == []
