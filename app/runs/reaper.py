@@ -41,13 +41,13 @@ class Reaper:
 
     def __init__(
         self,
-        service: Runner,
+        runner: Runner,
         watch: FailureDetector,
         retention: Retention,
         clock: Callable[[], float],
         log: logging.Logger,
     ) -> None:
-        self._service = service
+        self._runner = runner
         self._watch = watch
         self._retention = retention
         self._clock = clock
@@ -59,7 +59,7 @@ class Reaper:
 
     @property
     def _store(self) -> Store:
-        return self._service.store
+        return self._runner.store
 
     def announce(self) -> None:
         """Give the first sign of life, without which the others take us for gone.
@@ -77,7 +77,7 @@ class Reaper:
             Busy: the store cannot take it now.
         """
         self._beats += 1
-        self._store.beat(self._service.owner, self._beats)
+        self._store.beat(self._runner.owner, self._beats)
         self._announced = True
 
     def reap(self) -> None:
@@ -98,7 +98,7 @@ class Reaper:
     def retire(self) -> None:
         """Go: what we leave behind is anybody's at once."""
         try:
-            self._store.retire(self._service.owner)
+            self._store.retire(self._runner.owner)
         except Busy:
             self._log.warning("the store was busy at the end: our runs wait for the lease to pass")
 
@@ -118,7 +118,7 @@ class Reaper:
                 break
 
     def _take_over(self) -> None:
-        present = {self._service.owner, self._service.queue_owner}
+        present = {self._runner.owner, self._runner.queue_owner}
         owners = self._store.owners()
         live = {owner: count for owner, count in owners.items() if suspended_until(owner) is None}
         gone = self._watch.gone(live, present)
@@ -133,11 +133,11 @@ class Reaper:
     def _adopt(self, holds: Sequence[Claim], level: int = logging.INFO) -> int:
         """Queue these for us, as far as there is room; how many were tried."""
         places = self._reserve(len(holds))
-        adopted = self._store.adopt(holds[:places], self._service.queue_owner) if places else ()
+        adopted = self._store.adopt(holds[:places], self._runner.queue_owner) if places else ()
         for run_id in adopted:
-            self._service.hand_over(run_id)
+            self._runner.hand_over(run_id)
         for _ in range(places - len(adopted)):
-            self._service.executor.cancel()
+            self._runner.executor.cancel()
         if adopted:
             runs = "run" if len(adopted) == 1 else "runs"
             self._log.log(level, "took over %d %s that nobody had in hand", len(adopted), runs)
@@ -146,7 +146,7 @@ class Reaper:
     def _reserve(self, wanted: int) -> int:
         for place in range(wanted):
             try:
-                self._service.executor.reserve()
+                self._runner.executor.reserve()
             except Busy:
                 return place
         return wanted
@@ -156,15 +156,15 @@ class Reaper:
 
         Only what was so at the last look already: a run is on its way here for a moment.
         """
-        service = self._service
+        runner = self._runner
         held = frozenset(self._own())
         stale = sorted(held & self._before, key=lambda hold: hold.run_id)
         self._before = held
-        under_way = service.execution.under_way
+        under_way = runner.execution.under_way
         self._adopt([h for h in stale if not h.queued and h.run_id not in under_way])
         queued = [hold.run_id for hold in stale if hold.queued]
-        for run_id in service.executor.lost(queued) if queued else ():
-            if not service.take(run_id):
+        for run_id in runner.executor.lost(queued) if queued else ():
+            if not runner.take(run_id):
                 break
 
     def _forget_unanswered(self) -> None:
@@ -173,7 +173,7 @@ class Reaper:
         They are looked for during a lease, as what had no answer may still be on its way. There may
         be many: one call tells which of them are there.
         """
-        unanswered = self._service.unanswered
+        unanswered = self._runner.unanswered
         for hold in self._own() if unanswered else ():
             if hold.run_id in unanswered:
                 outcome = aborted(RunCancelled("it was never accepted"))
@@ -186,8 +186,8 @@ class Reaper:
                 del unanswered[run_id]
 
     def _own(self) -> Sequence[Claim]:
-        service = self._service
-        return self._store.held({service.owner, service.queue_owner}, MOST_HELD)
+        runner = self._runner
+        return self._store.held({runner.owner, runner.queue_owner}, MOST_HELD)
 
     def _prune(self) -> None:
         oldest = self._clock() - self._retention.seconds

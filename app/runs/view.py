@@ -32,19 +32,19 @@ UNKNOWN = "UNKNOWN"
 """A step that has begun, whose end nobody wrote down, and that nobody has under way."""
 
 
-def view(service: Runner, run: RunRecord) -> dict[str, Any]:
+def view(runner: Runner, run: RunRecord) -> dict[str, Any]:
     """A run as a JSON object.
 
     Raises:
         Busy: the store cannot be read now.
     """
-    records = service.records(run.id, MAX_STEPS)
+    records = runner.records(run.id, MAX_STEPS)
     return {
         "flowInstanceId": run.id,
         "flowKey": run.flow_key,
         "flowVersion": run.flow_version,
         "status": run.status,
-        "data": _data(service, run),
+        "data": _data(runner, run),
         "error": _error(run),
         "attempt": run.attempt,
         "createdAt": moment(run.created_at),
@@ -67,27 +67,27 @@ def milliseconds(begin: float | None, end: float | None) -> int | None:
     return None if begin is None or end is None else max(round((end - begin) * 1_000), 0)
 
 
-def _data(service: Runner, run: RunRecord) -> Any:
+def _data(runner: Runner, run: RunRecord) -> Any:
     """The outputs; ``None`` where they are too long, or nobody knows any more what is secret."""
     text = run.outcome.result if run.outcome else None
     if text is None or len(text) > MAX_DATA:
         return None
     try:
-        mask = _mask(service, run)
+        mask = _mask(runner, run)
     except FlowNotFound:
         return None
     return mask_value(loads(text, PAYLOAD_DEPTH), mask)
 
 
-def _mask(service: Runner, run: RunRecord) -> Callable[[str], str]:
-    secret = service.catalog.secret_inputs(
+def _mask(runner: Runner, run: RunRecord) -> Callable[[str], str]:
+    secret = runner.catalog.secret_inputs(
         run.flow_key,
         run.flow_version,
         run.source,
-        lambda: service.store.source(run.source),
+        lambda: runner.store.source(run.source),
     )
     inputs = read_payload(run)["inputs"] if secret else {}
-    return masker_of(inputs, secret, service.interpreter.dependencies.secrets)
+    return masker_of(inputs, secret, runner.interpreter.dependencies.secrets)
 
 
 def _error(run: RunRecord) -> dict[str, Any] | None:
