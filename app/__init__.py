@@ -28,10 +28,9 @@ from app.config.settings import Settings
 from app.config.tokens import TokenRegistry
 from app.database.named import NamedDatabases
 from app.engine.interpreter import Interpreter
-from app.http.client.dial import Resolve, resolve
-from app.http.client.network import NetworkTransport
-from app.http.local import LocalTransport
-from app.http.routing import RoutingTransport
+from app.http.client.connection import Resolve, resolve
+from app.http.client.transport import NetworkTransport
+from app.http.local import LocalTransport, RoutingTransport
 from app.native_threads import native_offload
 from app.process import Siteswap
 from app.python.pool import PythonPool

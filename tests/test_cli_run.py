@@ -92,7 +92,7 @@ class Project:
         """Let somebody have it under way."""
         claimed = self.service.store.claim(run_id, "somebody", time.time())
         assert claimed is not None
-        return claimed.hold
+        return claimed.claim
 
     def run(self, *arguments: str) -> Result:
         """``flask run <arguments>``, in an application of its own."""
@@ -232,8 +232,8 @@ def test_what_a_run_says_cannot_steer_a_terminal(project: Project) -> None:
 
 def test_show_a_step_that_is_under_way(project: Project) -> None:
     """It is running while somebody has the run; afterwards nobody knows how it ended."""
-    hold = project.claim(instance := project.accept())
-    project.service.store.record(hold, StepRecord("0", "order", "http", 1, time.time()))
+    claim = project.claim(instance := project.accept())
+    project.service.store.record(claim, StepRecord("0", "order", "http", 1, time.time()))
     shown = answer(project.run("show", instance)).splitlines()[-1].split()
     assert (shown[0], shown[2], shown[4:]) == ("order", "RUNNING", ["-", "-"])
     answer(project.run("cancel", instance))
@@ -258,9 +258,9 @@ def test_show_cuts_what_is_long(project: Project) -> None:
     [line] = [each for each in answer(project.run("show", instance)).splitlines() if "data" in each]
     assert line.endswith("xxx…")
     assert len(line) < 1_100
-    hold = project.claim(busy := project.accept())
+    claim = project.claim(busy := project.accept())
     for number in range(201):
-        store.record(hold, StepRecord(str(number), "http", "http", 1, time.time()))
+        store.record(claim, StepRecord(str(number), "http", "http", 1, time.time()))
     lines = answer(project.run("show", busy)).splitlines()
     assert lines[-1] == "(the last 200 steps)"
     assert (lines[-201].split()[0], lines[-2].split()[0]) == ("1", "200")

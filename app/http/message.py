@@ -8,7 +8,7 @@ is sent again on a new one, if it is idempotent and no byte of an answer came.) 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -98,3 +98,17 @@ class Transport(Protocol):
         Raises:
             TransportError: no usable answer; its text says which failure it was.
         """
+
+
+_BLANK = " \t"
+
+
+def joined(fields: Sequence[Sequence[str]]) -> dict[str, str]:
+    """Pairs of name and value → values by lower-case name, repeated ones joined with ``, ``."""
+    headers = {name.lower(): value.rstrip(_BLANK) for name, value in fields}
+    if len(headers) == len(fields):
+        return headers
+    lists: dict[str, list[str]] = {}
+    for name, value in fields:
+        lists.setdefault(name.lower(), []).append(value.rstrip(_BLANK))
+    return {name: ", ".join(values) for name, values in lists.items()}

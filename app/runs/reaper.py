@@ -86,7 +86,7 @@ class Reaper:
             self.beat()
             self._take_over()
             self._forget_unanswered()
-            self._find_own()
+            self._find_lost()
             self._prune()
             self._is_late = False
         except Busy as error:
@@ -113,8 +113,8 @@ class Reaper:
 
     def _adopt_from(self, owners: Collection[str], level: int) -> None:
         for _ in range(CALLS_PER_SWEEP):
-            holds = self._store.held(owners, ADOPTED_AT_ONCE)
-            if self._adopt(holds, level) < ADOPTED_AT_ONCE:
+            claims = self._store.held(owners, ADOPTED_AT_ONCE)
+            if self._adopt(claims, level) < ADOPTED_AT_ONCE:
                 break
 
     def _take_over(self) -> None:
@@ -130,10 +130,10 @@ class Reaper:
     def _emptied(self, owners: Collection[str]) -> set[str]:
         return {owner for owner in owners if not self._store.held([owner], 1)}
 
-    def _adopt(self, holds: Sequence[Claim], level: int = logging.INFO) -> int:
+    def _adopt(self, claims: Sequence[Claim], level: int = logging.INFO) -> int:
         """Queue these for us, as far as there is room; how many were tried."""
-        places = self._reserve(len(holds))
-        adopted = self._store.adopt(holds[:places], self._runner.queue_owner) if places else ()
+        places = self._reserve(len(claims))
+        adopted = self._store.adopt(claims[:places], self._runner.queue_owner) if places else ()
         for run_id in adopted:
             self._runner.hand_over(run_id)
         for _ in range(places - len(adopted)):
@@ -151,18 +151,18 @@ class Reaper:
                 return place
         return wanted
 
-    def _find_own(self) -> None:
+    def _find_lost(self) -> None:
         """Runs that are ours and yet nowhere here: an answer of the store, or a message, was lost.
 
         Only what was so at the last look already: a run is on its way here for a moment.
         """
         runner = self._runner
         held = frozenset(self._own())
-        stale = sorted(held & self._before, key=lambda hold: hold.run_id)
+        stale = sorted(held & self._before, key=lambda claim: claim.run_id)
         self._before = held
         under_way = runner.execution.under_way
         self._adopt([h for h in stale if not h.queued and h.run_id not in under_way])
-        queued = [hold.run_id for hold in stale if hold.queued]
+        queued = [claim.run_id for claim in stale if claim.queued]
         for run_id in runner.executor.lost(queued) if queued else ():
             if not runner.take(run_id):
                 break
@@ -174,11 +174,11 @@ class Reaper:
         be many: one call tells which of them are there.
         """
         unanswered = self._runner.unanswered
-        for hold in self._own() if unanswered else ():
-            if hold.run_id in unanswered:
+        for claim in self._own() if unanswered else ():
+            if claim.run_id in unanswered:
                 outcome = aborted(RunCancelled("it was never accepted"))
-                self._store.complete(hold.run_id, None, outcome, self._clock())
-                del unanswered[hold.run_id]
+                self._store.complete(claim.run_id, None, outcome, self._clock())
+                del unanswered[claim.run_id]
         for run_id, looks in list(unanswered.items()):
             if looks < LOOKS_PER_LEASE:
                 unanswered[run_id] = looks + 1

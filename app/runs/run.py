@@ -104,6 +104,6 @@ class RunRecord:
     outcome: Outcome | None = None
 
     @property
-    def hold(self) -> Claim:
+    def claim(self) -> Claim:
         """What a compare-and-set compares with."""
         return Claim(self.id, self.owner, self.attempt, self.queued)

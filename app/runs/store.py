@@ -42,14 +42,14 @@ class Store(Protocol):
         ``None`` if it was not queued. Of any number of callers, exactly one gets it.
         """
 
-    def record(self, hold: Claim, record: StepRecord) -> bool:
+    def record(self, claim: Claim, record: StepRecord) -> bool:
         """Keep a step record of a run, in place of one with the same path.
 
         Returns ``False``, and keeps nothing, unless the run is ``RUNNING`` under exactly this hold.
         """
 
     def complete(
-        self, run_id: str, hold: Claim | None, outcome: Outcome, now: float,
+        self, run_id: str, claim: Claim | None, outcome: Outcome, now: float,
         then: RunRecord | None = None, then_source: str = "",
     ) -> bool:  # fmt: skip
         """End a run that has not ended: with the outcome's status, not queued, owned by nobody.
@@ -60,7 +60,7 @@ class Store(Protocol):
         already is left as it is).
         """
 
-    def release(self, hold: Claim, owner: str = "") -> bool:
+    def release(self, claim: Claim, owner: str = "") -> bool:
         """Give a run back before its end: it is queued again, owned by nobody, or by ``owner``.
 
         Returns ``False`` unless the run is under exactly this hold.
@@ -102,7 +102,7 @@ class Store(Protocol):
     def held(self, owners: Collection[str], limit: int) -> Sequence[Claim]:
         """Runs that have not ended and are owned by one of these, the oldest first."""
 
-    def adopt(self, holds: Sequence[Claim], owner: str) -> Sequence[str]:
+    def adopt(self, claims: Sequence[Claim], owner: str) -> Sequence[str]:
         """Queue these runs again, now for ``owner``; returns the ids of those it happened to.
 
         A run that has moved since it was seen under its hold is left alone. One that was not

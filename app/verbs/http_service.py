@@ -16,10 +16,13 @@ from app.http.url import quoted_target
 from app.language.services.auth import Message
 from app.runtime.scope import Run, RunScope
 from app.runtime.signals import DeadlinePassed, StepError
-from app.verbs import http_headers
 
 if TYPE_CHECKING:
     from app.language.services.service import Service
+import re
+from collections.abc import Mapping
+
+from app.language.url import text
 
 Send = Callable[[Run, Request], Response]
 
@@ -110,7 +113,7 @@ def _authorized(run: Run, service: Service, request: Request, target: str) -> Re
     if service.auth is not None:
         now = int(run.dependencies.now().timestamp())
         message = Message(request.method, target, now, lambda: bytes(request.body))
-        headers = http_headers.over(headers, service.auth.headers(run.scope, message))
+        headers = merged_headers(headers, service.auth.headers(run.scope, message))
     return replace(request, url=origin + target, headers=headers, tls=service.tls)
 
 
@@ -126,3 +129,25 @@ def _quoted(target: str) -> str:
         return quoted_target(target)
     except TransportError as error:
         raise StepError(error.kind, error.message) from None
+
+
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+
+
+def merged_headers(defaults: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, str]:
+    """Both, as text: the own ones override the defaults, and ``null`` leaves one out.
+
+    Raises:
+        StepError: kind ``request``; a value holds a control character.
+    """
+    replaced = {name.lower() for name in own}
+    kept = {name: value for name, value in defaults.items() if name.lower() not in replaced}
+    given = {**kept, **own}
+    return {name: _written(name, value) for name, value in given.items() if value is not None}
+
+
+def _written(name: str, value: Any) -> str:
+    written = text(value)
+    if _CONTROL.search(written):
+        raise StepError("request", f"the header {name[:80]!r} holds a control character")
+    return written

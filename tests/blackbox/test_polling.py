@@ -98,7 +98,7 @@ def test_a_run_that_is_late(client: Client, gate: Gate) -> None:
 
 
 @pytest.mark.parametrize(
-    "instance_id",
+    "run_id",
     [
         "async_0000000000000000",
         "sync_0000000000000000",

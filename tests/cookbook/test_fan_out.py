@@ -74,11 +74,11 @@ def test_a_run_that_died_goes_on_with_those_not_told_yet(recipe: Recipe) -> None
     partners, go_on = recipe.apis["partners"], threading.Event()
     seven = threading.Semaphore(7)
 
-    def hold(_: Call) -> Any:
+    def claim(_: Call) -> Any:
         assert seven.acquire(blocking=False) or go_on.wait(WAIT_SECONDS)
         return {}
 
-    partners.respond = hold
+    partners.respond = claim
     run = recipe.client.trigger("price_changed", sku="tea-1", price=4.5).run_id
     eventually(lambda: len(partners.calls), (11).__eq__)
     os.kill(recipe.server.workers[0], signal.SIGKILL)

@@ -177,7 +177,7 @@ def kill_at(recipe: Recipe, shop: Shop, line: str) -> tuple[str, set[str | None]
 def _holding(api: Api, line: str, keys: set[str | None]) -> Callable[[Call], Any]:
     respond = api.respond
 
-    def hold(call: Call) -> Any:
+    def claim(call: Call) -> Any:
         answer = respond(call)
         if call.line == line:
             if not keys:
@@ -185,7 +185,7 @@ def _holding(api: Api, line: str, keys: set[str | None]) -> Callable[[Call], Any
             keys.add(call.key)
         return answer
 
-    return hold
+    return claim
 
 
 def test_a_cancelled_order_is_not_undone(recipe: Recipe, shop: Shop) -> None:

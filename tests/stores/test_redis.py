@@ -126,7 +126,7 @@ def test_a_killed_redis_loses_nothing_and_the_store_heals(folder: Path) -> None:
         server.start()
         assert len(answered) > 200
         assert all(store.get(run_id) == new(run_id) for run_id in answered)
-        assert {hold.run_id for hold in store.held(["one"], 10**6)} >= set(answered)
+        assert {claim.run_id for claim in store.held(["one"], 10**6)} >= set(answered)
 
 
 def _add_until_busy(store: RedisStore, caller: int, answered: list[str]) -> None:
@@ -143,18 +143,18 @@ def test_a_full_memory_accepts_nothing_but_lets_runs_end(folder: Path) -> None:
         opened(server.url) as store,
         server.client() as client,
     ):
-        hold = begin(store, "a")
+        claim = begin(store, "a")
         store.add(new("b"), SOURCE)
         other = begin(store, "c")
         client.config_set("maxmemory", "1")
         with pytest.raises(Busy):
             store.add(new("refused"), SOURCE)
         store.beat("one", 2)
-        assert store.record(hold, step("0"))
-        assert store.record(hold, ended(step("0")))
+        assert store.record(claim, step("0"))
+        assert store.record(claim, ended(step("0")))
         assert store.claim("b", "two", 2.0) is not None
         assert list(store.adopt([other], "two")) == ["c"]
-        assert store.complete("a", hold, FINISH, 3.0, new("then"), SOURCE)
+        assert store.complete("a", claim, FINISH, 3.0, new("then"), SOURCE)
         client.config_set("maxmemory", "0")
         assert store.get("refused") is None
         assert len(store.find(limit=10)) == 4

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from app.config.tls import trusted_context
-from app.http.client.network import NetworkTransport
+from app.http.client.transport import NetworkTransport
 from tests.transports.requests import failure, request
 from tests.transports.servers import Server, Talk, answer, closing_after, echo, hanging
 

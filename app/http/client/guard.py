@@ -10,7 +10,7 @@ import ipaddress
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from app.http.client.dial import AddressInfo, Resolve
+from app.http.client.connection import AddressInfo, Resolve
 from app.http.message import TransportError
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network

@@ -67,19 +67,19 @@ class RedisStore:
         values = self._run(scripts.CLAIM, run_id, owner, repr(now), *FIELDS)
         return None if values is None else _instance(run_id, values)
 
-    def record(self, hold: Claim, record: StepRecord) -> bool:
+    def record(self, claim: Claim, record: StepRecord) -> bool:
         value = [] if record.value is None else [record.value]
         return bool(
-            self._run(scripts.RECORD, *_words(hold), record.path, _step_text(record), *value)
+            self._run(scripts.RECORD, *_words(claim), record.path, _step_text(record), *value)
         )
 
     def complete(
-        self, run_id: str, hold: Claim | None, outcome: Outcome, now: float,
+        self, run_id: str, claim: Claim | None, outcome: Outcome, now: float,
         then: RunRecord | None = None, then_source: str = "",
     ) -> bool:  # fmt: skip
-        if hold is not None and hold.run_id != run_id:
+        if claim is not None and claim.run_id != run_id:
             return False
-        how = ["any", "", "", ""] if hold is None else ["hold", *_words(hold)[1:]]
+        how = ["any", "", "", ""] if claim is None else ["hold", *_words(claim)[1:]]
         ending = _ending(outcome, now)
         following = [] if then is None else [then.id, then_source, *_fields_of(then)]
         return bool(
@@ -89,8 +89,8 @@ class RedisStore:
             )
         )
 
-    def release(self, hold: Claim, owner: str = "") -> bool:
-        return bool(self._run(scripts.RELEASE, *_words(hold), owner))
+    def release(self, claim: Claim, owner: str = "") -> bool:
+        return bool(self._run(scripts.RELEASE, *_words(claim), owner))
 
     def get(self, run_id: str) -> RunRecord | None:
         with _busy():
@@ -140,8 +140,8 @@ class RedisStore:
             Claim(key, owner, int(attempt), queued == "1") for key, owner, attempt, queued in found
         ]
 
-    def adopt(self, holds: Sequence[Claim], owner: str) -> Sequence[str]:
-        words = [word for hold in holds for word in _words(hold)]
+    def adopt(self, claims: Sequence[Claim], owner: str) -> Sequence[str]:
+        words = [word for claim in claims for word in _words(claim)]
         adopted: list[str] = self._run(scripts.ADOPT, owner, *words)
         return adopted
 
@@ -204,8 +204,8 @@ def _index(status: Status | None, flow_key: str | None) -> str:
     return ":".join(names) or "all"
 
 
-def _words(hold: Claim) -> tuple[str, str, int, int]:
-    return hold.run_id, hold.owner, hold.attempt, int(hold.queued)
+def _words(claim: Claim) -> tuple[str, str, int, int]:
+    return claim.run_id, claim.owner, claim.attempt, int(claim.queued)
 
 
 def _present(fields: Mapping[str, str | int | float | None]) -> list[str]:
