@@ -216,7 +216,7 @@ def _make_executor(
     from app.runs.executors.celery import CeleryExecutor, make_celery
 
     def check() -> None:
-        for warning in startup.try_store(settings.store_address):
+        for warning in startup.try_store(settings.store):
             log.warning(warning)
 
     app.extensions["celery"] = celery = make_celery(
@@ -230,7 +230,7 @@ def _make_executor(
 
 
 def _open_store(settings: Settings, environment: Callable[[Store], Store]) -> Store:
-    address = settings.store_address
+    address = settings.store
     if address.path is not None:
         return environment(SqliteStore(address.path, offload=native_offload(OFFLOAD_THREADS)))
     if address.url is None:

@@ -407,7 +407,7 @@ def test_a_file_that_is_no_store(tmp_path: Path) -> None:
 def test_a_store_that_is_busy(project: Project) -> None:
     """Somebody holds the file for longer than a command waits."""
     instance = project.accept()
-    file = project.settings.store_address.path
+    file = project.settings.store.path
     assert file is not None
     with closing(sqlite3.connect(str(file), isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")

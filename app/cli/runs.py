@@ -115,7 +115,7 @@ def _siteswap(subject: str = "") -> Iterator[Siteswap]:
     siteswap: Siteswap | None = current_app.extensions.get("siteswap")
     if siteswap is None:
         raise click.ClickException("this command is for Siteswap, which the application is not")
-    if siteswap.settings.store_address.kind == "memory":
+    if siteswap.settings.store.kind == "memory":
         raise click.ClickException(
             "SITESWAP_STORE=memory: keeps runs inside the server's own process, "
             "where no command can see them"

@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import click
 
-from app.config.token_file import Token, format_moment
-from app.config.tokens import TokenRegistry, parse_expiry
+from app.config.tokens import Token, TokenRegistry, format_moment, parse_expiry
 from app.errors import SiteswapError
 
 _HEADINGS = ("NAME", "FLOWS", "CREATED", "EXPIRES", "STATE")
