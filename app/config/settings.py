@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from app.config import values
 from app.config.secrets import NAME as SECRET_NAME
 from app.config.values import PREFIX, SECRET, ExecutorChoice, Network, StoreAddress
-from app.errors import SettingsError
+from app.errors import SettingsError, install
 
 
 class Setting(NamedTuple):
@@ -67,6 +67,8 @@ class Settings:
     """Tokens of the environment: name → SHA-256 hex digest."""
     http_status: str = field(metadata=setting("real", values.either("real", "always-200")))
     """Which HTTP status an error is answered with."""
+    language: str = field(metadata=setting("zh", values.either("zh", "en")))
+    """Of the words in ``errorMsg`` that are ours."""
     max_body_bytes: int = field(metadata=setting("1MB", values.size("1KB", "1GB")))
     """The largest request body."""
     max_response_bytes: int = field(metadata=setting("10MB", values.size("1KB", "1GB")))
@@ -165,11 +167,11 @@ def _contradictions(found: Mapping[str, Any], is_installed: Callable[[str], bool
     """What is wrong with good values that do not go together; a bad value is not in ``found``."""
     store, executor = found.get("store"), found.get("executor")
     if store is not None and store.kind == "redis" and not is_installed("redis"):
-        yield f"{PREFIX}STORE: a Redis store needs a library; write pip install 'siteswap[redis]'"
+        yield f"{PREFIX}STORE: a Redis store needs a library; {install('redis')}"
     if executor is None or executor.kind != "celery":
         return
     if not is_installed("celery"):
-        yield f"{PREFIX}EXECUTOR: celery is not installed; write pip install 'siteswap[celery]'"
+        yield f"{PREFIX}EXECUTOR: celery is not installed; {install('celery')}"
     if "broker" in found and found["broker"] is None:
         yield (
             f"{PREFIX}EXECUTOR: celery needs a broker; "

@@ -5,7 +5,7 @@ guessed, so one plain SHA-256 is enough: the slow hashes that passwords need wou
 request. A digest is looked up in a table; what the time of that tells a caller is about a digest,
 not about a token.
 
-The file is YAML, written by ``flask token`` and fit to be edited by hand::
+The file is YAML, written by ``siteswap tokens`` and fit to be edited by hand::
 
     tokens:
       - name: crm
@@ -55,7 +55,7 @@ MAX_BYTES = 1_000_000
 """Of the file."""
 
 HEADER = """\
-# Who may call flows. Kept by `flask token new|list|revoke`, which drops comments of your own.
+# Who may call flows. Kept by `siteswap tokens new|list|revoke`, which drops comments of your own.
 # `sha256` is the digest of a token, never the token itself.
 """
 
@@ -64,6 +64,7 @@ class TokenError(SiteswapError):
     """The tokens file, or what was asked of it, is wrong; the message says what to do."""
 
     words = "Token error"
+    words_en = ""
 
 
 @dataclass(frozen=True, slots=True)

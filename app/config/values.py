@@ -38,6 +38,13 @@ class StoreAddress:
     url: str | None = field(default=None, repr=False)
     """Of Redis; it may hold a password."""
 
+    def __str__(self) -> str:
+        """As the setting says it, with a whole path and without a user, a password or options."""
+        if self.url is None:
+            return f"{self.kind}:{self.path or ''}"
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
 
 @dataclass(frozen=True, slots=True)
 class ExecutorChoice:

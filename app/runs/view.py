@@ -6,16 +6,15 @@ The keys are the contract of ``docs/open-api.md``.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 from app.errors import FlowNotFound, SiteswapError
-from app.runs.execution import PAYLOAD_DEPTH, read_payload
+from app.runs.execution import PAYLOAD_DEPTH
 from app.runs.failure_detector import suspended_until
 from app.runs.run import RunRecord, Status
 from app.runs.runner import Runner
-from app.runtime.masking import mask_value, masker_of
+from app.runtime.masking import mask_value
 from app.runtime.record import StepRecord
 from app.strict_json import loads
 
@@ -26,10 +25,10 @@ MAX_DATA = 100_000
 MAX_MESSAGE = 2_000
 
 _MANY = re.compile(r"\[|/(?:parallel|call)/")
-"""In a place: the step is carried out more than once, or its name stands in another file."""
+"""In a place: the step is carried out more than once, or its name is in another file."""
 
 UNKNOWN = "UNKNOWN"
-"""A step that has begun, whose end nobody wrote down, and that nobody has under way."""
+"""A step that began, whose end was not written down, and that no process executes now."""
 
 
 def view(runner: Runner, run: RunRecord) -> dict[str, Any]:
@@ -68,26 +67,15 @@ def milliseconds(begin: float | None, end: float | None) -> int | None:
 
 
 def _data(runner: Runner, run: RunRecord) -> Any:
-    """The outputs; ``None`` where they are too long, or nobody knows any more what is secret."""
+    """The outputs; ``None`` if they are too long, or it is not known any more what is secret."""
     text = run.outcome.result if run.outcome else None
     if text is None or len(text) > MAX_DATA:
         return None
     try:
-        mask = _mask(runner, run)
+        mask = runner.masker(run)
     except FlowNotFound:
         return None
     return mask_value(loads(text, PAYLOAD_DEPTH), mask)
-
-
-def _mask(runner: Runner, run: RunRecord) -> Callable[[str], str]:
-    secret = runner.catalog.secret_inputs(
-        run.flow_key,
-        run.flow_version,
-        run.source,
-        lambda: runner.store.source(run.source),
-    )
-    inputs = read_payload(run)["inputs"] if secret else {}
-    return masker_of(inputs, secret, runner.interpreter.dependencies.secrets)
 
 
 def _error(run: RunRecord) -> dict[str, Any] | None:

@@ -83,8 +83,8 @@ class Expect(fields.Field[frozenset[int]]):
 
 class HttpSchema(StepSchema):
     MISPLACED = {  # noqa: RUF012
-        "url": "the url stands after the method: `http: GET https://host/path`",
-        "method": "the method stands before the url: `http: GET https://host/path`",
+        "url": "write the url after the method: `http: GET https://host/path`",
+        "method": "write the method before the url: `http: GET https://host/path`",
         "params": "write `query` instead",
         "data": "write `json`, `form` or `body` instead",
         "auth": "write a header: `headers: {Authorization: ...}`",

@@ -85,7 +85,7 @@ class ResponseParser(HTTPResponseParser):
         super().__init__()
         self.is_complete = False
         self.keeps_connection = False
-        """Whether the connection stands right behind this answer, ready for another request."""
+        """Whether the connection can be used for another request."""
         self._is_head_request = method == "HEAD"
         self._max_bytes = max_bytes
         self._size = 0
@@ -148,7 +148,7 @@ class ResponseParser(HTTPResponseParser):
             raise TransportError("connection", f"the connection was closed {self.progress}")
 
     def _judge(self, error: HTTPParseError) -> None:
-        """Bytes that are not HTTP; behind a complete answer they cost no more than the reuse."""
+        """Bytes that are not HTTP. After a complete answer they only prevent the reuse."""
         if self.is_complete:
             self.keeps_connection = False
         elif self._status or self._fields:
