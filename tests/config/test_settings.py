@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from app.config.settings import Settings, check_serving
+from app.config.settings import SETTINGS, Settings, check_serving, variable_of
 from app.config.tokens import digest_of
-from app.config.variables import PREFIX, VARIABLES, ExecutorChoice, StoreAddress
+from app.config.values import PREFIX, ExecutorChoice, StoreAddress
 from app.errors import SettingsError
 
 ROOT = Path("/srv/siteswap")
 REDIS = "rediss://me:p%40ss@cache.example:6380/3"
 NETWORKS = (ip_network("10.1.0.0/16"), ip_network("::1/128"))
-PAGE = Path(__file__).parent.parent / "docs" / "configuration.md"
+PAGE = Path(__file__).parent.parent.parent / "docs" / "configuration.md"
 
 
 def read(**variables: str) -> Settings:
@@ -24,7 +24,7 @@ def read(**variables: str) -> Settings:
     return Settings.from_env({PREFIX + name: text for name, text in variables.items()}, root=ROOT)
 
 
-def problems(**variables: str) -> list[str]:
+def issues(**variables: str) -> list[str]:
     """The lines of the refusal of an environment that holds these, after the prefix."""
     with pytest.raises(SettingsError) as caught:
         read(**variables)
@@ -36,7 +36,7 @@ def test_the_defaults() -> None:
     settings = read()
     assert settings == Settings(
         flows_dir=ROOT / "flows",
-        store_address=StoreAddress("file", path=ROOT / "instance/runs.db"),
+        store=StoreAddress("file", path=ROOT / "instance/runs.db"),
         executor=ExecutorChoice("threads", 32),
         broker=None,
         queue_size=1000,
@@ -55,12 +55,14 @@ def test_the_defaults() -> None:
         python_memory=512_000_000,
         private_networks=(),
         secrets={},
+        secrets_dir=None,
     )
 
 
 def test_an_empty_value_is_unset() -> None:
     """``NAME=`` in a unit file changes nothing and warns of nothing."""
-    assert read(**{variable.name: " " for variable in VARIABLES.values()}, SECRET_A="") == read()
+    assert Settings.from_env(dict.fromkeys(map(variable_of, SETTINGS), " "), root=ROOT) == read()
+    assert read(SECRET_A="") == read()
 
 
 @pytest.mark.parametrize(
@@ -68,11 +70,11 @@ def test_an_empty_value_is_unset() -> None:
     [
         ("FLOWS_DIR", "/etc/flows", "flows_dir", Path("/etc/flows")),
         ("FLOWS_DIR", "other/flows", "flows_dir", ROOT / "other/flows"),
-        ("STORE", "memory:", "store_address", StoreAddress("memory")),
-        ("STORE", "file:a.db", "store_address", StoreAddress("file", path=ROOT / "a.db")),
-        ("STORE", "file:/a.db", "store_address", StoreAddress("file", path=Path("/a.db"))),
-        ("STORE", "redis://h", "store_address", StoreAddress("redis", url="redis://h")),
-        ("STORE", REDIS, "store_address", StoreAddress("redis", url=REDIS)),
+        ("STORE", "memory:", "store", StoreAddress("memory")),
+        ("STORE", "file:a.db", "store", StoreAddress("file", path=ROOT / "a.db")),
+        ("STORE", "file:/a.db", "store", StoreAddress("file", path=Path("/a.db"))),
+        ("STORE", "redis://h", "store", StoreAddress("redis", url="redis://h")),
+        ("STORE", REDIS, "store", StoreAddress("redis", url=REDIS)),
         ("EXECUTOR", "threads:7", "executor", ExecutorChoice("threads", 7)),
         ("BROKER", REDIS, "broker", REDIS),
         ("BROKER", "amqps://a:b@h:5671//", "broker", "amqps://a:b@h:5671//"),
@@ -131,7 +133,7 @@ def test_a_value_is_read(name: str, text: str, field: str, value: object) -> Non
 )
 def test_a_wrong_value_is_named(name: str, text: str, hint: str) -> None:
     """The refusal names the setting and what is allowed, and shows no secret."""
-    (line,) = problems(**{name: text})
+    (line,) = issues(**{name: text})
     assert line.startswith(f"{PREFIX}{name}: ")
     assert hint in line
     assert "hunter" not in line
@@ -142,17 +144,17 @@ def test_celery_is_a_whole_configuration_with_its_broker_and_a_shared_store() ->
     url = "redis://:hunter2@cache"
     settings = read(EXECUTOR="celery", BROKER=url, STORE=url)
     assert settings.executor == ExecutorChoice("celery")
-    assert (settings.broker, settings.store_address.url) == (url, url)
+    assert (settings.broker, settings.store.url) == (url, url)
     assert settings.warnings == ()
     assert "hunter2" not in repr(settings)
 
 
 def test_values_that_do_not_go_together_are_refused() -> None:
     """Each with the setting to change, all at once."""
-    lines = problems(EXECUTOR="celery", STORE="memory:")
+    lines = issues(EXECUTOR="celery", STORE="memory:")
     assert "SITESWAP_EXECUTOR: celery needs a broker; set SITESWAP_BROKER=redis://" in lines[0]
     assert "SITESWAP_STORE: memory: keeps runs inside one process" in lines[1]
-    assert len(problems(EXECUTOR="celery", BROKER="nothing", STORE="x")) == 2
+    assert len(issues(EXECUTOR="celery", BROKER="nothing", STORE="x")) == 2
 
 
 def test_a_broker_without_celery_is_a_warning() -> None:
@@ -176,7 +178,7 @@ def test_a_library_that_is_not_installed_is_named() -> None:
 
 def test_all_wrong_values_are_told_at_once() -> None:
     """One start shows everything there is to mend."""
-    lines = problems(STORE="x", EXECUTOR="y", HTTP_STATUS="z", MAX_BODY_BYTES="lots", TOKENS="t")
+    lines = issues(STORE="x", EXECUTOR="y", HTTP_STATUS="z", MAX_BODY_BYTES="lots", TOKENS="t")
     named = {line.partition(":")[0].removeprefix(PREFIX) for line in lines}
     assert named == {"STORE", "EXECUTOR", "HTTP_STATUS", "MAX_BODY_BYTES", "TOKENS"}
 
@@ -252,5 +254,4 @@ def test_a_folder_of_secrets_that_is_missing(tmp_path: Path) -> None:
 def test_the_page_lists_every_setting_with_its_default() -> None:
     """docs/configuration.md and the code know the same names and defaults."""
     rows = re.findall(r"^\| `SITESWAP_(\w+)` \| (?:`(.*?)`)? *\|", PAGE.read_text(), re.MULTILINE)
-    assert rows == [(variable.name, variable.default) for variable in VARIABLES.values()]
-    assert set(VARIABLES) <= set(Settings.__dataclass_fields__)
+    assert rows == [(name.upper(), setting.default) for name, setting in SETTINGS.items()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.config.token_file import MAX_BYTES, Token, TokenError, read_tokens
+from app.config.tokens import MAX_BYTES, Token, TokenError, read_tokens
 
 DIGEST = "0123456789" * 6 + "abcd"
 

@@ -16,14 +16,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.config.token_file import Token, TokenError, write_tokens
 from app.config.tokens import (
     Caller,
+    Token,
+    TokenError,
     TokenRegistry,
     digest_of,
     ensure_first_token,
     parse_expiry,
     random_token,
+    write_tokens,
 )
 
 NOW = 1_800_000_000.0
