@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.databases.suite import ServerTests
+from tests.database.suite import ServerTests
 from tests.sql_servers import SqlServer
 
 

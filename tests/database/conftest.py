@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.databases.flows import SqlWorld
-from tests.databases.silence import Proxy, proxy_to
+from tests.database.flows import SqlWorld
+from tests.database.silence import Proxy, proxy_to
 from tests.sql_servers import Mariadb, Postgresql, SqlServer, sql_server
 
 

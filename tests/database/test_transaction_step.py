@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from app.errors import FlowFailed, FlowTimeout, RunInterrupted
-from tests.databases.flows import Died, NoDatabase, SqlWorld
+from tests.database.flows import Died, NoDatabase, SqlWorld
 
 ADD = "{sql: insert into items (name) values (:n), params: {n: %s}, mode: execute}"
 

@@ -13,7 +13,7 @@ from app.engine.interpreter import Interpreter
 from app.language.inputs import coerce
 from app.runtime.journal import Journal
 from app.runtime.record import StepRecord
-from tests.databases import suite
+from tests.database import suite
 from tests.engine import world as engine
 
 

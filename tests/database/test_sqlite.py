@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from tests.databases.suite import DatabaseTests
+from tests.database.suite import DatabaseTests
 
 
 class TestSqlite(DatabaseTests):

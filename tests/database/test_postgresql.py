@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.database.contract import DatabaseError
-from tests.databases.suite import ServerTests, World
+from tests.database.suite import ServerTests, World
 from tests.sql_servers import SqlServer
 
 

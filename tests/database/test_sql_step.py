@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app.errors import FlowFailed, FlowTimeout
-from tests.databases.flows import SqlWorld
+from tests.database.flows import SqlWorld
 
 
 def result_of(world: SqlWorld, step: str, **inputs: Any) -> Any:
