@@ -15,7 +15,7 @@ APP = ROOT / "app"
 
 FLOORS = (
     ("app", "everything"),
-    ("cli", "web catalog config errors language process runs runtime strict_json yaml"),
+    ("cli", "web catalog config durations errors language process runs runtime strict_json yaml"),
     ("web", "catalog config errors http runs runtime strict_json yaml"),
     ("process", "catalog config database errors poller runs"),
     ("startup", "config errors runs"),
@@ -27,10 +27,11 @@ FLOORS = (
     ("database", "expression language native_threads"),
     ("http", "config strict_json"),
     ("python", "strict_json"),
-    ("language", "config errors expression strict_json yaml"),
-    ("config", "errors"),
+    ("language", "config durations errors expression strict_json yaml"),
+    ("config", "durations errors"),
     ("yaml", ""),
     ("expression", "strict_json"),
+    ("durations", ""),
     ("poller", ""),
     ("native_threads", ""),
     ("strict_json", ""),

@@ -15,6 +15,7 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validates_schema
 
+from app.durations import duration_pattern, parse_duration
 from app.expression import (
     Compiled,
     ExpressionSyntaxError,
@@ -65,9 +66,8 @@ def _accepted(field: fields.Field[Any]) -> JsonSchema:
     return {}
 
 
-SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+DURATION_UNITS = ("ms", "s", "m", "h")
 MAX_DURATION = 24 * 3600.0
-_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h)")
 _TIME_IN_WORDS = re.compile(r"(\d{1,9}(?:\.\d{1,3})?) *([A-Za-z]*)")
 _UNITS = {
     "": "s", "sec": "s", "second": "s", "min": "m", "minute": "m", "hr": "h", "hour": "h",
@@ -231,14 +231,17 @@ class Duration(fields.Field[float]):
     """``200ms``, ``5s``, ``10m``, ``2h``; in seconds once read."""
 
     def json_schema(self) -> JsonSchema:
-        return {"type": "string", "pattern": f"^{_DURATION.pattern}$"}
+        return {
+            "type": "string",
+            "pattern": f"^{duration_pattern(DURATION_UNITS, fractions=True)}$",
+        }
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> float:
-        match = _DURATION.fullmatch(value) if isinstance(value, str) else None
-        if match is None:
+        text = value if isinstance(value, str) else ""
+        seconds = parse_duration(text, DURATION_UNITS, fractions=True)
+        if seconds is None:
             message = f"expected a duration like 200ms, 5s, 10m or 2h, got {describe(value)}"
             raise validation_error("bad-duration", message, _duration_hint(value))
-        seconds = float(match[1]) * SECONDS[match[2]]
         if not 0 < seconds <= MAX_DURATION:
             raise validation_error(
                 "bad-duration", f"a duration is more than 0 and at most 24h, not {value}"
