@@ -12,21 +12,18 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from marshmallow import ValidationError, fields, validates_schema
 
-from app.expression import Compiled, Issue
+from app.expression import Compiled
 from app.http import form
 from app.http.message import Content, Form, Json, Request, Response, TransportError
 from app.language.blocks import StepSchema
-from app.language.environment import Environment
 from app.language.fields import (
     Boolean,
     JsonSchema,
     ObjectTemplate,
     Template,
     describe,
-    issue,
     validation_error,
 )
-from app.language.flow import Flow
 from app.language.retry import RetryPolicy
 from app.language.step import Path, Use
 from app.language.target import Target, TargetField
@@ -142,15 +139,12 @@ class Http(Verb):
         if name is not None:
             yield Use("services", name, ("http",), self.target.offset, len(name))
 
-    def check(self, flow: Flow, environment: Environment) -> Iterable[tuple[Path, Issue]]:
+    @property
+    def unsafe_repetition(self) -> str | None:
         method = self.target.method
-        may_repeat = flow.retryable if self.retryable is None else self.retryable
-        is_safe = method in IDEMPOTENT or may_repeat
-        if self.retry and self.retry.times and not is_safe and not self.retry.idempotent:
-            message = f"a {method} that is repeated may be carried out twice"
-            times = self.retry.times
-            hint = f"if that does no harm, write `retry: {{times: {times}, idempotent: true}}`"
-            yield ("retry",), issue("unsafe-retry", message, hint)
+        if method in IDEMPOTENT:
+            return None
+        return f"a {method} that is repeated may be carried out twice"
 
     def detail(self, result: dict[str, Any]) -> str:
         return f"{self.summary} → {result['status']}"
@@ -159,7 +153,7 @@ class Http(Verb):
         name = self.target.service
         if name is None:
             return None
-        is_safe = self.target.method in IDEMPOTENT or builder.may_repeat(self)
+        is_safe = self.unsafe_repetition is None or builder.may_repeat(self)
 
         def find(run: Run) -> RetryPolicy | None:
             service = run.dependencies.service(name)
