@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from marshmallow import ValidationError, fields, validates_schema
+from marshmallow import ValidationError, validates_schema
 
 from app.expression import Compiled
 from app.http import form
@@ -18,6 +18,7 @@ from app.http.message import Content, Form, Json, Request, Response, TransportEr
 from app.language.blocks import StepSchema
 from app.language.fields import (
     Boolean,
+    Collection,
     JsonSchema,
     ObjectTemplate,
     Template,
@@ -44,35 +45,27 @@ _GROUPS = ("1xx", "2xx", "3xx", "4xx", "5xx")
 _SUCCESS = frozenset(range(200, 300))
 
 
-class Expect(fields.Field[frozenset[int]]):
+class Expect(Collection):
     """The statuses that count as success: ``200``, ``2xx``, or a list of these."""
+
+    holds_stand_ins = False
 
     def json_schema(self) -> JsonSchema:
         group = {"enum": list(_GROUPS)}
         status = {"anyOf": [group, {"type": "integer", "minimum": 100, "maximum": 599}]}
         return {"anyOf": [status, {"type": "array", "items": status}]}
 
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> frozenset[int]:
+    def _deserialize(self, value: Any, *args: Any, **options: Any) -> frozenset[int]:
         if not isinstance(value, list):
-            return self._statuses(value)
-        errors: dict[int, Any] = {}
-        statuses: set[int] = set()
-        for index, item in enumerate(value):
-            try:
-                statuses |= self._statuses(item)
-            except ValidationError as error:
-                errors[index] = error.messages
-        if errors:
-            raise ValidationError(errors)
-        return frozenset(statuses)
+            return self.read(value)
+        return frozenset().union(*super()._deserialize(value, *args, **options))
 
-    @staticmethod
-    def _statuses(item: Any) -> frozenset[int]:
-        if isinstance(item, int) and not isinstance(item, bool) and 100 <= item <= 599:
-            return frozenset({item})
-        if isinstance(item, str) and item in _GROUPS:
-            return frozenset(range(int(item[0]) * 100, int(item[0]) * 100 + 100))
-        message = f"expected a status like 200 or 2xx, got {describe(item)}"
+    def read(self, raw: Any) -> frozenset[int]:
+        if isinstance(raw, int) and not isinstance(raw, bool) and 100 <= raw <= 599:
+            return frozenset({raw})
+        if isinstance(raw, str) and raw in _GROUPS:
+            return frozenset(range(int(raw[0]) * 100, int(raw[0]) * 100 + 100))
+        message = f"expected a status like 200 or 2xx, got {describe(raw)}"
         raise validation_error(
             "bad-status", message, "write `expect: 200`, or a list like `[2xx, 404]`"
         )
