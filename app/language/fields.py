@@ -9,7 +9,7 @@ know best. See :mod:`app.catalog.editor_schema` for the whole.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -161,6 +161,57 @@ class StrictSchema(Schema):
         for key in self.misspelt(data) | self.elsewhere(data):
             if isinstance(error.messages, dict):
                 error.messages.pop(key, None)
+
+
+class Collection(fields.Field[Any]):
+    """A list or an object whose parts are read one by one; all of their errors are told at once.
+
+    A part that is wrong is replaced by a stand-in, so that later checks find what else is wrong.
+    """
+
+    KIND: Any = list
+    """``list``, which is read as a tuple, or ``dict``."""
+    WANTED = "a list"
+    EXAMPLE: str | None = None
+    """What to write where something else was given."""
+    holds_stand_ins = True
+
+    def read(self, raw: Any) -> Any:
+        """One part.
+
+        Raises:
+            ValidationError: it is wrong.
+        """
+        raise NotImplementedError
+
+    def instead(self, error: ValidationError) -> Any:
+        """The stand-in for a part that is wrong."""
+        return error.valid_data
+
+    def key_issues(self, key: Any) -> Iterable[Issue]:
+        """What is wrong with the name of a part."""
+        return ()
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> Any:
+        if not isinstance(value, self.KIND):
+            message = f"expected {self.WANTED}, got {describe(value)}"
+            raise validation_error("wrong-type", message, self.EXAMPLE)
+        found: dict[Any, Any] = {}
+        errors: dict[Any, list[Any]] = {}
+        is_list = self.KIND is list
+        for key, raw in enumerate(value) if is_list else value.items():
+            wrong: list[Any] = list(self.key_issues(key))
+            try:
+                found[key] = self.read(raw)
+            except ValidationError as error:
+                wrong.append(error.messages)
+                found[key] = self.instead(error)
+            if wrong:
+                errors[key] = wrong
+        whole: Any = tuple(found.values()) if is_list else found
+        if errors:
+            raise ValidationError(errors, valid_data=whole)
+        return whole
 
 
 class String(fields.String):
