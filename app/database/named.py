@@ -102,7 +102,7 @@ class NamedDatabases:
             identity = self._identity(database)
         except BadUrlError as error:
             raise DatabaseError(
-                "connection", f"database `{name}`: {error.problem.message}"
+                "connection", f"database `{name}`: {error.issue.message}"
             ) from None
         if name in self._sources:
             self._sources.pop(name)[1].retire()

@@ -179,10 +179,11 @@ class _Builder:
         sources, is_metered = tuple(self.sources), self.is_metered
 
         def evaluate(scope: Scope) -> Any:
+            evaluation = Evaluation(scope) if is_metered else None
             try:
-                return function(scope, Evaluation(scope) if is_metered else None)
+                return function(scope, evaluation)
             except FAULTS as error:
-                raise explain(error, sources) from None
+                raise explain(error, sources, evaluation or Evaluation(scope)) from None
 
         return Compiled(evaluate, tuple(self.reads), constant, source)
 

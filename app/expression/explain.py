@@ -9,16 +9,18 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping, Sequence
 from itertools import islice
-from types import FrameType, TracebackType
+from operator import length_hint
+from types import TracebackType
 from typing import Any
 
 from app.expression.errors import ExpressionError, Fault, Missing
 from app.expression.functions.reading import NOT_THERE
 from app.expression.hints import nearest
+from app.expression.limits import Evaluation, Loop
 from app.expression.scanner import FILENAME, Source, scan
 from app.expression.scope import ROOTS
 from app.expression.syntax.reads import unwind
-from app.expression.translator import SCOPE, VARIABLE
+from app.expression.translator import VARIABLE
 from app.expression.values import kind
 
 FAULTS = (Fault, *NOT_THERE, ArithmeticError, ValueError, RecursionError)
@@ -41,16 +43,22 @@ _LONGEST_NAME = 40
 _LONGEST_SOURCE = 100
 
 
-def explain(error: BaseException, sources: Sequence[Source]) -> ExpressionError:
+def explain(
+    error: BaseException, sources: Sequence[Source], evaluation: Evaluation
+) -> ExpressionError:
     """The error that an evaluation raises in place of ``error``."""
-    frame, line, start, end = _place(error.__traceback__)
+    line, start, end = _place(error.__traceback__)
     written = sources[line - 1].text.encode()[start:end].decode(errors="replace")
     shown = _shortened(" ".join(written.split()), _LONGEST_SOURCE)
-    return ExpressionError(f"`{shown}`: {_reason(error, written, frame)}")
+    if isinstance(error, NOT_THERE):
+        reason = _missing_on_path(written, line, start, evaluation)
+    else:
+        reason = _reason(error, written)
+    return ExpressionError(f"`{shown}`: {reason}")
 
 
-def _place(traceback: TracebackType | None) -> tuple[FrameType, int, int, int | None]:
-    """The innermost frame of compiled code, with line, first and last byte of the failed part.
+def _place(traceback: TracebackType | None) -> tuple[int, int, int | None]:
+    """Line, first and last byte of the part that failed, from the innermost frame of our code.
 
     Python may have been told to keep no columns: then it is the whole line.
     """
@@ -62,10 +70,10 @@ def _place(traceback: TracebackType | None) -> tuple[FrameType, int, int, int | 
     assert innermost is not None
     code, instruction = innermost.tb_frame.f_code, innermost.tb_lasti // 2
     _, _, start, end = next(islice(code.co_positions(), instruction, None), (None,) * 4)
-    return innermost.tb_frame, innermost.tb_lineno, start or 0, end
+    return innermost.tb_lineno, start or 0, end
 
 
-def _reason(error: BaseException, written: str, frame: FrameType) -> str:
+def _reason(error: BaseException, written: str) -> str:
     if isinstance(error, Missing):
         # A computed key is a value, which may be a secret; one that is written is not.
         key = error.key if str(error.key) in written else None
@@ -73,28 +81,22 @@ def _reason(error: BaseException, written: str, frame: FrameType) -> str:
         return _missing_field(error.target, key, is_private=is_private)
     if isinstance(error, Fault):
         return str(error)
-    if isinstance(error, NOT_THERE):
-        return _missing_on_path(written, frame)
     if isinstance(error, ArithmeticError):
         return "the result is too large a number"
     return "the data is nested too deeply, or holds what JSON cannot"
 
 
-def _missing_on_path(written: str, frame: FrameType) -> str:
+def _missing_on_path(written: str, line: int, column: int, evaluation: Evaluation) -> str:
     """Walk the path that failed once more, to see where it ends; this computes nothing."""
     source = scan(written).source
     first, steps = unwind(source, ast.parse(source.code, FILENAME, "eval").body)
-    names = frame.f_locals
     if not isinstance(first, ast.Name):
         return _UNKNOWN_READ
-    variable, root = VARIABLE.format(first.id), ""
-    if variable in names:
-        value = names[variable]
-    elif SCOPE in names and first.id in ROOTS:
-        root = first.id
-        value = getattr(names[SCOPE], root)
-    else:
+    variable = _variable(VARIABLE.format(first.id), line, column, evaluation)
+    if not variable and first.id not in ROOTS:
         return _UNKNOWN_READ
+    root = "" if variable else first.id
+    value = variable[0] if variable else getattr(evaluation.scope, root)
     for key, _ in steps:
         try:
             value = value[key]
@@ -102,6 +104,24 @@ def _missing_on_path(written: str, frame: FrameType) -> str:
             return _missing_field(value, key, root, is_private=root in _PRIVATE)
         root = ""
     return _UNKNOWN_READ
+
+
+def _variable(name: str, line: int, column: int, evaluation: Evaluation) -> tuple[Any, ...]:
+    """The value of a variable at the place where evaluating stopped; empty if it is none there.
+
+    The frame of the compiled code cannot tell: from Python 3.12 on, it forgets the variables of a
+    comprehension that an error leaves.
+    """
+    loops = [loop for loop in evaluation.loops if _knows(loop, name, line, column)]
+    if not loops:
+        return ()
+    items, rounds = evaluation.loops[max(loops)]  # the innermost: the one that begins last
+    return (items[-1 - length_hint(rounds)],)
+
+
+def _knows(loop: Loop, name: str, line: int, column: int) -> bool:
+    a, b, c, d = loop[2:]
+    return loop[:2] == (name, line) and (a <= column < c or b <= column < d)
 
 
 def _missing_field(target: Any, key: Any, root: str = "", *, is_private: bool) -> str:

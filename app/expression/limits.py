@@ -6,6 +6,9 @@ comprehension, an item to compare, a character to copy) is paid for in units of 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 from app import strict_json
 from app.expression.errors import Fault
 from app.expression.scope import Scope
@@ -38,14 +41,21 @@ _CHARACTERS_PER_UNIT = 16
 """Characters that are copied, searched or changed for one unit."""
 
 
-class Evaluation:
-    """The scope of one evaluation, and the units of work it has left."""
+Loop = tuple[str, int, int, int, int, int]
+"""One ``for``: its variable, its line, and the columns ``a, b, c, d``. The variable is known from
+``a`` to ``c``, the first ``for``, and from ``b``, the end of its own list, to ``d``."""
 
-    __slots__ = ("scope", "work")
+
+class Evaluation:
+    """The scope of one evaluation, the units of work it has left, and its loops."""
+
+    __slots__ = ("loops", "scope", "work")
 
     def __init__(self, scope: Scope) -> None:
         self.scope = scope
         self.work = MAX_WORK
+        self.loops: dict[Loop, tuple[list[Any], Iterator[Any]]] = {}
+        """Each loop that has begun, with its list and the iterator that goes over it."""
 
     def spend(self, units: int) -> None:
         """Pay for work to come.

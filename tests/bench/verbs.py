@@ -29,7 +29,7 @@ from app.runtime.threads import ThreadPool
 from tests.bench.engine import microseconds, stub_tools
 from tests.bench.rounds import interleave
 from tests.bench.table import table
-from tests.databases import suite
+from tests.database import suite
 
 ROUNDS = 15
 MEMORY = 512_000_000

@@ -6,12 +6,12 @@ here are for the other cases.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from app.expression.errors import Fault, Missing
 from app.expression.functions.function import function
-from app.expression.limits import Evaluation, check_text
+from app.expression.limits import Evaluation, Loop, check_text
 from app.expression.values import kind
 
 NOT_THERE = (KeyError, IndexError, TypeError)
@@ -56,13 +56,15 @@ def default(_: Evaluation, read: Callable[[], Any], otherwise: Callable[[], Any]
     return otherwise() if value is None else value
 
 
-def rounds(evaluation: Evaluation, items: Any, cost: int) -> list[Any]:
-    """The list that a comprehension goes over, with ``cost`` units paid for each round."""
+def rounds(evaluation: Evaluation, items: Any, cost: int, loop: Loop) -> Iterator[Any]:
+    """The items that a comprehension goes over, with ``cost`` units paid for each round."""
     if not isinstance(items, list):
         advice = "; write `keys(…)` or `values(…)`" if isinstance(items, dict) else ""
         raise Fault(f"`for` goes over a list, not over {kind(items)}{advice}")
     evaluation.spend(len(items) * cost)
-    return items
+    result = iter(items)
+    evaluation.loops[loop] = (items, result)
+    return result
 
 
 def field_name(value: Any) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from app.expression.functions.reading import field_name, rounds
-from app.expression.limits import MAX_INTEGER, WORK_PER_CALL
+from app.expression.limits import MAX_INTEGER, WORK_PER_CALL, Loop
 from app.expression.translator import LITERAL_NAMES, VARIABLE, Translator
 
 _SURROGATE = re.compile("[\\ud800-\\udfff]")
@@ -105,8 +105,9 @@ def _comprehension(
     result = body()
     cost = WORK_PER_CALL + translator.cost - before
     for generator in generators:
-        price = translator.constant(cost, generator.iter)
-        generator.iter = translator.metered(rounds, [generator.iter, price], generator.iter)
+        items, loop = generator.iter, _loop(node, generators[0], generator)
+        constants = (translator.constant(each, items) for each in (cost, loop))
+        generator.iter = translator.metered(rounds, [items, *constants], items)
     translator.names = names
     return translator.placed(result, node)
 
@@ -118,6 +119,13 @@ def _generator(translator: Translator, generator: ast.comprehension) -> None:
     generator.ifs = [translator.translate(test) for test in generator.ifs]
     if generator.is_async:
         translator.report(generator.target, "not-allowed", "`async` has no meaning here")
+
+
+def _loop(node: ast.expr, first: ast.comprehension, generator: ast.comprehension) -> Loop:
+    """The place where a translated ``for`` makes its variable known."""
+    start, end = node.col_offset, node.end_col_offset or 0
+    name, resume = getattr(generator.target, "id", ""), generator.iter.end_col_offset or 0
+    return name, generator.iter.lineno, start, resume, first.target.col_offset, end
 
 
 def _target(translator: Translator, target: ast.expr) -> ast.expr:
