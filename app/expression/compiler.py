@@ -32,7 +32,7 @@ _CALLABLE: tuple[Helper, ...] = (
     *(item, part, rounds, field_name, mixed_text, sized, written),
 )
 _GLOBALS: dict[str, Any] = {"__builtins__": {}, **{helper.__name__: helper for helper in _CALLABLE}}
-"""Every name that compiled code can use, besides its arguments and variables."""
+"""Every name that compiled code can use, apart from its arguments and variables."""
 
 _PLACE: dict[str, Any] = {"lineno": 1, "end_lineno": 1, "col_offset": 0, "end_col_offset": 0}
 

@@ -126,7 +126,6 @@ METHODS_AS_OPERATORS = {
     "filter": "[x for x in {target} if x.id > 0]",
     **dict.fromkeys(("slice", "substring"), "{target}[0:1]"),
     "equals": "{target} == {arguments}",
-    "join": "join({first}, {target})",
 }
 """Methods of other languages, and how they are written here."""
 

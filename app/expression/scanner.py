@@ -140,7 +140,7 @@ class _Scanner:
 
     def _check_closed(self) -> None:
         if not self.is_closed:
-            hint = "write `}` behind the expression, or `$${` for a literal `${`"
+            hint = "write `}` after the expression, or `$${` for a literal `${`"
             mistake = KnownMistake("`${` is never closed", hint, "unclosed")
             self._report_at(self.start - 2, 2, mistake)
             return

@@ -1,6 +1,6 @@
 """Text with ``${expression}`` in it: where the expressions are, and what is literal.
 
-``$${`` is a literal ``${``; everything else outside of ``${…}`` is literal as it is written. A
+``$${`` is a literal ``${``; outside of ``${…}`` everything else is literal too. A
 value that an expression gives is never looked at again.
 """
 

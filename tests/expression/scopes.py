@@ -23,7 +23,7 @@ Object = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class FixedScope:
-    """A scope whose clock stands still."""
+    """A scope whose time is fixed."""
 
     inputs: Object = field(default_factory=dict)
     steps: Object = field(default_factory=dict)

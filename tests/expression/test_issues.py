@@ -46,6 +46,7 @@ ONE_MISTAKE = [
     ("inputs.a.length()", "not-allowed", "inputs.a.length()", "write `len(inputs.a)`"),
     ("inputs.a.includes(1)", "not-allowed", "inputs.a.includes(1)", "write `1 in inputs.a`"),
     ("inputs.a.get('b')", "not-allowed", "inputs.a.get('b')", "`default(inputs.a['b'], null)`"),
+    ("inputs.a.join(', ')", "not-allowed", "inputs.a.join(', ')", "`join(inputs.a, ', ')`"),
     ("', '.join(inputs.a)", "not-allowed", "', '.join(inputs.a)", "`join(inputs.a, ', ')`"),
     ("inputs.a.split(',')", "not-allowed", "inputs.a.split(',')", "`split(inputs.a, ',')`"),
     ("{'a': 1, 'a': 2}", "duplicate-key", "'a'", None),
@@ -116,7 +117,7 @@ def test_one_mistake_is_one_issue(source: str, code: str, marked: str, hint: str
 def test_in_a_text_the_mistake_is_at_the_same_place(
     source: str, code: str, marked: str, hint: str | None
 ) -> None:
-    """Offsets count from the beginning of the whole text, whatever stands before."""
+    """Offsets count from the beginning of the whole text, whatever is before."""
     (bare,) = issues(source)
     prefix = "é $${ ${1} ${ "
     found = next(p for p in template_issues(f"{prefix}{source} }}") if p.code != "unclosed")

@@ -178,9 +178,9 @@ def test_a_constant_template_is_itself(value: Any) -> None:
 
 @within_time
 @given(st.text(), st.text())
-def test_dollar_brace_can_always_be_escaped(before: str, behind: str) -> None:
+def test_dollar_brace_can_always_be_escaped(before: str, after: str) -> None:
     """Every text can be written so that it comes out literally."""
-    text = f"{before}${{{behind}"
+    text = f"{before}${{{after}"
     escaped = text.replace("${", "$${")
     assert compile_template(escaped).evaluate(FixedScope()) == text
 

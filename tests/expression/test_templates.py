@@ -85,7 +85,7 @@ def test_each_evaluation_builds_its_own_structure() -> None:
     [("text", True), ("$${x}", True), ({"a": [1, "b"]}, True), ("${1}", False), (["${1}"], False)],
 )
 def test_a_template_without_expressions_is_constant(source: object, is_constant: bool) -> None:
-    """Whoever compiles it can know that it gives one value only."""
+    """It is known to give one value only."""
     assert compile_template(source).constant is is_constant
 
 
@@ -93,7 +93,7 @@ def test_a_template_without_expressions_is_constant(source: object, is_constant:
     "payload", ["${7*7}", "{{7*7}}", "$${x}", "${inputs.x}", "#{7*7}", "%s{0}"]
 )
 def test_a_payload_is_never_evaluated(payload: str) -> None:
-    """Text from outside stays what it is, alone, mixed and inside a structure."""
+    """Text of the caller stays what it is, alone, mixed and inside a structure."""
     assert template("${inputs.x}", x=payload) == payload
     assert template("a${inputs.x}b", x=payload) == f"a{payload}b"
     assert template(["${inputs.x + inputs.x}"], x=payload) == [payload * 2]
@@ -116,7 +116,7 @@ def test_a_computed_name_of_a_field_is_an_issue() -> None:
 
 
 def test_an_unclosed_quote_does_not_hide_the_next_expression() -> None:
-    """Scanning goes on behind the next brace."""
+    """Scanning goes on after the next brace."""
     found = template_issues("${it's} and ${b c}")
     assert [(p.offset, p.message) for p in found] == [
         (4, "the text that begins here is never closed"),

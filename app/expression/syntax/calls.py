@@ -82,11 +82,12 @@ def _method(translator: Translator, node: ast.Call, method: ast.Attribute) -> as
 
 
 def _method_hint(name: str, target: str, arguments: list[str]) -> str | None:
-    folded, listed = _folded(name), ", ".join(arguments)
+    folded = _folded(name)
     if folded in METHODS_AS_OPERATORS:
-        first = arguments[0] if arguments else "list"
-        operator = METHODS_AS_OPERATORS[folded]
-        return f"write `{operator.format(target=target, arguments=listed, first=first)}`"
+        listed = ", ".join(arguments)
+        return f"write `{METHODS_AS_OPERATORS[folded].format(target=target, arguments=listed)}`"
+    if folded == "join" and target[0] in "\"'":
+        target, arguments = ", ".join(arguments) or "list", [target]
     function = name if name in FUNCTIONS else FUNCTION_NAMES.get(folded)
     function = function or nearest(name, FUNCTIONS)
     return f"write `{function}({', '.join([target, *arguments])})`" if function else None
