@@ -17,7 +17,10 @@ APP = ROOT / "app"
 
 FLOORS = (
     ("app", "wiring config"),
-    ("cli", "wiring web catalog config durations errors language process runs runtime strict_json yaml"),
+    (
+        "cli",
+        "wiring web catalog config durations errors language process runs runtime strict_json yaml",
+    ),
     (
         "wiring",
         "web process startup runs catalog engine runtime database http python config "

@@ -164,7 +164,9 @@ def _file(rest: str) -> Location:
     path, _, query = path.partition("?")
     if host or not slash:
         message = "the path of a SQLite file begins after the third slash"
-        raise BadUrlError(message, "write `sqlite:///data/shop.db`, or `sqlite:////var/lib/shop.db`")
+        raise BadUrlError(
+            message, "write `sqlite:///data/shop.db`, or `sqlite:////var/lib/shop.db`"
+        )
     if path in ("", ":memory:") or path.startswith("file:"):
         message = "a SQLite database is a file: in memory each connection would have its own"
         raise BadUrlError(message, "write `sqlite:///data/shop.db`")
