@@ -93,6 +93,6 @@ class Siteswap:
             self._sweeps.close()
             self._alarm.close()
             self.reaper.retire()
-            self.service.store.close()
+        self.service.close_store()
         # At its end the interpreter collects what is left; what is frozen would outlive gevent.
         gc.unfreeze()

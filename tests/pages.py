@@ -11,6 +11,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 PROJECT = Path(__file__).parents[1]
+SITESWAP = Path(sys.executable).with_name("siteswap")
+"""The console script that is installed beside this Python."""
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NAMED_FILE = re.compile(r"# flows/((\w+)/(v\d+)|services)\.yaml\n")
 SEPARATOR = "=====8<====="
@@ -72,16 +74,16 @@ def _replaced(text: str, changed: Mapping[str, str]) -> str:
     return text
 
 
-def with_flask(variables: Mapping[str, str]) -> dict[str, str]:
-    """The environment, with this interpreter's ``flask`` first in the path."""
-    return {**variables, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+def with_siteswap(variables: Mapping[str, str]) -> dict[str, str]:
+    """The environment, with this interpreter's ``siteswap`` first in the path."""
+    return {**variables, "PATH": f"{SITESWAP.parent}:{os.environ['PATH']}"}
 
 
 def lint(folder: Path) -> str:
-    """What ``flask flow lint`` says of the flows of a project folder."""
+    """What ``siteswap lint`` says of the flows of a project folder."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("SITESWAP_")}
     done = subprocess.run(
-        [sys.executable, "-m", "flask", "--app", "wsgi", "flow", "lint"],
+        [str(SITESWAP), "lint"],
         cwd=folder, env={**kept, "PYTHONPATH": str(PROJECT), "PYTHONUTF8": "1"},
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip

@@ -22,7 +22,7 @@ from app.yaml.diagnostics import render
 from tests.blackbox.client import eventually, exchange, request
 from tests.blackbox.server import PROJECT, TOKEN, Server, environment, serving
 from tests.certificates import Authority
-from tests.pages import blocks, files, lint, perform, session, with_flask, write
+from tests.pages import blocks, files, lint, perform, session, with_siteswap, write
 
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
 NAMED_FLOW = re.compile(r"# flows/(\w+)/(v\d+)\.yaml\n")
@@ -138,7 +138,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def type_along(page: Path, server: Server) -> None:
     """Perform a page's commands beside a server."""
     own = {"BASE": f"http://127.0.0.1:{server.port}", "TOKEN": TOKEN}
-    perform(commands(page), server.folder, with_flask({**server.environment, **own}))
+    perform(commands(page), server.folder, with_siteswap({**server.environment, **own}))
 
 
 @pytest.mark.parametrize(

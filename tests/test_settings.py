@@ -46,6 +46,7 @@ def test_the_defaults() -> None:
         tokens_file=ROOT / "instance/tokens.yaml",
         tokens={},
         http_status="real",
+        language="zh",
         max_body_bytes=1_000_000,
         max_response_bytes=10_000_000,
         env={},
@@ -109,6 +110,7 @@ def test_a_value_is_read(name: str, text: str, field: str, value: object) -> Non
         ("EXECUTOR", "threads:many", "'threads:many' is not an executor"),
         ("EXECUTOR", "threads:0", "outside of 1 to 1000"),
         ("HTTP_STATUS", "reel", "'reel' is neither real nor always-200"),
+        ("LANGUAGE", "de", "'de' is neither zh nor en"),
         ("MAX_BODY_BYTES", "1.5MB", "'1.5MB' is not a size"),
         ("MAX_BODY_BYTES", "0", "outside of 1KB to 1GB"),
         ("MAX_RESPONSE_BYTES", "2GB", "outside of 1KB to 1GB"),
@@ -165,9 +167,9 @@ def test_a_library_that_is_not_installed_is_named() -> None:
     with pytest.raises(SettingsError) as caught:
         Settings.from_env(environ, root=ROOT, is_installed=lambda _: False)
     lines = caught.value.message.splitlines()
-    assert [line.partition("pip ")[2] for line in lines] == [
-        "install 'siteswap[redis]'",
-        "install 'siteswap[celery]'",
+    assert [line.partition("; ")[2] for line in lines] == [
+        f"write .venv/bin/pip install -e '.[{extra}]', or make run EXTRAS={extra}"
+        for extra in ("redis", "celery")
     ]
     assert Settings.from_env({}, root=ROOT, is_installed=lambda _: False) == read()
 

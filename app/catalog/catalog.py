@@ -76,7 +76,7 @@ class Catalog:
         program = self._programs.get((key, version))
         if program is None:
             broken = (key, version) in self._broken
-            raise FlowNotFound("its file has errors, see `flask flow lint`" if broken else "")
+            raise FlowNotFound("its file has errors, see `siteswap lint`" if broken else "")
         if not program.flow.enabled:
             raise FlowDisabled
         return program

@@ -138,7 +138,7 @@ def _flow(named: tuple[str, str], document: Document) -> tuple[Flow | None, list
     try:
         data = _SCHEMA.load(document.data)
     except ValidationError as error:
-        mistakes += problems(error.messages, ())
+        mistakes += problems(error.messages, (), document.places)
         data = error.valid_data if isinstance(error.valid_data, dict) else {}
         if "steps" not in data:
             return None, mistakes

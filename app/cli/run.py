@@ -1,4 +1,4 @@
-"""``flask flow run``: a run in this process, from the command line's inputs to the envelope."""
+"""``siteswap run``: a run in this process, from the command line's inputs to the envelope."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ REQUEST: dict[str, Any] = {
 
 
 def given_inputs(pairs: Sequence[str], file: IO[bytes] | None) -> dict[str, Any]:
-    """The inputs of ``--json`` with those of ``-i`` over them; a name given twice is a list.
+    """The inputs of ``--inputs`` with those of ``-i`` over them; a name given twice is a list.
 
     Raises:
         UsageError: an option is not what it should be.
@@ -43,9 +43,9 @@ def _json_inputs(file: IO[bytes] | None) -> dict[str, Any]:
     try:
         value = loads(file.read())
     except JsonError as error:
-        raise click.UsageError(f"--json: {error}") from None
+        raise click.UsageError(f"--inputs: {error}") from None
     if not isinstance(value, dict):
-        raise click.UsageError("--json: expected a JSON object")
+        raise click.UsageError("--inputs: expected a JSON object")
     return value
 
 

@@ -23,7 +23,7 @@ from app.config.variables import (
     Network,
     StoreAddress,
 )
-from app.errors import SettingsError
+from app.errors import SettingsError, install
 
 
 def _is_installed(library: str) -> bool:
@@ -56,6 +56,8 @@ class Settings:
     """The inline tokens: name → SHA-256 hex digest."""
     http_status: str
     """``real`` or ``always-200``."""
+    language: str
+    """``zh`` or ``en``: of the words in ``errorMsg`` that are ours."""
     max_body_bytes: int
     max_response_bytes: int
     env: Mapping[str, str] = field(repr=False)
@@ -145,11 +147,11 @@ def _misfits(values: Mapping[str, Any], is_installed: Callable[[str], bool]) -> 
     """What is wrong with good values that do not go together; one that was bad is not there."""
     store, executor = values.get("store_address"), values.get("executor")
     if store is not None and store.kind == "redis" and not is_installed("redis"):
-        yield f"{PREFIX}STORE: a Redis store needs a library; write pip install 'siteswap[redis]'"
+        yield f"{PREFIX}STORE: a Redis store needs a library; {install('redis')}"
     if executor is None or executor.kind != "celery":
         return
     if not is_installed("celery"):
-        yield f"{PREFIX}EXECUTOR: celery is not installed; write pip install 'siteswap[celery]'"
+        yield f"{PREFIX}EXECUTOR: celery is not installed; {install('celery')}"
     if "broker" in values and values["broker"] is None:
         yield (
             f"{PREFIX}EXECUTOR: celery needs a broker; "

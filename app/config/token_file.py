@@ -1,6 +1,6 @@
 """The tokens file: its record, how it is read and checked, how it is replaced.
 
-It is YAML, written by ``flask token`` and fit to be edited by hand::
+It is YAML, written by ``siteswap tokens`` and fit to be edited by hand::
 
     tokens:
       - name: crm
@@ -38,7 +38,7 @@ PATTERN = re.compile(r"[A-Za-z0-9_*?\[\]!-]{1,64}")
 """A shell pattern over flow keys: the characters of a key, and ``* ? [ ] !``."""
 
 HEADER = """\
-# Who may call flows. Kept by `flask token new|list|revoke`, which drops comments of your own.
+# Who may call flows. Kept by `siteswap tokens new|list|revoke`, which drops comments of your own.
 # `sha256` is the digest of a token, never the token itself.
 """
 MAX_BYTES = 1_000_000
@@ -48,6 +48,7 @@ class TokenError(SiteswapError):
     """The tokens file, or what was asked of it, is wrong; the message says what to do."""
 
     words = "Token error"
+    words_en = ""
 
 
 @dataclass(frozen=True, slots=True)

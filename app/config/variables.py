@@ -41,6 +41,13 @@ class StoreAddress:
     url: str | None = field(default=None, repr=False)
     """Of Redis; it may hold a password."""
 
+    def __str__(self) -> str:
+        """As the setting says it, with a whole path and without a user, a password or options."""
+        if self.url is None:
+            return f"{self.kind}:{self.path or ''}"
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
 
 @dataclass(frozen=True, slots=True)
 class ExecutorChoice:
@@ -131,10 +138,13 @@ def _tokens(text: str, _root: Path) -> dict[str, str]:
     return tokens
 
 
-def _http_status(text: str, _root: Path) -> str:
-    if text not in ("real", "always-200"):
-        raise ValueError(f"{text!r} is neither real nor always-200")
-    return text
+def _either(one: str, other: str) -> Callable[[str, Path], str]:
+    def parse(text: str, _root: Path) -> str:
+        if text not in (one, other):
+            raise ValueError(f"{text!r} is neither {one} nor {other}")
+        return text
+
+    return parse
 
 
 def _size(smallest: str, largest: str) -> Callable[[str, Path], int]:
@@ -231,7 +241,8 @@ VARIABLES: Mapping[str, Variable] = {
     "retention_runs": Variable("RETENTION_RUNS", "100000", _count),
     "tokens_file": Variable("TOKENS_FILE", "instance/tokens.yaml", _folder),
     "tokens": Variable("TOKENS", "", _tokens),
-    "http_status": Variable("HTTP_STATUS", "real", _http_status),
+    "http_status": Variable("HTTP_STATUS", "real", _either("real", "always-200")),
+    "language": Variable("LANGUAGE", "zh", _either("zh", "en")),
     "max_body_bytes": Variable("MAX_BODY_BYTES", "1MB", _size("1KB", "1GB")),
     "max_response_bytes": Variable("MAX_RESPONSE_BYTES", "10MB", _size("1KB", "1GB")),
     "env": Variable("ENV", "", _names),

@@ -17,7 +17,6 @@ from app.runs.run import Claim
 from app.runs.runner import Runner
 
 ADOPTED_AT_ONCE = 100
-PRUNED_AT_ONCE = 200
 """Runs in one call to the store: few enough that other callers do not wait long."""
 CALLS_PER_LOOK = 10
 MOST_HELD = 10_000
@@ -81,7 +80,7 @@ class Reaper:
             self._take_over()
             self._forget_unanswered()
             self._find_lost()
-            self._prune()
+            self._service.prune(self._retention.seconds, self._retention.runs, CALLS_PER_LOOK)
             self._is_late = False
         except Busy as error:
             self._detector.forget()
@@ -161,10 +160,3 @@ class Reaper:
 
     def _own(self) -> Sequence[Claim]:
         return self._service.claims_of(self._service.owners_here, MOST_HELD)
-
-    def _prune(self) -> None:
-        oldest = self._clock() - self._retention.seconds
-        for _ in range(CALLS_PER_LOOK):
-            dropped = self._service.prune(oldest, self._retention.runs, PRUNED_AT_ONCE)
-            if dropped < PRUNED_AT_ONCE:
-                return

@@ -6,6 +6,7 @@ coercion: ``submit`` stores the run, commits and answers; ``execute`` walks the 
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -41,6 +42,8 @@ from app.strict_json import dumps
 SUSPECT = Lane("suspect", 1)
 """Runs that were under way when two processes died. One at a time: a third death tells which."""
 SUSPICIOUS = 2
+PRUNED_AT_ONCE = 200
+"""Runs in one call to the store: few enough that other calls do not wait long."""
 _NOBODY: tuple[list[Any], ...] = ([None], [""])
 """Values of a callback url that mean that there is none, as pieces of its template."""
 
@@ -276,6 +279,16 @@ class Runner:
             raise RunNotFound
         return known
 
+    def find(
+        self, *, status: Status | None = None, flow_key: str | None = None, limit: int
+    ) -> Sequence[RunRecord]:
+        """Accepted runs, the newest first, as :meth:`app.runs.store.Store.find`."""
+        return self.store.find(status=status, flow_key=flow_key, limit=limit)
+
+    def delivery(self, run: RunRecord) -> RunRecord | None:
+        """The run that delivers the callback of another one, if that has ended and has one."""
+        return self.store.get(callback.delivery_id(run.id))
+
     def records(self, run_id: str, last: int) -> Sequence[StepRecord]:
         """The steps of a run that reached outside, as far as it got."""
         return self.store.records(run_id, last)
@@ -388,9 +401,23 @@ class Runner:
         self.store.complete(run_id, None, outcome, self._clock())
         del self.unanswered[run_id]
 
-    def prune(self, ended_before: float, keep: int, limit: int) -> int:
-        """Drop ended runs; see :meth:`app.runs.store.Store.prune`."""
-        return self.store.prune(ended_before, keep, limit)
+    def prune(self, seconds: float, keep: int, calls: int | None = None) -> int:
+        """Drop the runs that ended longer ago, and of the others all but the newest; how many.
+
+        With ``calls`` at most so many calls of the store are made.
+        """
+        oldest, dropped = self._clock() - seconds, 0
+        for _ in itertools.count() if calls is None else range(calls):
+            last = self.store.prune(oldest, keep, PRUNED_AT_ONCE)
+            dropped += last
+            if last < PRUNED_AT_ONCE:
+                break
+        return dropped
+
+    def close_store(self) -> None:
+        """Close the store if it was opened; nothing may follow."""
+        if "store" in vars(self):
+            self.store.close()
 
     def close(self, timeout: float) -> None:
         """Finish what is under way for up to ``timeout`` seconds, hand back what is not finished.

@@ -132,7 +132,7 @@ class Call(Verb):
             return issue("call-depth", message, "bring the steps of some of them together")
         if self.target in flows.broken:
             message = f"`{self.target}` has errors itself, so it cannot be called"
-            return issue("broken-flow", message, "see: flask flow lint")
+            return issue("broken-flow", message, "see: siteswap lint")
         if self.target not in flows.flows:
             near = did_you_mean(self.target, flows.flows)
             hint = f"write `{near}`" if near else f"its file would be flows/{self.target}.yaml"

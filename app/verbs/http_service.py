@@ -35,7 +35,7 @@ def find(run: Run, name: str) -> Service:
     """
     service = run.dependencies.service(name)
     if service is None:
-        message = f"there is no service `{name}`; `flask flow lint` says what services.yaml lacks"
+        message = f"there is no service `{name}`; `siteswap lint` says what services.yaml lacks"
         raise StepError("request", message)
     return service
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.blackbox.client import Client
 from tests.blackbox.server import PROJECT, TOKEN, Server, serving
 from tests.downstream import Downstream, Respond
-from tests.pages import blocks, perform, session, with_flask, write
+from tests.pages import blocks, perform, session, with_siteswap, write
 
 LEASE = "2s"
 """A process that died is noticed soon."""
@@ -49,7 +49,7 @@ class Recipe:
     def type_next(self) -> None:
         """Type the page's next block of commands; they print what the page shows."""
         own = {"BASE": f"http://127.0.0.1:{self.server.port}", "TOKEN": TOKEN}
-        variables = with_flask({**self.server.environment, **own})
+        variables = with_siteswap({**self.server.environment, **own})
         perform(self._untyped.pop(0), self.server.folder, variables, self._changed)
 
     def type_all(self) -> None:

@@ -1,4 +1,4 @@
-"""``flask flow lint`` on a folder of broken flows: each mistake at its place, with a hint."""
+"""``siteswap lint`` on a folder of broken flows: each mistake at its place, with a hint."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import json
 import os
 import re
 import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from app.catalog.loader import load_flow
-from app.cli.called import flows_to_call, read_draft
+from app.cli.lint import flows_to_call, read_draft
 from app.yaml.diagnostics import Severity
 from tests.lint.corpus import (
     BROKEN,
@@ -23,6 +22,7 @@ from tests.lint.corpus import (
     SERVICES_FOLDERS,
     expected,
 )
+from tests.pages import SITESWAP
 
 PROJECT = ROOT.parent.parent
 
@@ -33,7 +33,7 @@ def lint(
     """The command as a person types it who trusts authors; else with nothing of our settings."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("SITESWAP_")}
     return subprocess.run(
-        [sys.executable, "-m", "flask", "flow", "lint", *arguments],
+        [str(SITESWAP), "lint", *arguments],
         cwd=cwd,
         env={
             **kept,
@@ -71,7 +71,7 @@ def test_text_output_reads_well() -> None:
     """The whole output for the folder is the one that was read by people and found good.
 
     After a wording has changed on purpose:
-    ``SITESWAP_PYTHON_STEPS=on flask flow lint tests/lint/broken > tests/lint/expected.txt``, then
+    ``SITESWAP_PYTHON_STEPS=on siteswap lint tests/lint/broken > tests/lint/expected.txt``, then
     read the difference.
     """
     done = lint("tests/lint/broken")

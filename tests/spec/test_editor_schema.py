@@ -13,7 +13,7 @@ from hypothesis import given, settings
 
 from app.catalog.editor_schema import editor_schema, services_schema
 from app.catalog.loader import load_flow
-from app.cli.starter import STARTER
+from app.cli.flows import STARTER
 from app.language.environment import Environment
 from app.language.services.file import load_services
 from app.verbs import VERBS
@@ -35,12 +35,12 @@ def mistakes(text: str) -> list[str]:
 
 
 def test_the_shipped_schema_is_up_to_date() -> None:
-    """``flask flow schema > flows/flow.schema.json`` after a change of the language."""
+    """``siteswap schema > flows/flow.schema.json`` after a change of the language."""
     assert SHIPPED.read_text(encoding="utf-8") == editor_schema()
 
 
 def test_the_shipped_schema_of_services_is_up_to_date() -> None:
-    """``flask flow schema --services > flows/services.schema.json`` after a change of it."""
+    """``siteswap schema --services > flows/services.schema.json`` after a change of it."""
     assert SHIPPED_SERVICES.read_text(encoding="utf-8") == services_schema()
 
 
@@ -81,8 +81,9 @@ def test_flows_of_the_docs_validate() -> None:
 
 def test_shipped_flows_validate() -> None:
     """The flows of the package and the starter file have no mistake for an editor either."""
-    files = [file.read_text(encoding="utf-8") for file in ROOT.glob("flows/*/*.yaml")]
-    assert [mistakes(text) for text in [*files, STARTER]] == [[]] * (len(files) + 1)
+    files = [STARTER, *ROOT.glob("flows/*/*.yaml")]
+    texts = [file.read_text(encoding="utf-8") for file in files]
+    assert [mistakes(text) for text in texts] == [[]] * len(texts)
 
 
 @pytest.mark.parametrize(

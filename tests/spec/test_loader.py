@@ -7,11 +7,12 @@ import re
 from pathlib import Path, PurePath
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.catalog.loader import LoadedFlow, identity, load_flow
-from app.cli.starter import STARTER
+from app.cli.flows import STARTER
 from app.cli.tree import describe_flow
 from app.engine.compiler import compile_flow
 from app.language.environment import CallableFlows, Environment
@@ -22,7 +23,7 @@ from app.yaml.diagnostics import Severity, render
 ROOT = Path(__file__).parent.parent.parent
 SHIPPED = [file.read_text(encoding="utf-8") for file in sorted(ROOT.glob("flows/*/*.yaml"))]
 BROKEN = [file.read_bytes() for file in sorted(ROOT.glob("tests/lint/broken/*/*.y*ml"))]
-TEXTS = [*SHIPPED, STARTER]
+TEXTS = [*SHIPPED, STARTER.read_text(encoding="utf-8")]
 
 ALONE = Environment(flows=CallableFlows({}, {}))
 """A process without any other flow."""
@@ -170,6 +171,25 @@ FLOWS = st.fixed_dictionaries(
 def test_anything_that_looks_like_a_flow(value: Any) -> None:
     """Every combination of the language's words, right or wrong; JSON is YAML."""
     check(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+@pytest.mark.parametrize(
+    ("line", "marked"),
+    [
+        ("parallel: {_schema: [{log: '${x'}], b: [{log: b}]}", ("_schema", "${")),
+        ("set: {a: '${x', _schema: '${y'}", ("${",)),
+        ("check: inputs\n    schema: {type: object, properties: {_schema: {type: x1}}}", ("x1",)),
+        ("http: GET https://example.com/\n    headers: {_schema: '${x'}", ("${",)),
+        ("log: hello\n    _schema: 1", ("_schema",)),
+    ],
+)
+def test_an_author_may_write_a_word_of_marshmallow(line: str, marked: tuple[str, ...]) -> None:
+    """``_schema`` is where marshmallow says what concerns a whole object; here it is a key."""
+    text = f"steps:\n  - {line}\n    id: a\n"
+    lines, diagnostics = text.splitlines(), check(text).diagnostics
+    assert len(diagnostics) >= len(marked)
+    for each in diagnostics:
+        assert lines[each.line - 1][each.column - 1 :].startswith(marked), each
 
 
 def edits(lines: list[str]) -> st.SearchStrategy[list[str]]:

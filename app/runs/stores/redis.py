@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+import ssl
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -164,6 +165,7 @@ def open_client(url: str, timeout: float, connections: int) -> Redis:
     Raises:
         ValueError: this is not the URL of a Redis.
     """
+    tls = url.startswith("rediss:")
     pool = BlockingConnectionPool.from_url(
         url,
         max_connections=connections,
@@ -176,6 +178,8 @@ def open_client(url: str, timeout: float, connections: int) -> Redis:
         # The client repeats nothing: after a lost answer, a second ADD would say that the run
         # exists already. The caller knows what may be repeated.
         retry=Retry(NoBackoff(), 0),
+        # As for services (app.config.tls): from 3.13 on, Python refuses many authorities companies made.
+        **({"ssl_exclude_verify_flags": [ssl.VERIFY_X509_STRICT]} if tls else {}),
     )
     return Redis(connection_pool=pool)
 

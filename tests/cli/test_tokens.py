@@ -1,23 +1,25 @@
-"""``flask token new|list|revoke`` as typed."""
+"""``siteswap tokens new|list|revoke`` as typed."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
-from app.cli.token import token_group
 from app.config.tokens import Caller, TokenRegistry, digest_of
+from tests.cli.shell import Shell
 
 NOW = 1_800_000_000.0
 
 
-class Shell:
-    """A place to type commands in, with a tokens file of its own."""
+class Tokens(Shell):
+    """A shell at a time of its own, with one token in the environment."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, root: Path) -> None:
+        super().__init__(root, TOKENS="ci=inline")
+        self.path = root / "instance" / "tokens.yaml"
+        self.clock = lambda: NOW
 
     def registry(self) -> TokenRegistry:
         """What a process that starts now would know."""
@@ -25,20 +27,18 @@ class Shell:
         registry.load()
         return registry
 
-    def run(self, *words: str, now: float = NOW) -> Result:
-        """Type ``flask token …``."""
-        return CliRunner().invoke(token_group(self.registry, clock=lambda: now), words)
-
 
 @pytest.fixture
-def shell(tmp_path: Path) -> Shell:
+def shell(tmp_path: Path) -> Tokens:
     """A shell where no token has been made yet."""
-    return Shell(tmp_path / "instance" / "tokens.yaml")
+    return Tokens(tmp_path)
 
 
-def test_a_new_token_is_all_that_standard_output_holds(shell: Shell) -> None:
-    """``TOKEN=$(flask token new crm)`` works; the word of warning goes to standard error."""
-    result = shell.run("new", "crm", "--flows", "order_*, sync_example", "--expires", "30d")
+def test_a_new_token_is_all_that_standard_output_holds(shell: Tokens) -> None:
+    """``TOKEN=$(siteswap tokens new crm)`` works; the word of warning goes to standard error."""
+    result = shell.run(
+        "tokens", "new", "crm", "--flows", "order_*, sync_example", "--expires", "30d"
+    )
     token = result.stdout.strip()
     assert result.exit_code == 0
     assert shell.registry().authenticate(token, NOW) == Caller("crm", ("order_*", "sync_example"))
@@ -46,11 +46,14 @@ def test_a_new_token_is_all_that_standard_output_holds(shell: Shell) -> None:
     assert result.stderr == "Token crm is made. Keep it now: only its digest is stored.\n"
 
 
-def test_the_list_is_a_table(shell: Shell) -> None:
+def test_the_list_is_a_table(shell: Tokens) -> None:
     """Names, flows, times and state; never a token or a digest."""
-    token = shell.run("new", "crm", "--flows", "order_*", "--expires", "1h").stdout.strip()
-    shell.run("new", "old", "--expires", "1s")
-    result = shell.run("list", now=NOW + 60)
+    token = shell.run(
+        "tokens", "new", "crm", "--flows", "order_*", "--expires", "1h"
+    ).stdout.strip()
+    shell.run("tokens", "new", "old", "--expires", "1s")
+    shell.clock = lambda: NOW + 60
+    result = shell.run("tokens", "list")
     assert result.exit_code == 0
     assert [line.split(maxsplit=4) for line in result.stdout.splitlines()] == [
         ["NAME", "FLOWS", "CREATED", "EXPIRES", "STATE"],
@@ -60,19 +63,30 @@ def test_the_list_is_a_table(shell: Shell) -> None:
     ]
     assert token not in result.stdout
     assert digest_of(token) not in result.stdout
+    crm, old, ci = json.loads(shell.run("tokens", "list", "--json").stdout)
+    assert crm == {
+        "name": "crm",
+        "flows": ["order_*"],
+        "created": "2027-01-15T08:00:00+00:00",
+        "expires": "2027-01-15T09:00:00+00:00",
+        "state": "active",
+        "source": "file",
+    }
+    assert (old["flows"], old["state"]) == (["*"], "expired")
+    assert (ci["created"], ci["source"]) == (None, "SITESWAP_TOKENS")
 
 
 def test_an_empty_list_says_what_to_do(tmp_path: Path) -> None:
     """Nobody is left with an empty screen."""
-    group = token_group(lambda: TokenRegistry(tmp_path / "none.yaml"))
-    result = CliRunner().invoke(group, ["list"])
-    assert (result.exit_code, result.stdout) == (0, "No tokens. Make one: flask token new NAME\n")
+    result = Shell(tmp_path).run("tokens", "list")
+    said = "No tokens. Make one: siteswap tokens new NAME\n"
+    assert (result.exit_code, result.stdout) == (0, said)
 
 
-def test_a_revoked_token_is_gone(shell: Shell) -> None:
+def test_a_revoked_token_is_gone(shell: Tokens) -> None:
     """It opens nothing any more."""
-    token = shell.run("new", "crm").stdout.strip()
-    result = shell.run("revoke", "crm")
+    token = shell.run("tokens", "new", "crm").stdout.strip()
+    result = shell.run("tokens", "revoke", "crm")
     assert (result.exit_code, result.stdout) == (0, "Token crm is revoked.\n")
     assert shell.registry().authenticate(token, NOW) is None
 
@@ -90,10 +104,10 @@ def test_a_revoked_token_is_gone(shell: Shell) -> None:
     ],
 )
 def test_what_cannot_be_done_is_one_line_and_status_1(
-    shell: Shell, words: tuple[str, ...], message: str
+    shell: Tokens, words: tuple[str, ...], message: str
 ) -> None:
     """A sentence on standard error, and nothing on standard output."""
-    result = shell.run(*words)
+    result = shell.run("tokens", *words)
     assert result.exit_code == 1
     assert result.stderr.startswith("Error: ")
     assert message in result.stderr
@@ -101,11 +115,11 @@ def test_what_cannot_be_done_is_one_line_and_status_1(
     assert result.stdout == ""
 
 
-def test_a_broken_file_is_a_sentence(shell: Shell) -> None:
+def test_a_broken_file_is_a_sentence(shell: Tokens) -> None:
     """Not a traceback."""
     shell.path.parent.mkdir()
     shell.path.write_text("tokens: nonsense\n")
-    result = shell.run("list")
+    result = shell.run("tokens", "list")
     assert result.exit_code == 1
     assert result.stderr == f"Error: {shell.path}: the file is not a list of tokens\n"
 
@@ -113,15 +127,13 @@ def test_a_broken_file_is_a_sentence(shell: Shell) -> None:
 @pytest.mark.parametrize(
     "words", [("new",), ("revoke",), ("list", "x"), ("make", "x"), ("new", "a", "--for")]
 )
-def test_a_wrong_command_line_is_status_2(shell: Shell, words: tuple[str, ...]) -> None:
+def test_a_wrong_command_line_is_status_2(shell: Tokens, words: tuple[str, ...]) -> None:
     """Usage errors are click's own."""
-    assert shell.run(*words).exit_code == 2
+    assert shell.run("tokens", *words).exit_code == 2
 
 
-def test_help_reads_nothing() -> None:
+def test_help_reads_nothing(shell: Tokens) -> None:
     """``--help`` works wherever it is typed, whatever is broken."""
-
-    def registry() -> TokenRegistry:
-        raise AssertionError("help needs no tokens")
-
-    assert CliRunner().invoke(token_group(registry), ["new", "--help"]).exit_code == 0
+    shell.environ["SITESWAP_STORE"] = "nonsense"
+    assert shell.run("tokens", "new", "--help").exit_code == 0
+    assert shell.run("tokens", "list").exit_code == 1
