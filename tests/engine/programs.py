@@ -18,8 +18,6 @@ from tests.engine.author import Author, Flavour, Raw
 from tests.engine.verbs import BLOCKS, LEAVES
 
 MOST_STEPS = 30
-LONGEST = 20_000
-"""Characters of a program that is shown."""
 
 
 def dump(raw: Raw) -> str:
@@ -40,8 +38,7 @@ class Flows:
         return {name: dump(raw) for name, raw in self.flows.items()}
 
     def __repr__(self) -> str:
-        # Hypothesis warns of long ones, which are rare. What it shows in the end is short.
-        return "\n".join(f"# {name}\n{text}" for name, text in self.texts.items())[:LONGEST]
+        return "\n".join(f"# {name}\n{text}" for name, text in self.texts.items())
 
 
 FLAVOURS = st.sampled_from(
