@@ -57,6 +57,10 @@ class Python(Verb):
     def has_result(self) -> bool:
         return True
 
+    @property
+    def unsafe_repetition(self) -> str | None:
+        return "code that is repeated may do twice what it does"
+
     def templates(self) -> Iterable[tuple[Path, Compiled]]:
         return [(("python",), self.code.data)]
 
@@ -66,12 +70,6 @@ class Python(Verb):
             hint = "to trust whoever writes flows with code, set SITESWAP_PYTHON_STEPS=on"
             yield ("python",), issue("switched-off", message, hint)
         yield from ((("python",), each) for each in self.code.issues)
-        may_repeat = flow.retryable if self.retryable is None else self.retryable
-        if self.retry and not may_repeat and not self.retry.idempotent:
-            message = "code that is repeated may do twice what it does"
-            times = self.retry.times
-            hint = f"if that does no harm, write `retry: {{times: {times}, idempotent: true}}`"
-            yield ("retry",), issue("unsafe-retry", message, hint)
 
     def build(self, builder: Builder) -> Action:
         text, data = self.code.text, self.code.data.evaluate

@@ -167,6 +167,11 @@ class Sql(Verb):
     def summary(self) -> str:
         return one_line(" ".join(self.statement.text.split()), _SHOWN)
 
+    @property
+    def unsafe_repetition(self) -> str | None:
+        """None: the failures that ``retry`` repeats have changed nothing, see ``DatabaseError``."""
+        return None
+
     def templates(self) -> Iterable[tuple[Path, Compiled]]:
         return [(("params",), self.params.values)]
 

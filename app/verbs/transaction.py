@@ -50,6 +50,11 @@ class Transaction(Verb):
     def summary(self) -> str:
         return self.database or ""
 
+    @property
+    def unsafe_repetition(self) -> str | None:
+        """None: the failures that ``retry`` repeats were rolled back, see ``DatabaseError``."""
+        return None
+
     def blocks(self) -> Sequence[Block]:
         return [Block(("transaction",), "transaction", self.steps)]
 

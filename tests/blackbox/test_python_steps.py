@@ -113,7 +113,7 @@ def test_children_end_with_their_worker(tmp_path: Path, how: signal.Signals) -> 
             assert idle in busy
             assert len(set(busy)) == 2
             os.kill(server.workers[0], how)
-            eventually(lambda: [pid for pid in busy if not is_gone(pid)], lambda left: not left, 20)
+            eventually(lambda: [pid for pid in busy if not is_gone(pid)], lambda left: not left)
             for holder in holders:
                 holder.result()
 

@@ -12,13 +12,13 @@ from tests.database.silence import Proxy, proxy_to
 from tests.sql_servers import Mariadb, Postgresql, SqlServer, sql_server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def mariadb() -> Iterator[SqlServer]:
     with sql_server(Mariadb) as server:
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def postgresql() -> Iterator[SqlServer]:
     with sql_server(Postgresql) as server:
         yield server

@@ -16,6 +16,7 @@ from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 from marshmallow import ValidationError, fields, post_load
 
+from app.errors import install
 from app.expression import (
     Compiled,
     ExpressionError,
@@ -154,7 +155,7 @@ def _kind(scheme: str) -> str:
 
 def _check_library(library: str, extra: str) -> None:
     if importlib.util.find_spec(library) is None:
-        raise BadUrlError(f"{library} is not installed", f"pip install 'siteswap[{extra}]'")
+        raise BadUrlError(f"{library} is not installed", install(extra))
 
 
 def _file(rest: str) -> Location:
