@@ -6,15 +6,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import app.wiring  # noqa: F401 - before the fork: the workers share what this loads
 from app import startup
+from app.config.env_file import with_env_files
 from app.config.tokens import TokenRegistry, ensure_first_token
 from app.errors import SiteswapError
 
+try:
+    _environ = with_env_files(os.environ, Path.cwd())
+except SiteswapError as error:
+    sys.exit(str(error))
+
 wsgi_app = "wsgi:app"
-bind = os.environ.get("BIND", "127.0.0.1:9127")
+bind = _environ.get("BIND", "127.0.0.1:9127")
 
 # One process uses one core; waiting costs it nothing, because each connection is a greenlet.
-workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
+workers = int(_environ.get("WEB_CONCURRENCY") or 2)
 worker_class = "app.web.worker.Worker"
 
 # Of one worker, idle ones included; about 14 KB each. Beyond it connections wait in the backlog.
@@ -80,6 +87,6 @@ def worker_exit(_server: Any, worker: Any) -> None:
 
 def _check(server: Any, warn: Callable[[str], None]) -> TokenRegistry:
     try:
-        return startup.check(os.environ, root=Path.cwd(), workers=server.cfg.workers, warn=warn)
+        return startup.check(_environ, root=Path.cwd(), workers=server.cfg.workers, warn=warn)
     except SiteswapError as error:
         sys.exit(str(error))

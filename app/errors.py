@@ -1,15 +1,20 @@
-"""One error tree: a stable code, a public message, a private detail. It knows no HTTP.
+"""The errors that reach a caller: a stable code, a public message, a private detail. No HTTP here.
 
 The codes 2000011005, 2000061001, 2000061003 and 1 and their Chinese words are those of Juggle's
 open API; the other 20000610xx codes are ours, in the same scheme (``docs/open-api.md``).
-Everything raised on purpose derives from :class:`SiteswapError`; whatever else reaches an entry
-point is a bug, which is logged there once and withheld from the caller.
+Whatever a caller is told derives from :class:`SiteswapError`. Folders have errors of their own, such
+as ``TransportError``, ``DatabaseError`` and ``StepError``, which are translated before they leave.
+Any other exception is a bug: the entry point logs it once and withholds it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
+
+SEED_CODES = frozenset({1, 2000011005, 2000061001, 2000061003})
+"""Their words are a part of Juggle's open API, in every language."""
 
 
 class SiteswapError(Exception):
@@ -17,8 +22,11 @@ class SiteswapError(Exception):
 
     code = 1
     words = "系统错误"
+    words_en = "system error"
     reason = "failed"
     """The stable word for a run that ended so."""
+    language: ClassVar[str] = "zh"
+    """Of the words that are ours, in this process: ``zh`` or ``en``; ``create_app`` sets it."""
 
     def __init__(self, message: str = "", *, code: int | None = None) -> None:
         self.message = message
@@ -29,7 +37,14 @@ class SiteswapError(Exception):
     @property
     def public(self) -> str:
         """The sentence a caller reads: the code's fixed words, then what happened."""
-        return f"{self.words}: {self.message}" if self.message else self.words
+        is_english = self.language == "en" and self.code not in SEED_CODES
+        words = self.words_en if is_english else self.words
+        return f"{words}: {self.message}" if self.message else words
+
+    @property
+    def english(self) -> str:
+        """The sentence an operator reads."""
+        return ": ".join(filter(None, [self.words_en, self.message]))
 
 
 class TokenRejected(SiteswapError):
@@ -37,6 +52,7 @@ class TokenRejected(SiteswapError):
 
     code = 2000011005
     words = "令牌错误"
+    words_en = "wrong token"
 
 
 class FlowNotFound(SiteswapError):
@@ -44,6 +60,7 @@ class FlowNotFound(SiteswapError):
 
     code = 2000061001
     words = "流程不存在"
+    words_en = "no such flow"
     reason = "flow_gone"
 
 
@@ -52,6 +69,7 @@ class FlowDisabled(SiteswapError):
 
     code = 2000061003
     words = "流程未启用，无法调用"
+    words_en = "the flow is disabled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +88,7 @@ class InputsInvalid(SiteswapError):
 
     code = 2000061004
     words = "流程入参错误"
+    words_en = "wrong inputs"
 
     def __init__(self, problems: Sequence[InputIssue]) -> None:
         self.problems = tuple(problems)
@@ -81,6 +100,7 @@ class RunNotFound(SiteswapError):
 
     code = 2000061005
     words = "流程实例不存在"
+    words_en = "no such run, or it is not kept any more"
 
 
 class Busy(SiteswapError):
@@ -88,6 +108,7 @@ class Busy(SiteswapError):
 
     code = 2000061006
     words = "系统繁忙"
+    words_en = "busy"
     retry_after = 1
 
 
@@ -96,6 +117,7 @@ class FlowTimeout(SiteswapError):
 
     code = 2000061007
     words = "流程执行超时"
+    words_en = "the flow took too long"
     reason = "timeout"
 
 
@@ -104,6 +126,7 @@ class RunInterrupted(SiteswapError):
 
     code = 2000061008
     words = "流程执行中断"
+    words_en = "the run was interrupted"
     reason = "interrupted"
 
 
@@ -112,6 +135,7 @@ class RunCrashed(SiteswapError):
 
     code = 2000061009
     words = "流程执行崩溃"
+    words_en = "the run crashed"
     reason = "crashed"
 
 
@@ -120,6 +144,7 @@ class RunCancelled(SiteswapError):
 
     code = 2000061010
     words = "流程已取消"
+    words_en = "the run was cancelled"
     reason = "cancelled"
 
 
@@ -138,3 +163,18 @@ class SettingsError(SiteswapError):
     """A setting is wrong; the message names it and says what to write instead."""
 
     words = "Configuration error"
+    words_en = ""
+
+
+def install(extra: str) -> str:
+    """What to write for the libraries of an extra. Siteswap itself is on no package index."""
+    return f"write .venv/bin/pip install -e '.[{extra}]', or make run EXTRAS={extra}"
+
+
+def in_english(code: int, text: str) -> str:
+    """A public message that was kept in any language."""
+    kinds: list[type[SiteswapError]] = [SiteswapError, *SiteswapError.__subclasses__()]
+    for kind in kinds:
+        if kind.code == code and text.startswith(kind.words):
+            return kind.words_en + text.removeprefix(kind.words)
+    return text

@@ -1,4 +1,4 @@
-"""``flask flow run``: a run in this process, from the command line's inputs to the envelope."""
+"""``siteswap run``: a run in this process, from the command line's inputs to the envelope."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from app.web import envelope
 REQUEST: dict[str, Any] = {
     "method": "CLI", "headers": {}, "query": {}, "body": None, "raw": None,
 }  # fmt: skip
-"""What a flow reads as ``request`` when nobody sent one."""
+"""What a flow reads as ``request`` in a run without one."""
 
 
 def given_inputs(pairs: Sequence[str], file: IO[bytes] | None) -> dict[str, Any]:
-    """The inputs of ``--json`` with those of ``-i`` over them; a name given twice is a list.
+    """The inputs of ``--inputs`` with those of ``-i`` over them; a name given twice is a list.
 
     Raises:
         UsageError: an option is not what it should be.
@@ -43,21 +43,21 @@ def _json_inputs(file: IO[bytes] | None) -> dict[str, Any]:
     try:
         value = loads(file.read())
     except JsonError as error:
-        raise click.UsageError(f"--json: {error}") from None
+        raise click.UsageError(f"--inputs: {error}") from None
     if not isinstance(value, dict):
-        raise click.UsageError("--json: expected a JSON object")
+        raise click.UsageError("--inputs: expected a JSON object")
     return value
 
 
 def run(
-    service: Runner, program: Program, given: dict[str, Any], trace: Trace | None
+    runner: Runner, program: Program, given: dict[str, Any], trace: Trace | None
 ) -> tuple[str, bool]:
     """The envelope as text, and whether all went well. An async flow is run to its end."""
     try:
         inputs = coerce(program.flow.inputs, given)
     except SiteswapError as error:
         return envelope.failure(error.code, error.public), False
-    answer = service.run(program, inputs, REQUEST, trace)
+    answer = runner.run(program, inputs, REQUEST, trace)
     return _answer(program, answer), answer.error is None
 
 

@@ -8,10 +8,11 @@ more than its verb gets no more than its verb: layers for ``when``, ``timeout``,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import reduce
+from operator import getitem
 from types import MappingProxyType
 from typing import Any
 
-from app.engine.lines import line_in_file
 from app.engine.retry import with_default_retry, with_retry
 from app.expression import Compiled, ExpressionError
 from app.language.flow import Flow
@@ -23,6 +24,7 @@ from app.runtime.signals import DeadlinePassed, StepError, Stopped
 from app.runtime.timeout import with_kept_timeout, with_timeout
 from app.runtime.trace import with_trace
 from app.runtime.verb import Verb
+from app.yaml.document import load
 
 NOTHING: Mapping[str, Program] = MappingProxyType({})
 
@@ -216,3 +218,27 @@ def with_on_error(action: Action, handler: Action) -> Action:
 def _masked(error: StepError, mask: Callable[[str], str]) -> dict[str, Any]:
     value = error.as_value()
     return {**value, "message": mask(value["message"])}
+
+
+def line_in_file(text: str, steps: Sequence[Step], step: Step, key: str, line: int) -> int:
+    """The line of a file that a line of a step's value is; both count from 1.
+
+    ``text`` is the file, ``steps`` are those of the flow, and ``key`` holds the value in the step.
+    """
+    place = ("steps", *(_path_to(step, steps) or ()), key)
+    document = load(text)
+    lines = reduce(getitem, place, document.data).split("\n")
+    indent = len(lines[line - 1]) - len(lines[line - 1].lstrip())
+    return document.locate(place, sum(len(each) + 1 for each in lines[: line - 1]) + indent)[0]
+
+
+def _path_to(wanted: Step, steps: Sequence[Step], path: Path = ()) -> Path | None:
+    for index, step in enumerate(steps):
+        here = (*path, index)
+        if step is wanted:
+            return here
+        blocks = [(block.path, block.steps) for block in step.blocks()]
+        for key, inner in [*blocks, (("on_error",), step.on_error or ())]:
+            if found := _path_to(wanted, inner, (*here, *key)):
+                return found
+    return None

@@ -14,12 +14,12 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
-from app.http.headers import joined
-from app.http.message import Content, Request, Response, TransportError
+from app.http.message import Content, Request, Response, TransportError, joined
 from app.http.url import quoted_target
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
+from app.http.message import Transport
 
 Handler = Callable[[str, Content], Response]
 """Query string (still percent-encoded) and body → the answer. Raises nothing."""
@@ -99,7 +99,7 @@ def _respond(wsgi: WSGIApplication, environment: dict[str, Any], request: Reques
 
 
 def _environment(request: Request, path: str, query: str) -> dict[str, Any]:
-    """What a WSGI server would pass on (PEP 3333); text stands for bytes as Latin-1 there."""
+    """What a WSGI server would pass on (PEP 3333); there, text is bytes as Latin-1."""
     environment = {f"HTTP_{_key(name)}": _native(v) for name, v in request.headers.items()}
     body = bytes(request.body)
     return {
@@ -135,3 +135,24 @@ def _native(value: str) -> str:
 
 def _too_large(request: Request) -> TransportError:
     return TransportError("too_large", f"the answer is larger than {request.max_bytes} bytes")
+
+
+class RoutingTransport:
+    """Gives each request to the local or to the network transport."""
+
+    def __init__(self, local: Transport, network: Transport) -> None:
+        self._local = local
+        self._network = network
+
+    def send(self, request: Request) -> Response:
+        """Exchange one request for one response.
+
+        Raises:
+            TransportError: no usable answer, or of kind ``address``: data led to this application.
+        """
+        if not request.url.startswith("/"):
+            return self._network.send(request)
+        if request.is_guarded:
+            message = "a url that depends on data may not lead to this very application"
+            raise TransportError("address", message)
+        return self._local.send(request)

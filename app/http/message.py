@@ -8,7 +8,7 @@ is sent again on a new one, if it is idempotent and no byte of an answer came.) 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -19,7 +19,7 @@ from app.strict_json import dumps
 
 @dataclass(frozen=True, slots=True)
 class Json:
-    """A JSON value. It is shared, so nobody may change it."""
+    """A JSON value. It is shared, so it is never changed."""
 
     value: Any
 
@@ -29,7 +29,7 @@ class Json:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """The fields of a form in their order; a name may stand several times."""
+    """The fields of a form in their order; a name may come several times."""
 
     pairs: list[tuple[str, str]]
 
@@ -57,7 +57,7 @@ class Request:
     allows_private: bool = False
     """Whether the operator lets it lead anywhere, its redirects included: it is never guarded."""
     tls: Tls | None = None
-    """Whom to trust and what to show under TLS, where that is not as for everybody."""
+    """Trusted authorities and client certificate, where they are not the default ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,3 +98,17 @@ class Transport(Protocol):
         Raises:
             TransportError: no usable answer; its text says which failure it was.
         """
+
+
+_BLANK = " \t"
+
+
+def joined(fields: Sequence[Sequence[str]]) -> dict[str, str]:
+    """Pairs of name and value → values by lower-case name, repeated ones joined with ``, ``."""
+    headers = {name.lower(): value.rstrip(_BLANK) for name, value in fields}
+    if len(headers) == len(fields):
+        return headers
+    lists: dict[str, list[str]] = {}
+    for name, value in fields:
+        lists.setdefault(name.lower(), []).append(value.rstrip(_BLANK))
+    return {name: ", ".join(values) for name, values in lists.items()}

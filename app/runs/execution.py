@@ -63,7 +63,7 @@ class Execution:
         self._stopping = True
 
     def execute(self, run_id: str, owner: str) -> str | None:
-        """Execute a queued run, unless somebody else has it; its delivery's id, if there is one."""
+        """Execute a queued run unless another process has it; the id of its callback, if any."""
         if self._stopping:
             return None
         store, now = self._open_store(), self._clock
@@ -82,11 +82,11 @@ class Execution:
         except ClaimLost:
             return None
         except ShuttingDown:
-            self._patiently(lambda: store.release(run.hold))
+            self._patiently(lambda: store.release(run.claim))
             return None
         except Suspended as signal:
             owner = suspended_owner(signal.until)
-            self._patiently(lambda: store.release(run.hold, owner))
+            self._patiently(lambda: store.release(run.claim, owner))
             return None
         return self._patiently(partial(end, store, run, outcome, self._clock))
 
@@ -124,7 +124,7 @@ class Execution:
 
     def _journal(self, store: Store, run: RunRecord, seed: str) -> Journal:
         def write(record: StepRecord) -> bool:
-            return self._patiently(lambda: store.record(run.hold, record))
+            return self._patiently(lambda: store.record(run.claim, record))
 
         is_first = run.attempt == 1
         return Journal(
@@ -144,7 +144,7 @@ class Execution:
         return min(timeout, run.started_at + timeout - self._clock())
 
     def _patiently(self, operation: Callable[[], T]) -> T:
-        """What the store answers, asked again while it is busy: nobody is there to be told so."""
+        """What the store answers. While it is busy it is asked again, as no caller waits."""
         for attempt in range(STORE_ATTEMPTS - 1):
             try:
                 return operation()
@@ -167,12 +167,12 @@ def end(
         Busy: the store cannot take it now.
     """
     payload, now = read_payload(run), clock()
-    hold = None if whoever_has_it else run.hold
+    claim = None if whoever_has_it else run.claim
     if "callback" not in payload:
-        store.complete(run.id, hold, outcome, now)
+        store.complete(run.id, claim, outcome, now)
         return None
     then = callback.delivery(run, payload, outcome, now)
-    ended = store.complete(run.id, hold, outcome, now, then, callback.SOURCE)
+    ended = store.complete(run.id, claim, outcome, now, then, callback.SOURCE)
     return then.id if ended else None
 
 

@@ -33,7 +33,7 @@ from app.runtime.scope import Action, Run, RunScope
 from app.runtime.signals import DeadlinePassed, StepError
 from app.runtime.timeout import with_timeout
 from app.runtime.verb import Builder, Verb
-from app.verbs import http_answer, http_headers, http_service
+from app.verbs import http_answer, http_service
 
 if TYPE_CHECKING:
     from app.language.services.service import Service
@@ -73,8 +73,8 @@ class Expect(Collection):
 
 class HttpSchema(StepSchema):
     MISPLACED = {  # noqa: RUF012
-        "url": "the url stands after the method: `http: GET https://host/path`",
-        "method": "the method stands before the url: `http: GET https://host/path`",
+        "url": "write the url after the method: `http: GET https://host/path`",
+        "method": "write the method before the url: `http: GET https://host/path`",
         "params": "write `query` instead",
         "data": "write `json`, `form` or `body` instead",
         "auth": "write a header: `headers: {Authorization: ...}`",
@@ -233,8 +233,8 @@ class Http(Verb):
         def headers(scope: RunScope, defaults: dict[str, Any] | None) -> dict[str, str]:
             if given is None and not defaults:
                 return fixed
-            own = http_headers.over(defaults or {}, given(scope) if given else {})
-            return http_headers.over(fixed, own)
+            own = http_service.merged_headers(defaults or {}, given(scope) if given else {})
+            return http_service.merged_headers(fixed, own)
 
         return headers
 

@@ -16,10 +16,13 @@ from app.http.url import quoted_target
 from app.language.services.auth import Message
 from app.runtime.scope import Run, RunScope
 from app.runtime.signals import DeadlinePassed, StepError
-from app.verbs import http_headers
 
 if TYPE_CHECKING:
     from app.language.services.service import Service
+import re
+from collections.abc import Mapping
+
+from app.language.url import text
 
 Send = Callable[[Run, Request], Response]
 
@@ -32,7 +35,7 @@ def find(run: Run, name: str) -> Service:
     """
     service = run.dependencies.service(name)
     if service is None:
-        message = f"there is no service `{name}`; `flask flow lint` says what services.yaml lacks"
+        message = f"there is no service `{name}`; `siteswap lint` says what services.yaml lacks"
         raise StepError("request", message)
     return service
 
@@ -58,7 +61,7 @@ def place(run: Run, name: str, service: Service) -> Iterator[None]:
 
 
 def base_url(service: Service, scope: RunScope) -> str:
-    """What stands before the path of a step.
+    """What comes before the path of a step.
 
     Raises:
         InvalidUrl: a value in it would leave its place.
@@ -67,12 +70,12 @@ def base_url(service: Service, scope: RunScope) -> str:
 
 
 def headers(service: Service, scope: RunScope) -> dict[str, Any]:
-    """Headers that a step's own go over."""
+    """Default headers; the step's headers override them."""
     return service.headers.evaluate(scope) if service.headers else {}
 
 
 def query(service: Service, scope: RunScope, address: str) -> dict[str, Any]:
-    """Parameters that a step's own go over; those that its address has are not among them."""
+    """Default parameters; the step's own, and those in its address, override them."""
     if service.query is None:
         return {}
     given: dict[str, Any] = service.query.evaluate(scope)
@@ -85,8 +88,8 @@ def query(service: Service, scope: RunScope, address: str) -> dict[str, Any]:
 def sender(service: Service, send: Send) -> Send:
     """Sends one request, and those that its redirects make of it.
 
-    The service's credentials and certificates go to its own origin, and to nobody after a redirect
-    has led away from there once.
+    The service's credentials and certificates go to its own origin only, and to none after a
+    redirect has led away from there.
     """
     home: str | None = None
     is_home = True
@@ -110,7 +113,7 @@ def _authorized(run: Run, service: Service, request: Request, target: str) -> Re
     if service.auth is not None:
         now = int(run.dependencies.now().timestamp())
         message = Message(request.method, target, now, lambda: bytes(request.body))
-        headers = http_headers.over(headers, service.auth.headers(run.scope, message))
+        headers = merged_headers(headers, service.auth.headers(run.scope, message))
     return replace(request, url=origin + target, headers=headers, tls=service.tls)
 
 
@@ -126,3 +129,25 @@ def _quoted(target: str) -> str:
         return quoted_target(target)
     except TransportError as error:
         raise StepError(error.kind, error.message) from None
+
+
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+
+
+def merged_headers(defaults: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, str]:
+    """Both, as text: the own ones override the defaults, and ``null`` leaves one out.
+
+    Raises:
+        StepError: kind ``request``; a value holds a control character.
+    """
+    replaced = {name.lower() for name in own}
+    kept = {name: value for name, value in defaults.items() if name.lower() not in replaced}
+    given = {**kept, **own}
+    return {name: _written(name, value) for name, value in given.items() if value is not None}
+
+
+def _written(name: str, value: Any) -> str:
+    written = text(value)
+    if _CONTROL.search(written):
+        raise StepError("request", f"the header {name[:80]!r} holds a control character")
+    return written

@@ -1,7 +1,7 @@
 """``python: code`` runs the body of a function, whose ``return`` is the step's result.
 
-The code can do whatever the server's user can: it is trusted, and only its time, memory and result
-are bounded. It runs in a process of its own and reads the roots that it names as plain data.
+The code may do all that the server's user may: it is trusted, and only its time, memory and result
+are bounded. It runs in a process of its own and reads ``inputs``, ``steps`` … as plain data.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Python(Verb):
             message = "`python` steps are switched off here"
             hint = "to trust whoever writes flows with code, set SITESWAP_PYTHON_STEPS=on"
             yield ("python",), issue("switched-off", message, hint)
-        yield from ((("python",), found) for found in self.code.problems)
+        yield from ((("python",), each) for each in self.code.issues)
 
     def build(self, builder: Builder) -> Action:
         text, data = self.code.text, self.code.data.evaluate
@@ -91,7 +91,7 @@ class Python(Verb):
 
 
 def _first(flow: Flow) -> Step | None:
-    """The step that is told when there should be none: once is enough."""
+    """The step that gets the issue when code is switched off: one for each flow is enough."""
     return next((step for step in every_step(flow.steps) if isinstance(step, Python)), None)
 
 

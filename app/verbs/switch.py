@@ -35,7 +35,7 @@ class Case:
 
     @property
     def key(self) -> str:
-        """The key its steps stand under."""
+        """The key of its steps."""
         return "then" if self.when else "else"
 
     @property

@@ -37,8 +37,8 @@ _FASTEST: Parser = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _FORBIDDEN = re.compile(
     "[^\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
-_DIRECTIVE = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\n)*+%")
-_NOTHING = re.compile(r"(?:[ \t\n]|(?<![^ \t\n])#[^\n]*)*+")
+_DIRECTIVE = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\n)*%")
+_NOTHING = re.compile(r"[ \t\n]*(?:(?<![^ \t\n])#[^\n]*[ \t\n]*)*")
 
 
 class YamlError(ValueError):

@@ -12,7 +12,7 @@ from itertools import chain, repeat
 from pathlib import Path
 
 from app import create_app
-from app.http.client.dial import AddressInfo, resolve
+from app.http.client.connection import AddressInfo, resolve
 
 NAME = "rebinding.example"
 LOOKUPS = Path("lookups")

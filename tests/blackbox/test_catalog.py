@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import operator
 import subprocess
-import sys
 import threading
 import uuid
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ import pytest
 
 from tests.blackbox.client import Answer, Client, eventually
 from tests.blackbox.server import Server
+from tests.pages import SITESWAP
 
 SECONDS = 2.5
 """A change is noticed within two seconds; half a second is for a busy machine."""
@@ -173,8 +173,8 @@ def test_no_request_is_dropped_while_files_change(server: Server, key: str) -> N
 
 
 def listed(server: Server) -> dict[str, str]:
-    """``flask flow list``: flow → state, of first versions."""
-    command = [sys.executable, "-m", "flask", "flow", "list"]
+    """``siteswap list``: flow → state, of first versions."""
+    command = [str(SITESWAP), "list"]
     output = subprocess.run(
         command,
         cwd=server.folder,
@@ -188,7 +188,7 @@ def listed(server: Server) -> dict[str, str]:
 
 
 def test_the_list_of_flows(server: Server) -> None:
-    """``flask flow list`` needs no configuration in the folder and shows each state."""
+    """``siteswap list`` needs no configuration in the folder and shows each state."""
     states = listed(server)
     assert states["echo"] == "enabled"
     assert states["disabled"] == "disabled"

@@ -1,18 +1,17 @@
-"""``flask run …`` beside a server: a command and the workers see the same runs."""
+"""``siteswap runs …`` beside a server: a command and the workers see the same runs."""
 
 from __future__ import annotations
 
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
 
 from tests.blackbox.client import eventually
-from tests.blackbox.gate import Gate
-from tests.blackbox.recorder import Recorder
 from tests.blackbox.server import Server, serving
+from tests.downstream import Downstream
+from tests.pages import SITESWAP
 
 TELLING = """\
 mode: async
@@ -33,10 +32,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-def flask_run(server: Server, *arguments: str) -> str:
-    """What ``flask run <arguments>`` answers in the server's folder."""
+def typed(server: Server, *arguments: str) -> str:
+    """What ``siteswap runs <arguments>`` answers in the server's folder."""
     done = subprocess.run(
-        [sys.executable, "-m", "flask", "--app", "wsgi", "run", *arguments],
+        [str(SITESWAP), "runs", *arguments],
         cwd=server.folder, env=server.environment,
         capture_output=True, text=True, check=True, timeout=60,
     )  # fmt: skip
@@ -47,27 +46,26 @@ def test_a_retried_run_is_taken_by_a_server(server: Server) -> None:
     """The command runs nothing; whoever serves finds the new run and carries it out."""
     first = server.client.trigger("async_example").run_id
     server.client.ended(first)
-    second = flask_run(server, "retry", first).strip()
+    second = typed(server, "retry", first).strip()
     assert second != first
     assert server.client.ended(second).envelope["result"] == {"userAge": 18}
 
 
-def test_cancelling_what_a_worker_has_under_way(server: Server) -> None:
+def test_cancelling_what_a_worker_has_under_way(server: Server, gate: Downstream) -> None:
     """The run ends at once, for everybody, whatever its step still does."""
-    with Gate() as gate:
-        instance = server.client.trigger("fetch_async", url=gate.url).run_id
-        gate.wait_for(1)
-        assert f"{instance}  fetch_async" in flask_run(server, "list", "--status", "RUNNING")
-        assert flask_run(server, "cancel", instance) == f"{instance} ABORT cancelled\n"
-        gate.opened.set()
-        assert server.client.poll(instance).outcome == (200, 2000061010)
-    assert re.search(r"^call +http +UNKNOWN ", flask_run(server, "show", instance), re.MULTILINE)
+    instance = server.client.trigger("fetch_async", url=gate.url).run_id
+    gate.wait_for(1)
+    assert f"{instance}  fetch_async" in typed(server, "list", "--status", "RUNNING")
+    assert typed(server, "cancel", instance) == f"{instance} ABORT cancelled\n"
+    gate.is_open.set()
+    assert server.client.poll(instance).outcome == (200, 2000061010)
+    assert re.search(r"^call +http +UNKNOWN ", typed(server, "show", instance), re.MULTILINE)
 
 
 def test_the_delivery_of_a_callback_is_shown(server: Server) -> None:
     """Its id leads to a run of its own, which shows what was sent where to, without the address."""
     server.write_flow("telling", TELLING)
-    with Recorder() as recorder:
+    with Downstream() as recorder:
         tell = f"{recorder.url}/done?key=hunter2"
         answer = eventually(
             lambda: server.client.trigger("telling", tell=tell), lambda found: found.status == 200
@@ -75,12 +73,12 @@ def test_the_delivery_of_a_callback_is_shown(server: Server) -> None:
         server.client.ended(answer.run_id)
         eventually(lambda: recorder.requests, bool, 10)
         shown = eventually(
-            lambda: flask_run(server, "show", answer.run_id),
+            lambda: typed(server, "show", answer.run_id),
             lambda text: re.search(r"^  callback  async_\w{16} FINISH$", text, re.MULTILINE),
             10,
         )
     delivery = re.findall(r"callback  (\w+)", shown)[0]
-    shown = flask_run(server, "show", delivery)
+    shown = typed(server, "show", delivery)
     assert "siteswap-callback v1" in shown
     assert re.search(r"^post +http +FINISH .* → 200$", shown, re.MULTILINE)
     assert "hunter2" not in shown

@@ -16,8 +16,8 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from tests.blackbox.client import eventually, exchange, request
-from tests.blackbox.recorder import Recorder
 from tests.blackbox.server import TOKEN, Server, serving
+from tests.downstream import Downstream
 from tests.transports import servers as downstreams
 from tests.transports.servers import answer, read_request
 
@@ -193,18 +193,18 @@ def test_a_wrong_secret_input(server: Server) -> None:
 
 def test_a_secret_is_rotated(server: Server) -> None:
     """A file that changes is read within two seconds, and the next request sends the new value."""
-    with Recorder() as recorder:
+    with Downstream() as recorder:
         server.write_flow(
             "rotating",
             f"steps:\n  - http: GET {recorder.url}/\n    headers: {{X: '${{secrets.ROTATED}}'}}\n",
         )
         eventually(lambda: _is_served(server, "rotating"), bool)
-        assert "X: the first value" in recorder.lines
+        assert "X: the first value" in recorder.requests[-1].lines
         draft = server.folder / "draft"
         draft.write_text("the second value\n")
         os.replace(draft, server.folder / "secret-files" / "ROTATED")
         eventually(
-            lambda: server.client.trigger("rotating") and recorder.lines,
+            lambda: server.client.trigger("rotating") and recorder.requests[-1].lines,
             lambda lines: "X: the second value" in lines,
         )
 

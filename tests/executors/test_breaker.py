@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.runs.executors.breaker import Breaker
+from app.runs.executors.celery_broker import Breaker
 
 
 class Clock:

@@ -63,4 +63,5 @@ def test_a_missing_library_is_named_with_its_extra(monkeypatch: pytest.MonkeyPat
         located("postgresql://me@db/shop")
     [problem] = caught.value.messages["url"]  # type: ignore[index, call-overload]
     assert problem.message == "psycopg is not installed"
-    assert problem.hint == "pip install 'siteswap[postgresql]'"
+    wanted = "write .venv/bin/pip install -e '.[postgresql]', or make run EXTRAS=postgresql"
+    assert problem.hint == wanted

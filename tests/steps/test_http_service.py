@@ -205,7 +205,7 @@ def test_a_timeout_of_the_step_goes_over_the_services() -> None:
 
 def test_a_service_that_is_gone() -> None:
     """Its name was known when the flow was read; now the step says what to look at."""
-    with pytest.raises(FlowFailed, match="there is no service `crm`; `flask flow lint` says"):
+    with pytest.raises(FlowFailed, match="there is no service `crm`; `siteswap lint` says"):
         World().run("steps:\n  - http: GET crm:/a\n")
 
 

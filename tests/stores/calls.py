@@ -8,7 +8,7 @@ from app.runs.store import Store
 from tests.stores.suite import FINISH, MANY, SOURCE, begin, end, new, step
 
 QUEUED = new("queued")
-RUNNING = new("running", attempt=1, queued=False).hold
+RUNNING = new("running", attempt=1, queued=False).claim
 
 
 def furnish(store: Store) -> None:
@@ -36,7 +36,7 @@ WRITES: Mapping[str, Callable[[Store], object]] = {
     "release": lambda store: store.release(RUNNING),
     "beat": lambda store: store.beat("one", 2),
     "retire": lambda store: store.retire("one"),
-    "adopt": lambda store: store.adopt([QUEUED.hold, RUNNING], "two"),
+    "adopt": lambda store: store.adopt([QUEUED.claim, RUNNING], "two"),
     "prune": lambda store: store.prune(MANY, 0, MANY),
 }
 """Each changes what a furnished store holds."""

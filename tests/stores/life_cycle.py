@@ -83,7 +83,7 @@ class LifeCycle(RuleBasedStateMachine):
     """
 
     ids = Bundle("ids")
-    holds = Bundle("holds")
+    claims = Bundle("holds")
 
     def __init__(self, store: Store, numbers: Iterator[int], prunes: bool) -> None:
         super().__init__()
@@ -135,10 +135,10 @@ class LifeCycle(RuleBasedStateMachine):
     def unended(self) -> list[RunRecord]:
         return [each for each in self.expected.values() if not each.status.is_terminal]
 
-    def current(self, hold: Claim) -> RunRecord | None:
+    def current(self, claim: Claim) -> RunRecord | None:
         """The run, if it has not ended and is under exactly this hold."""
-        found = self.expected.get(hold.run_id)
-        fits = found is not None and not found.status.is_terminal and found.hold == hold
+        found = self.expected.get(claim.run_id)
+        fits = found is not None and not found.status.is_terminal and found.claim == claim
         return found if fits else None
 
     def begin(self, instance: RunRecord, text: str) -> None:
@@ -184,13 +184,13 @@ class LifeCycle(RuleBasedStateMachine):
                 )
             self.check(run_id)
 
-    @rule(target=holds, run_id=ids)
+    @rule(target=claims, run_id=ids)
     def see(self, run_id: str) -> Claim | MultipleResults[Claim]:
         """Somebody looks at a run, to act on what it saw at some later time."""
         known = self.expected.get(run_id)
-        return known.hold if known else multiple()
+        return known.claim if known else multiple()
 
-    @rule(target=holds, run_id=ids, owner=OWNERS, now=TIMES)
+    @rule(target=claims, run_id=ids, owner=OWNERS, now=TIMES)
     def claim(self, run_id: str, owner: str, now: float) -> Claim | MultipleResults[Claim]:
         """A message is delivered, for the first time or again."""
         before = self.expected.get(run_id)
@@ -209,16 +209,16 @@ class LifeCycle(RuleBasedStateMachine):
         )
         assert answer == self.expected[run_id]
         self.check(run_id)
-        return answer.hold
+        return answer.claim
 
-    @rule(hold=holds, record=RECORDS)
-    def record(self, hold: Claim, record: StepRecord) -> None:
-        before = self.current(hold)
+    @rule(claim=claims, record=RECORDS)
+    def record(self, claim: Claim, record: StepRecord) -> None:
+        before = self.current(claim)
         fits = before is not None and before.status is Status.RUNNING
-        assert self.store.record(hold, record) is fits
+        assert self.store.record(claim, record) is fits
         if fits:
-            self.journals.setdefault(hold.run_id, {})[record.path] = record
-        self.check(hold.run_id)
+            self.journals.setdefault(claim.run_id, {})[record.path] = record
+        self.check(claim.run_id)
 
     @rule(run_id=ids, owner=OWNERS, now=TIMES, records=st.lists(RECORDS, max_size=3))
     def proceed(self, run_id: str, owner: str, now: float, records: list[StepRecord]) -> None:
@@ -226,7 +226,7 @@ class LifeCycle(RuleBasedStateMachine):
         self.claim(run_id, owner, now)
         if known := self.expected.get(run_id):
             for record in records:
-                self.record(known.hold, record)
+                self.record(known.claim, record)
 
     def end(self, run_id: str, outcome: Outcome, now: float) -> None:
         """Expect that a run has ended."""
@@ -241,13 +241,13 @@ class LifeCycle(RuleBasedStateMachine):
         steps = self.journals.get(run_id, {})
         self.journals[run_id] = {path: replace(step, value=None) for path, step in steps.items()}
 
-    @rule(hold=holds, outcome=OUTCOMES, now=TIMES)
-    def complete(self, hold: Claim, outcome: Outcome, now: float) -> None:
-        fits = self.current(hold) is not None
-        assert self.store.complete(hold.run_id, hold, outcome, now) is fits
+    @rule(claim=claims, outcome=OUTCOMES, now=TIMES)
+    def complete(self, claim: Claim, outcome: Outcome, now: float) -> None:
+        fits = self.current(claim) is not None
+        assert self.store.complete(claim.run_id, claim, outcome, now) is fits
         if fits:
-            self.end(hold.run_id, outcome, now)
-        self.check(hold.run_id)
+            self.end(claim.run_id, outcome, now)
+        self.check(claim.run_id)
 
     @rule(run_id=ids, outcome=OUTCOMES, now=TIMES)
     def cancel(self, run_id: str, outcome: Outcome, now: float) -> None:
@@ -258,35 +258,35 @@ class LifeCycle(RuleBasedStateMachine):
             self.end(run_id, outcome, now)
         self.check(run_id)
 
-    @rule(target=ids, hold=holds, outcome=OUTCOMES, text=TEXTS, owner=OWNERS, now=TIMES)
+    @rule(target=ids, claim=claims, outcome=OUTCOMES, text=TEXTS, owner=OWNERS, now=TIMES)
     def complete_then(
-        self, hold: Claim, outcome: Outcome, text: str, owner: str, now: float
+        self, claim: Claim, outcome: Outcome, text: str, owner: str, now: float
     ) -> str | MultipleResults[str]:
         """A run ends and begets another, or neither."""
-        fits = self.current(hold) is not None
+        fits = self.current(claim) is not None
         then = RunRecord(
             f"run {next(self.numbers)}", f"{self.name} then", "v1", Status.INIT, now, text,
             source=f"digest of {text}", owner=owner,
         )  # fmt: skip
-        assert self.store.complete(hold.run_id, hold, outcome, now, then, text) is fits
+        assert self.store.complete(claim.run_id, claim, outcome, now, then, text) is fits
         if fits:
-            self.end(hold.run_id, outcome, now)
+            self.end(claim.run_id, outcome, now)
             self.begin(then, text)
-        self.check(hold.run_id)
+        self.check(claim.run_id)
         self.check(then.id)
         return then.id if fits else multiple()
 
-    @rule(target=holds, hold=holds, owner=st.sampled_from(["", *PARKED]))
-    def release(self, hold: Claim, owner: str) -> Claim | MultipleResults[Claim]:
+    @rule(target=claims, claim=claims, owner=st.sampled_from(["", *PARKED]))
+    def release(self, claim: Claim, owner: str) -> Claim | MultipleResults[Claim]:
         """A run is given back: to anybody, or to a time that it waits for."""
-        before = self.current(hold)
-        assert self.store.release(hold, owner) is (before is not None)
+        before = self.current(claim)
+        assert self.store.release(claim, owner) is (before is not None)
         if before is None:
-            self.check(hold.run_id)
+            self.check(claim.run_id)
             return multiple()
         self.expected[before.id] = replace(before, owner=owner, queued=True)
-        self.check(hold.run_id)
-        return self.expected[before.id].hold
+        self.check(claim.run_id)
+        return self.expected[before.id].claim
 
     @rule(owner=OWNERS.filter(bool), count=st.integers(0, 2**60))
     def beat(self, owner: str, count: int) -> None:
@@ -298,27 +298,27 @@ class LifeCycle(RuleBasedStateMachine):
         self.store.retire(owner)
         self.beats.pop(owner, None)
 
-    @rule(target=holds, owners=st.sets(OWNERS | st.sampled_from(PARKED)), limit=st.integers(1, 4))
+    @rule(target=claims, owners=st.sets(OWNERS | st.sampled_from(PARKED)), limit=st.integers(1, 4))
     def held(self, owners: set[str], limit: int) -> MultipleResults[Claim]:
         found = self.store.held(owners, limit)
-        times = [self.expected[hold.run_id].created_at for hold in found]
+        times = [self.expected[claim.run_id].created_at for claim in found]
         assert times == sorted(e.created_at for e in self.unended() if e.owner in owners)[:limit]
-        assert all(self.current(hold) for hold in found)
+        assert all(self.current(claim) for claim in found)
         assert len(set(found)) == len(found)
         return multiple(*found)
 
-    @rule(seen=st.lists(holds, unique=True, max_size=5), owner=OWNERS)
+    @rule(seen=st.lists(claims, unique=True, max_size=5), owner=OWNERS)
     def adopt(self, seen: list[Claim], owner: str) -> None:
-        expected = {hold.run_id: hold for hold in seen if self.current(hold)}
+        expected = {claim.run_id: claim for claim in seen if self.current(claim)}
         # One hold for each run: adopting may bring a run from the one to the other.
-        stale = [hold for hold in seen if hold.run_id not in expected]
+        stale = [claim for claim in seen if claim.run_id not in expected]
         assert sorted(self.store.adopt([*stale, *expected.values()], owner)) == sorted(expected)
-        for run_id, hold in expected.items():
+        for run_id, claim in expected.items():
             before = self.expected[run_id]
-            crashes = before.crashes + (not hold.queued)
+            crashes = before.crashes + (not claim.queued)
             self.expected[run_id] = replace(before, owner=owner, queued=True, crashes=crashes)
-        for hold in seen:
-            self.check(hold.run_id)
+        for claim in seen:
+            self.check(claim.run_id)
 
     @rule(
         status=st.none() | st.sampled_from(Status),

@@ -66,7 +66,7 @@ def begin(store: Store, run_id: str, **fields: Any) -> Claim:
     store.add(instance, SOURCE)
     claimed = store.claim(run_id, instance.owner, 2.0)
     assert claimed is not None
-    return claimed.hold
+    return claimed.claim
 
 
 def end(store: Store, run_id: str, now: float, **fields: Any) -> None:
@@ -87,15 +87,15 @@ def at_once(function: Callable[[int], T], callers: int = CALLERS) -> list[T]:
         return list(pool.map(function, range(callers)))
 
 
-def others(hold: Claim) -> Sequence[Claim]:
+def others(claim: Claim) -> Sequence[Claim]:
     """Holds on the same run that are not this one."""
     return [
-        replace(hold, owner="another"),
-        replace(hold, owner=""),
-        replace(hold, attempt=hold.attempt - 1),
-        replace(hold, attempt=hold.attempt + 1),
-        replace(hold, queued=not hold.queued),
-        replace(hold, run_id="nobody"),
+        replace(claim, owner="another"),
+        replace(claim, owner=""),
+        replace(claim, attempt=claim.attempt - 1),
+        replace(claim, attempt=claim.attempt + 1),
+        replace(claim, queued=not claim.queued),
+        replace(claim, run_id="nobody"),
     ]
 
 
@@ -115,15 +115,15 @@ class StoreSuite:
 
     def test_an_unknown_id_is_nothing(self, store: Store) -> None:
         """An id that was never added is not found, and nothing can be done with it."""
-        hold = Claim("nobody", "one", 1)
+        claim = Claim("nobody", "one", 1)
         assert store.get("nobody") is None
         assert list(store.records("nobody")) == []
         assert store.claim("nobody", "one", 2.0) is None
-        assert not store.record(hold, step("0"))
+        assert not store.record(claim, step("0"))
         assert not store.complete("nobody", None, FINISH, 3.0)
-        assert not store.complete("nobody", hold, FINISH, 3.0)
-        assert not store.release(hold)
-        assert list(store.adopt([hold], "two")) == []
+        assert not store.complete("nobody", claim, FINISH, 3.0)
+        assert not store.release(claim)
+        assert list(store.adopt([claim], "two")) == []
         assert store.get("nobody") is None
         assert store.owners() == {}
 
@@ -143,11 +143,11 @@ class StoreSuite:
         claimed = store.claim("a", "one", 2.0)
         assert claimed is not None
         record = ended(step("0", name=text[:100], detail=text[:100]), text)
-        assert store.record(claimed.hold, record)
+        assert store.record(claimed.claim, record)
         assert store.source("digest") == text
         assert list(store.records("a")) == [record]
         outcome = Outcome(Status.ABORT, text, 1, text, text[:100])
-        assert store.complete("a", claimed.hold, outcome, 3.0)
+        assert store.complete("a", claimed.claim, outcome, 3.0)
         assert get(store, "a").outcome == outcome
         assert get(store, "a").flow_key == text[:100]
 
@@ -158,9 +158,9 @@ class StoreSuite:
         claimed = store.claim("a", "one", time)
         assert claimed is not None
         record = step("0", started_at=time, ended_at=time)
-        store.record(claimed.hold, record)
+        store.record(claimed.claim, record)
         assert list(store.records("a")) == [record]
-        store.complete("a", claimed.hold, FINISH, time)
+        store.complete("a", claimed.claim, FINISH, time)
         found = get(store, "a")
         assert (found.created_at, found.started_at, found.ended_at) == (time, time, time)
         assert {type(each) for each in (found.created_at, found.started_at, found.ended_at)} == {
@@ -205,45 +205,45 @@ class StoreSuite:
 
     def test_a_journal_is_kept_in_the_order_of_the_steps(self, store: Store) -> None:
         """Steps stand in the order in which they began; an end takes its beginning's place."""
-        hold = begin(store, "a")
+        claim = begin(store, "a")
         paths = ["2/else/0", "10", "1", "a b:c\0"]
         for path in paths:
-            assert store.record(hold, step(path))
-        assert store.record(hold, ended(step("1")))
+            assert store.record(claim, step(path))
+        assert store.record(claim, ended(step("1")))
         expected = [step(path) if path != "1" else ended(step("1")) for path in paths]
         assert list(store.records("a")) == expected
 
     @pytest.mark.parametrize("last", [1, 2, 9])
     def test_the_end_of_a_journal_is_read_without_values(self, store: Store, last: int) -> None:
         """What people look at is bounded, however long the journal is and whatever it holds."""
-        hold = begin(store, "a")
+        claim = begin(store, "a")
         kept = [ended(step(f"{number}")) for number in range(3)]
         for record in kept:
-            assert store.record(hold, record)
+            assert store.record(claim, record)
         wanted = [replace(record, value=None) for record in kept[-last:]]
         assert list(store.records("a", last)) == wanted
 
     def test_a_step_that_begins_again_is_written_anew(self, store: Store) -> None:
         """Nothing of the former record stays: what had ended is open again."""
-        hold = begin(store, "a")
-        store.record(hold, ended(step("0")))
+        claim = begin(store, "a")
+        store.record(claim, ended(step("0")))
         again = StepRecord("0", "other", "sql", 2, 9.5)
-        assert store.record(hold, again)
+        assert store.record(claim, again)
         assert list(store.records("a")) == [again]
 
     def test_journals_do_not_mix(self, store: Store) -> None:
         """Each run has its own."""
         for run_id in "ab":
-            hold = begin(store, run_id)
-            store.record(hold, step("0", name=run_id))
+            claim = begin(store, run_id)
+            store.record(claim, step("0", name=run_id))
         assert list(store.records("a")) == [step("0", name="a")]
         assert list(store.records("b")) == [step("0", name="b")]
 
     def test_only_who_has_the_run_records(self, store: Store) -> None:
         """A record under a hold that is not exactly the run's is not kept."""
-        hold = begin(store, "a")
-        store.record(hold, step("0"))
-        for other in others(hold):
+        claim = begin(store, "a")
+        store.record(claim, step("0"))
+        for other in others(claim):
             assert not store.record(other, ended(step("0")))
             assert not store.record(other, step("1"))
         assert list(store.records("a")) == [step("0")]
@@ -251,12 +251,12 @@ class StoreSuite:
     def test_only_a_running_run_is_recorded(self, store: Store) -> None:
         """There is nothing to record before the claim and after the end."""
         store.add(new("a"), SOURCE)
-        assert not store.record(new("a").hold, step("0"))
+        assert not store.record(new("a").claim, step("0"))
         claimed = store.claim("a", "one", 2.0)
         assert claimed is not None
-        store.complete("a", claimed.hold, FINISH, 3.0)
-        assert not store.record(claimed.hold, step("0"))
-        assert not store.record(get(store, "a").hold, step("0"))
+        store.complete("a", claimed.claim, FINISH, 3.0)
+        assert not store.record(claimed.claim, step("0"))
+        assert not store.record(get(store, "a").claim, step("0"))
         assert list(store.records("a")) == []
 
     # Ending
@@ -266,9 +266,9 @@ class StoreSuite:
         self, store: Store, outcome: Outcome
     ) -> None:
         """Completing stores the outcome and its time; what the run began with stays."""
-        hold = begin(store, "a")
+        claim = begin(store, "a")
         before = get(store, "a")
-        assert store.complete("a", hold, outcome, 3.5)
+        assert store.complete("a", claim, outcome, 3.5)
         assert store.get("a") == replace(
             before, status=outcome.status, owner="", queued=False, ended_at=3.5, outcome=outcome
         )
@@ -276,19 +276,19 @@ class StoreSuite:
 
     def test_an_ended_run_drops_what_its_steps_got(self, store: Store) -> None:
         """The journal still says what happened when, but not with which result."""
-        hold = begin(store, "a")
+        claim = begin(store, "a")
         records = [ended(step("0")), step("1")]
         for record in records:
-            store.record(hold, record)
-        assert store.complete("a", hold, ABORT, 3.0)
+            store.record(claim, record)
+        assert store.complete("a", claim, ABORT, 3.0)
         assert list(store.records("a")) == [replace(each, value=None) for each in records]
 
     def test_an_end_under_another_hold_is_refused(self, store: Store) -> None:
         """Who lost the run cannot end it, and changes nothing."""
-        hold = begin(store, "a")
-        store.record(hold, ended(step("0")))
+        claim = begin(store, "a")
+        store.record(claim, ended(step("0")))
         before = store.get("a")
-        for other in others(hold):
+        for other in others(claim):
             assert not store.complete("a", other, FINISH, 3.0, new("then"), SOURCE)
         assert store.get("a") == before
         assert store.get("then") is None
@@ -297,27 +297,27 @@ class StoreSuite:
     def test_whoever_has_it_a_run_can_be_ended(self, store: Store) -> None:
         """Without a hold any run ends that has not ended: queued, or under way."""
         store.add(new("queued"), SOURCE)
-        hold = begin(store, "running")
+        claim = begin(store, "running")
         for run_id in ("queued", "running"):
             assert store.complete(run_id, None, ABORT, 3.0)
             assert get(store, run_id).outcome == ABORT
         assert get(store, "queued").started_at is None
         assert store.claim("queued", "one", 4.0) is None
-        assert not store.complete("running", hold, FINISH, 4.0)
+        assert not store.complete("running", claim, FINISH, 4.0)
 
     def test_a_queued_run_is_ended_under_its_hold(self, store: Store) -> None:
         """A run can end before its first claim, by who sees it as it is."""
         store.add(new("a"), SOURCE)
-        assert not store.complete("a", replace(new("a").hold, queued=False), ABORT, 3.0)
-        assert store.complete("a", new("a").hold, ABORT, 3.0)
+        assert not store.complete("a", replace(new("a").claim, queued=False), ABORT, 3.0)
+        assert store.complete("a", new("a").claim, ABORT, 3.0)
 
     def test_an_end_is_final(self, store: Store) -> None:
         """Nothing that can be called changes an ended run."""
-        hold = begin(store, "a")
-        store.record(hold, ended(step("0")))
-        store.complete("a", hold, FINISH, 3.0)
+        claim = begin(store, "a")
+        store.record(claim, ended(step("0")))
+        store.complete("a", claim, FINISH, 3.0)
         before, records = get(store, "a"), store.records("a")
-        for each in (hold, before.hold):
+        for each in (claim, before.claim):
             assert not store.complete("a", each, ABORT, 5.0, new("then"), SOURCE)
             assert not store.record(each, step("1"))
             assert not store.release(each)
@@ -330,9 +330,9 @@ class StoreSuite:
 
     def test_an_end_begets_another_run(self, store: Store) -> None:
         """The run that follows is queued in the same step, with its own source."""
-        hold = begin(store, "a")
+        claim = begin(store, "a")
         then = new("then", "url", flow_key="callback", source="other")
-        assert store.complete("a", hold, FINISH, 3.0, then, "other text")
+        assert store.complete("a", claim, FINISH, 3.0, then, "other text")
         assert store.get("then") == then
         assert store.source("other") == "other text"
         assert store.claim("then", "one", 4.0) is not None
@@ -341,8 +341,8 @@ class StoreSuite:
         """If the run that should follow exists, it stays as it is, and the end happens."""
         then = begin(store, "then")
         before = store.get("then")
-        hold = begin(store, "a")
-        assert store.complete("a", hold, FINISH, 3.0, new("then", "other"), SOURCE)
+        claim = begin(store, "a")
+        assert store.complete("a", claim, FINISH, 3.0, new("then", "other"), SOURCE)
         assert get(store, "a").outcome == FINISH
         assert store.get("then") == before
         assert store.record(then, step("0"))
@@ -351,36 +351,36 @@ class StoreSuite:
 
     def test_a_released_run_is_anybodys(self, store: Store) -> None:
         """It is queued, owned by nobody, still RUNNING, and keeps its journal and its start."""
-        hold = begin(store, "a")
-        store.record(hold, ended(step("0")))
+        claim = begin(store, "a")
+        store.record(claim, ended(step("0")))
         before = get(store, "a")
-        assert store.release(hold)
+        assert store.release(claim)
         assert store.get("a") == replace(before, owner="", queued=True)
         assert store.owners() == {"": None}
-        assert not store.record(hold, step("1"))
+        assert not store.record(claim, step("1"))
         claimed = store.claim("a", "two", 9.0)
         assert claimed == replace(before, owner="two", attempt=2)
         assert list(store.records("a")) == [ended(step("0"))]
 
     def test_a_run_is_released_to_an_owner(self, store: Store) -> None:
         """It is then that one's, queued, and nobody else's."""
-        hold = begin(store, "a")
+        claim = begin(store, "a")
         before = get(store, "a")
-        assert store.release(hold, "until/1700000000")
+        assert store.release(claim, "until/1700000000")
         assert store.get("a") == replace(before, owner="until/1700000000", queued=True)
         assert store.owners() == {"until/1700000000": None}
 
     def test_a_queued_run_is_released(self, store: Store) -> None:
         """Who goes down gives back what waits in its queue, too."""
         store.add(new("a"), SOURCE)
-        assert store.release(new("a").hold)
+        assert store.release(new("a").claim)
         assert store.get("a") == new("a", owner="")
 
     def test_only_who_has_the_run_releases_it(self, store: Store) -> None:
         """A release under a hold that is not exactly the run's changes nothing."""
-        hold = begin(store, "a")
+        claim = begin(store, "a")
         before = store.get("a")
-        assert not any(store.release(other) for other in others(hold))
+        assert not any(store.release(other) for other in others(claim))
         assert store.get("a") == before
 
     # Finding
@@ -447,38 +447,38 @@ class StoreSuite:
 
     def test_the_runs_of_owners_are_found_the_oldest_first(self, store: Store) -> None:
         """Runs that have not ended, queued or not, of these owners only, up to the limit."""
-        holds = {}
+        claims = {}
         for number, owner in enumerate(["one", "two", "", "one", "three", "one"]):
             instance = new(f"run {number}", owner=owner, created_at=float(10 - number))
             store.add(instance, SOURCE)
-            holds[number] = instance.hold
+            claims[number] = instance.claim
         claimed = store.claim("run 3", "one", 2.0)
         assert claimed is not None
-        holds[3] = claimed.hold
+        claims[3] = claimed.claim
         store.complete("run 5", None, FINISH, 3.0)
-        assert list(store.held(["one", ""], MANY)) == [holds[3], holds[2], holds[0]]
-        assert list(store.held({"one", "two"}, 2)) == [holds[3], holds[1]]
+        assert list(store.held(["one", ""], MANY)) == [claims[3], claims[2], claims[0]]
+        assert list(store.held({"one", "two"}, 2)) == [claims[3], claims[1]]
         assert list(store.held(["nobody"], MANY)) == []
         assert list(store.held([], MANY)) == []
 
     def test_a_queued_run_is_adopted_without_a_crash(self, store: Store) -> None:
         """It only waits for another owner now."""
         store.add(new("a"), SOURCE)
-        assert list(store.adopt([new("a").hold], "two")) == ["a"]
+        assert list(store.adopt([new("a").claim], "two")) == ["a"]
         assert store.get("a") == new("a", owner="two")
-        assert list(store.held(["two"], MANY)) == [new("a", owner="two").hold]
+        assert list(store.held(["two"], MANY)) == [new("a", owner="two").claim]
         assert list(store.held(["one"], MANY)) == []
 
     def test_a_run_that_lost_its_owner_in_the_middle_has_crashed(self, store: Store) -> None:
         """It is queued again, still RUNNING, with its journal; each such loss is counted."""
-        hold = begin(store, "a")
-        store.record(hold, step("0"))
+        claim = begin(store, "a")
+        store.record(claim, step("0"))
         before = get(store, "a")
-        assert list(store.adopt([hold], "two")) == ["a"]
+        assert list(store.adopt([claim], "two")) == ["a"]
         assert store.get("a") == replace(before, owner="two", queued=True, crashes=1)
         again = store.claim("a", "two", 9.0)
         assert again == replace(before, owner="two", attempt=2, crashes=1)
-        assert list(store.adopt([again.hold], "three")) == ["a"]
+        assert list(store.adopt([again.claim], "three")) == ["a"]
         assert get(store, "a").crashes == 2
         assert list(store.records("a")) == [step("0")]
 
@@ -486,10 +486,10 @@ class StoreSuite:
         """Of the holds that are handed in, those that are not the runs' do nothing."""
         stale = begin(store, "moved")
         store.release(stale)
-        hold = begin(store, "a")
+        claim = begin(store, "a")
         before = store.get("moved")
-        holds = [*others(hold)[:-1], stale, hold, Claim("nobody", "one", 1)]
-        assert list(store.adopt(holds, "two")) == ["a"]
+        claims = [*others(claim)[:-1], stale, claim, Claim("nobody", "one", 1)]
+        assert list(store.adopt(claims, "two")) == ["a"]
         assert store.get("moved") == before
         assert list(store.adopt([], "two")) == []
 
@@ -512,8 +512,8 @@ class StoreSuite:
         for number in range(MANY):
             store.add(new(f"run {number}", owner=f"owner {number}"), SOURCE)
         assert len(store.owners()) == MANY
-        holds = store.held(store.owners().keys(), 10 * MANY)
-        assert len(store.adopt(holds, "two")) == MANY
+        claims = store.held(store.owners().keys(), 10 * MANY)
+        assert len(store.adopt(claims, "two")) == MANY
         assert store.owners() == {"two": None}
 
     # Upkeep
@@ -523,9 +523,9 @@ class StoreSuite:
         if not self.prunes:
             return
         for number in (3, 1, 4, 2, 5):
-            hold = begin(store, f"run {number}")
-            store.record(hold, step("0"))
-            store.complete(f"run {number}", hold, FINISH, float(number))
+            claim = begin(store, f"run {number}")
+            store.record(claim, step("0"))
+            store.complete(f"run {number}", claim, FINISH, float(number))
         store.add(new("queued", created_at=0.0), SOURCE)
         begin(store, "running", created_at=0.0)
         assert store.prune(4.0, MANY, 2) == 2
@@ -592,14 +592,14 @@ class StoreSuite:
     @pytest.mark.parametrize("with_hold", [True, False])
     def test_one_of_many_completers_ends_a_run(self, store: Store, with_hold: bool) -> None:
         """Of all who complete a run at once, one is told so; it is that one's outcome and child."""
-        hold = begin(store, "a") if with_hold else None
-        if hold is None:
+        claim = begin(store, "a") if with_hold else None
+        if claim is None:
             store.add(new("a"), SOURCE)
         outcomes = [Outcome(Status.FINISH, result=str(caller)) for caller in range(CALLERS)]
 
         def complete(caller: int) -> bool:
             then = new(f"then {caller}")
-            return store.complete("a", hold, outcomes[caller], 3.0, then, SOURCE)
+            return store.complete("a", claim, outcomes[caller], 3.0, then, SOURCE)
 
         happened = at_once(complete)
         assert happened.count(True) == 1
@@ -611,8 +611,8 @@ class StoreSuite:
     def test_one_of_many_adopters_gets_a_run(self, store: Store) -> None:
         """However many take over the same runs at once, each run is one's, and crashed once."""
         ids = [f"run {number}" for number in range(10)]
-        holds = [begin(store, run_id) for run_id in ids]
-        adopted = at_once(lambda number: store.adopt(holds, f"owner {number}"))
+        claims = [begin(store, run_id) for run_id in ids]
+        adopted = at_once(lambda number: store.adopt(claims, f"owner {number}"))
         assert sorted(itertools.chain(*adopted)) == ids
         for number, mine in enumerate(adopted):
             assert all(get(store, each).owner == f"owner {number}" for each in mine)
@@ -621,16 +621,16 @@ class StoreSuite:
     def test_an_end_and_a_takeover_exclude_each_other(self, store: Store) -> None:
         """A run is ended by its owner or taken from it, whoever comes first."""
         for number in range(10):
-            hold = begin(store, f"run {number}")
+            claim = begin(store, f"run {number}")
 
-            def move(caller: int, hold: Claim = hold) -> bool:
+            def move(caller: int, claim: Claim = claim) -> bool:
                 if caller % 2:
-                    return bool(store.adopt([hold], "two"))
-                return store.complete(hold.run_id, hold, FINISH, 3.0)
+                    return bool(store.adopt([claim], "two"))
+                return store.complete(claim.run_id, claim, FINISH, 3.0)
 
             happened = at_once(move)
             assert happened.count(True) == 1
-            found = get(store, hold.run_id)
+            found = get(store, claim.run_id)
             assert found.status.is_terminal is (happened.index(True) % 2 == 0)
             assert found.crashes == happened.index(True) % 2
 
@@ -641,9 +641,9 @@ class StoreSuite:
         def journal(caller: int) -> bool:
             own = begin(store, f"run {caller}")
             return all(
-                store.record(hold, record)
+                store.record(claim, record)
                 for number in range(10)
-                for hold in (own, common)
+                for claim in (own, common)
                 for begun in [step(f"{caller}/{number}")]
                 for record in (begun, ended(begun, f"{caller}/{number}"))
             )
@@ -662,13 +662,13 @@ class StoreSuite:
 
     def test_no_record_comes_after_the_end(self, store: Store) -> None:
         """While the run is ended, a record is kept before it or refused; no value stays behind."""
-        hold = begin(store, "a")
+        claim = begin(store, "a")
 
         def move(caller: int) -> list[str]:
             if caller == CALLERS - 1:
-                store.complete("a", hold, FINISH, 3.0)
+                store.complete("a", claim, FINISH, 3.0)
             records = [ended(step(f"{caller}/{number}")) for number in range(10)]
-            return [each.path for each in records if store.record(hold, each)]
+            return [each.path for each in records if store.record(claim, each)]
 
         kept = list(itertools.chain(*at_once(move)))
         found = store.records("a")
@@ -695,9 +695,9 @@ class StoreSuite:
                 claimed = store.claim(run_id, f"owner {caller}", 2.0)
                 assert claimed is not None
                 assert claimed.payload == run_id
-                assert store.record(claimed.hold, step("0", name=run_id))
+                assert store.record(claimed.claim, step("0", name=run_id))
                 outcome = Outcome(Status.FINISH, run_id)
-                assert store.complete(run_id, claimed.hold, outcome, 3.0)
+                assert store.complete(run_id, claimed.claim, outcome, 3.0)
 
         at_once(live)
         for caller in range(CALLERS):

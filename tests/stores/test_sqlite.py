@@ -19,11 +19,8 @@ from app.errors import Busy
 from app.runs.run import Claim, RunRecord, Status
 from app.runs.store import Store
 from app.runs.stores import sqlite_statements as statements
-from app.runs.stores import sqlite_upkeep as upkeep
-from app.runs.stores.sqlite import SqliteStore
-from app.runs.stores.sqlite_file import journal_mode, prepare
-from app.runs.stores.sqlite_schema import SCHEMA_VERSION
-from app.runs.stores.sqlite_session import Operation
+from app.runs.stores.sqlite import Operation, SqliteStore
+from app.runs.stores.sqlite_file import SCHEMA_VERSION, journal_mode, prepare
 from tests.stores.calls import READS, RUNNING, WRITES, content, furnish
 from tests.stores.suite import FINISH, MANY, SOURCE, StoreSuite, end, new, step
 
@@ -354,27 +351,27 @@ def test_a_portion_is_small(path: Path, store: SqliteStore) -> None:
     """One transaction drops a bounded number of runs, fewer if they are large."""
     for number in range(4):
         end(store, f"large {number}", float(number), payload="x" * 600_000)
-    for number in range(2 * upkeep.ROWS):
+    for number in range(2 * statements.ROWS):
         end(store, f"run {number}", 10.0)
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        line = upkeep.draw_line(connection, ended_before=20.0, keep=MANY)
+        line = statements.draw_line(connection, ended_before=20.0, keep=MANY)
         assert line is not None
-        portions = [upkeep.drop(connection, line=line, limit=MANY) for _ in range(6)]
-    assert portions == [2, 2, upkeep.ROWS, upkeep.ROWS, 0, 0]
+        portions = [statements.drop(connection, line=line, limit=MANY) for _ in range(6)]
+    assert portions == [2, 2, statements.ROWS, statements.ROWS, 0, 0]
 
 
 QUERIES: Mapping[str, Operation[object]] = {
     "claim": partial(statements.claim, run_id="running", owner="one", now=2.0),
     "get": partial(statements.select, run_id="running"),
     "records": partial(statements.select_records, run_id="running", last=None),
-    "record": partial(statements.record, hold=RUNNING, record=step("0")),
-    "release": partial(statements.release, hold=RUNNING, owner=""),
-    "adopt": partial(statements.adopt, holds=[RUNNING], owner="two"),
+    "record": partial(statements.record, claim=RUNNING, record=step("0")),
+    "release": partial(statements.release, claim=RUNNING, owner=""),
+    "adopt": partial(statements.adopt, claims=[RUNNING], owner="two"),
     "owners": statements.select_owners,
     "held": partial(statements.select_held, owners=["one", "two"], limit=9),
-    "line": partial(upkeep.draw_line, ended_before=4.0, keep=0),
-    "drop": partial(upkeep.drop, line=upkeep.PruneLine(4.0, 0), limit=9),
-    "sources": upkeep.drop_sources,
+    "line": partial(statements.draw_line, ended_before=4.0, keep=0),
+    "drop": partial(statements.drop, line=statements.PruneLine(4.0, 0), limit=9),
+    "sources": statements.drop_sources,
     **{
         f"find {status} {key}": partial(statements.find, status=status, flow_key=key, limit=9)
         for status in (None, *Status)

@@ -14,8 +14,7 @@ import pytest
 from app.errors import SettingsError
 from app.runs.run import Outcome, RunRecord, Status
 from app.runs.stores.sqlite import SqliteStore
-from app.runs.stores.sqlite_file import connect, is_locked, journal_mode, prepare
-from app.runs.stores.sqlite_schema import SCHEMA_VERSION
+from app.runs.stores.sqlite_file import SCHEMA_VERSION, connect, is_locked, journal_mode, prepare
 from tests.stores.suite import FINISH, MANY, SOURCE, end, new
 
 
@@ -150,12 +149,12 @@ def test_an_old_file_is_upgraded(tmp_path: Path) -> None:
     with closing(SqliteStore(path)) as store:
         assert [store.get(each.id) for each in runs] == runs
         assert store.owners() == {"": None, "v1": None}
-        holds = store.held(store.owners().keys(), MANY)
-        assert len(store.adopt(holds, "one")) == 2
+        claims = store.held(store.owners().keys(), MANY)
+        assert len(store.adopt(claims, "one")) == 2
         for each in (queued, running):
             claimed = store.claim(each.id, "one", 9.0)
             assert claimed is not None
-            assert store.complete(each.id, claimed.hold, FINISH, 10.0)
+            assert store.complete(each.id, claimed.claim, FINISH, 10.0)
         assert store.prune(11.0, 0, MANY) == 4
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from app.runs.stores.sqlite import READ, WRITE, Operation, SqliteSession
 from app.runs.stores.sqlite_file import prepare
-from app.runs.stores.sqlite_session import READ, WRITE, Operation, SqliteSession
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.http.client.network import NetworkTransport
+from app.http.client.transport import NetworkTransport
 
 
 @pytest.fixture

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.http.client.answer import ResponseParser
-from app.http.client.inflate import Inflater
+from app.http.client.response import Inflater, ResponseParser
 from app.http.message import TransportError
 
 PACKED = gzip.compress(b"hello ") + gzip.compress(b"world")

@@ -7,8 +7,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 
-from app.http.client.dial import AddressInfo
-from app.http.client.network import NetworkTransport
+from app.http.client.connection import AddressInfo
+from app.http.client.transport import NetworkTransport
 from app.http.message import TransportError
 from tests.transports.requests import failure, request
 from tests.transports.servers import Server, closed_port, echo

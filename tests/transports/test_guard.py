@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.http.client.dial import AddressInfo, Resolve, resolve
+from app.http.client.connection import AddressInfo, Resolve, resolve
 from app.http.client.guard import Address, Network, guarded, refusal
-from app.http.client.network import NetworkTransport
+from app.http.client.transport import NetworkTransport
+from app.http.local import RoutingTransport
 from app.http.message import Request, Response, TransportError
-from app.http.routing import RoutingTransport
 from tests.transports.hostile import LOOPBACK_SPELLINGS, NO_HOST, PRIVATE
 from tests.transports.requests import failure, request
 from tests.transports.servers import Server, closed_port, echo

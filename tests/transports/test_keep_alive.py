@@ -9,8 +9,8 @@ from contextlib import ExitStack, closing
 import pytest
 
 from app.http.client.connection import Connection
-from app.http.client.network import NetworkTransport
 from app.http.client.pool import ConnectionKey, IdlePool
+from app.http.client.transport import NetworkTransport
 from app.http.url import Origin
 from tests.transports.requests import failure, request
 from tests.transports.servers import Server, answer, answering, closing_after, echo, read_request

@@ -9,9 +9,8 @@ from typing import Any
 import flask
 import pytest
 
-from app.http.local import MAX_DEPTH, LocalTransport
+from app.http.local import MAX_DEPTH, LocalTransport, RoutingTransport
 from app.http.message import Request, Response
-from app.http.routing import RoutingTransport
 from tests.transports.requests import failure, request
 
 

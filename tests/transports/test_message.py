@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.http.client.request_bytes import encode
+from app.http.client.transport import encode
 from app.http.message import Request, TransportError
 from app.http.url import Origin
 

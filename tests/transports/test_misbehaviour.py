@@ -13,7 +13,7 @@ from contextlib import closing
 
 import pytest
 
-from app.http.client.network import NetworkTransport
+from app.http.client.transport import NetworkTransport
 from app.http.message import TransportError
 from tests.transports.requests import failure, request
 from tests.transports.servers import (

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from app.http.client.network import NetworkTransport
+from app.http.client.transport import NetworkTransport
 from app.http.message import Response
 from tests.transports.requests import failure, request
 from tests.transports.servers import Server, answer, answering, closing_after, echo

@@ -1,6 +1,6 @@
 """From the text of ``services.yaml`` to the services and databases it names, or its mistakes.
 
-The stages are those of a flow: :mod:`app.catalog.loader`.
+The stages are those of a flow: :mod:`app.catalog.catalog.loader`.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ def _content(document: Document) -> tuple[ServicesFile, list[tuple[Path, Issue]]
         return ServicesFile(**_SCHEMA.load(document.data)), []
     except ValidationError as error:
         valid = error.valid_data if isinstance(error.valid_data, dict) else {}
-        return ServicesFile(**valid), list(problems(error.messages, ()))
+        return ServicesFile(**valid), list(problems(error.messages, (), document.places))
 
 
 def _names(document: Document, key: str) -> frozenset[str]:

@@ -12,8 +12,6 @@ from typing import Any
 
 from celery import Celery
 
-from app.runs.executors.breaker import Breaker
-
 TASK = "siteswap.execute"
 QUEUE = "siteswap"
 
@@ -22,10 +20,10 @@ FIRST, LAST = 0, 9
 
 CONNECT_SECONDS = 1.0
 ANSWER_SECONDS = 1.5
-"""How long whoever sends a message waits for the broker."""
+"""How long a sender waits for the broker."""
 
 PAUSE = 2.0
-"""Seconds for which a broker that failed is not tried again: nobody waits for it meanwhile."""
+"""Seconds for which a broker that failed is not tried again, so that no caller waits for it."""
 
 CONNECTIONS = 8
 """Of one process at most: callers take turns on them."""
@@ -169,3 +167,51 @@ def _sending(broker_url: str) -> dict[str, Any]:
             "socket_timeout": ANSWER_SECONDS,
         }
     return {**retries, "confirm_publish": True}
+
+
+class Breaker:
+    """Admits those who want to try something; after a failure, one of them per ``pause`` seconds.
+
+    Who was admitted says how it went, or nothing if it never tried.
+    """
+
+    def __init__(self, pause: float, monotonic: Callable[[], float]) -> None:
+        self._pause = pause
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._failed_at: float | None = None
+        self._failures = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it failed, and has not worked since."""
+        return self._failed_at is not None
+
+    def admit(self) -> int | None:
+        """A ticket, or ``None`` during the pause. Who gets one after it tries for all others."""
+        with self._lock:
+            now = self._monotonic()
+            if self._failed_at is not None:
+                if now - self._failed_at < self._pause:
+                    return None
+                self._failed_at = now
+            return self._failures
+
+    def is_valid(self, ticket: int) -> bool:
+        """Whether nothing has failed since this ticket was given."""
+        return ticket == self._failures
+
+    def fail(self) -> bool:
+        """It did not work: the pause begins. Returns whether it had worked before."""
+        with self._lock:
+            is_first = self._failed_at is None
+            self._failed_at = self._monotonic()
+            self._failures += 1
+            return is_first
+
+    def succeed(self) -> bool:
+        """It worked: everybody is admitted. Returns whether it had failed before."""
+        with self._lock:
+            had_failed = self._failed_at is not None
+            self._failed_at = None
+            return had_failed

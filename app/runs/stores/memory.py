@@ -43,20 +43,20 @@ class MemoryStore:
             self._instances[run_id] = claimed
             return claimed
 
-    def record(self, hold: Claim, record: StepRecord) -> bool:
+    def record(self, claim: Claim, record: StepRecord) -> bool:
         with self._lock:
-            if not self._is_under(hold) or self._is_new(hold.run_id):
+            if not self._is_under(claim) or self._is_new(claim.run_id):
                 return False
-            self._records.setdefault(hold.run_id, {})[record.path] = record
+            self._records.setdefault(claim.run_id, {})[record.path] = record
             return True
 
     def complete(
-        self, run_id: str, hold: Claim | None, outcome: Outcome, now: float,
+        self, run_id: str, claim: Claim | None, outcome: Outcome, now: float,
         then: RunRecord | None = None, then_source: str = "",
     ) -> bool:  # fmt: skip
         with self._lock:
             found = self._instances.get(run_id)
-            if found is None or found.outcome or hold not in (None, found.hold):
+            if found is None or found.outcome or claim not in (None, found.claim):
                 return False
             self._instances[run_id] = replace(
                 found,
@@ -73,11 +73,11 @@ class MemoryStore:
                 self._add(then, then_source)
             return True
 
-    def release(self, hold: Claim, owner: str = "") -> bool:
+    def release(self, claim: Claim, owner: str = "") -> bool:
         with self._lock:
-            if not self._is_under(hold):
+            if not self._is_under(claim):
                 return False
-            self._change(hold.run_id, owner=owner, queued=True)
+            self._change(claim.run_id, owner=owner, queued=True)
             return True
 
     def get(self, run_id: str) -> RunRecord | None:
@@ -125,15 +125,15 @@ class MemoryStore:
         fitting = sorted(
             (each for each in found if each.owner in owners), key=lambda each: each.created_at
         )
-        return [each.hold for each in fitting[:limit]]
+        return [each.claim for each in fitting[:limit]]
 
-    def adopt(self, holds: Sequence[Claim], owner: str) -> Sequence[str]:
+    def adopt(self, claims: Sequence[Claim], owner: str) -> Sequence[str]:
         with self._lock:
-            adopted = [hold for hold in holds if self._is_under(hold)]
-            for hold in adopted:
-                crashes = self._instances[hold.run_id].crashes + (not hold.queued)
-                self._change(hold.run_id, owner=owner, queued=True, crashes=crashes)
-            return [hold.run_id for hold in adopted]
+            adopted = [claim for claim in claims if self._is_under(claim)]
+            for claim in adopted:
+                crashes = self._instances[claim.run_id].crashes + (not claim.queued)
+                self._change(claim.run_id, owner=owner, queued=True, crashes=crashes)
+            return [claim.run_id for claim in adopted]
 
     def prune(self, ended_before: float, keep: int, limit: int) -> int:
         with self._lock:
@@ -159,9 +159,9 @@ class MemoryStore:
         self._unended[run.id] = None
         self._sources[run.source] = source
 
-    def _is_under(self, hold: Claim) -> bool:
-        known = hold.run_id in self._unended
-        return known and self._instances[hold.run_id].hold == hold
+    def _is_under(self, claim: Claim) -> bool:
+        known = claim.run_id in self._unended
+        return known and self._instances[claim.run_id].claim == claim
 
     def _is_new(self, run_id: str) -> bool:
         return self._instances[run_id].status is Status.INIT

@@ -1,15 +1,16 @@
 """The store in Redis (or Valkey), shared by all processes of all machines.
 
 It is as durable as Redis is configured: ``docs/scale-out.md`` says what each setting loses. Every
-method is one command or one script of :mod:`app.runs.stores.redis_scripts`. Connections are opened by
-the first calls, and anew after a failure, so that everything heals without a restart; a process
-that was forked opens its own.
+method is one command, or one script of :mod:`app.runs.stores.redis_scripts`. The first calls open
+connections, and after a failure they are opened again, so no restart is needed. A forked process
+opens its own.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import ssl
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -67,19 +68,19 @@ class RedisStore:
         values = self._run(scripts.CLAIM, run_id, owner, repr(now), *FIELDS)
         return None if values is None else _instance(run_id, values)
 
-    def record(self, hold: Claim, record: StepRecord) -> bool:
+    def record(self, claim: Claim, record: StepRecord) -> bool:
         value = [] if record.value is None else [record.value]
         return bool(
-            self._run(scripts.RECORD, *_words(hold), record.path, _step_text(record), *value)
+            self._run(scripts.RECORD, *_words(claim), record.path, _step_text(record), *value)
         )
 
     def complete(
-        self, run_id: str, hold: Claim | None, outcome: Outcome, now: float,
+        self, run_id: str, claim: Claim | None, outcome: Outcome, now: float,
         then: RunRecord | None = None, then_source: str = "",
     ) -> bool:  # fmt: skip
-        if hold is not None and hold.run_id != run_id:
+        if claim is not None and claim.run_id != run_id:
             return False
-        how = ["any", "", "", ""] if hold is None else ["hold", *_words(hold)[1:]]
+        how = ["any", "", "", ""] if claim is None else ["hold", *_words(claim)[1:]]
         ending = _ending(outcome, now)
         following = [] if then is None else [then.id, then_source, *_fields_of(then)]
         return bool(
@@ -89,8 +90,8 @@ class RedisStore:
             )
         )
 
-    def release(self, hold: Claim, owner: str = "") -> bool:
-        return bool(self._run(scripts.RELEASE, *_words(hold), owner))
+    def release(self, claim: Claim, owner: str = "") -> bool:
+        return bool(self._run(scripts.RELEASE, *_words(claim), owner))
 
     def get(self, run_id: str) -> RunRecord | None:
         with _busy():
@@ -140,8 +141,8 @@ class RedisStore:
             Claim(key, owner, int(attempt), queued == "1") for key, owner, attempt, queued in found
         ]
 
-    def adopt(self, holds: Sequence[Claim], owner: str) -> Sequence[str]:
-        words = [word for hold in holds for word in _words(hold)]
+    def adopt(self, claims: Sequence[Claim], owner: str) -> Sequence[str]:
+        words = [word for claim in claims for word in _words(claim)]
         adopted: list[str] = self._run(scripts.ADOPT, owner, *words)
         return adopted
 
@@ -164,6 +165,7 @@ def open_client(url: str, timeout: float, connections: int) -> Redis:
     Raises:
         ValueError: this is not the URL of a Redis.
     """
+    tls = url.startswith("rediss:")
     pool = BlockingConnectionPool.from_url(
         url,
         max_connections=connections,
@@ -173,9 +175,11 @@ def open_client(url: str, timeout: float, connections: int) -> Redis:
         socket_keepalive=True,
         decode_responses=True,
         protocol=2,
-        # Nothing is repeated behind our back: when an answer was lost, a second ADD would say that
-        # the run exists already. Whoever calls knows what may be repeated.
+        # The client repeats nothing: after a lost answer, a second ADD would say that the run
+        # exists already. The caller knows what may be repeated.
         retry=Retry(NoBackoff(), 0),
+        # As in app.config.tls: from 3.13 on, Python refuses many authorities of companies.
+        **({"ssl_exclude_verify_flags": [ssl.VERIFY_X509_STRICT]} if tls else {}),
     )
     return Redis(connection_pool=pool)
 
@@ -204,8 +208,8 @@ def _index(status: Status | None, flow_key: str | None) -> str:
     return ":".join(names) or "all"
 
 
-def _words(hold: Claim) -> tuple[str, str, int, int]:
-    return hold.run_id, hold.owner, hold.attempt, int(hold.queued)
+def _words(claim: Claim) -> tuple[str, str, int, int]:
+    return claim.run_id, claim.owner, claim.attempt, int(claim.queued)
 
 
 def _present(fields: Mapping[str, str | int | float | None]) -> list[str]:

@@ -6,9 +6,11 @@ fail in between is ``whole``, so that it leaves nothing half done.
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from app.runs.run import Claim, Outcome, RunRecord, Status
@@ -19,7 +21,7 @@ _INSTANCE = (
     "started_at, ended_at, result, error_code, error_message, reason"
 )
 _STEP = "path, name, verb, attempt, started_at, ended_at, outcome, value, detail"
-_UNDER_HOLD = "id = ? AND owner = ? AND attempt = ? AND queued = ? AND ended_at IS NULL"
+_UNDER_CLAIM = "id = ? AND owner = ? AND attempt = ? AND queued = ? AND ended_at IS NULL"
 
 
 def insert(connection: sqlite3.Connection, *, run: RunRecord, source: str) -> bool:
@@ -61,11 +63,11 @@ def claim(
     return select(connection, run_id=run_id) if cursor.rowcount == 1 else None
 
 
-def record(connection: sqlite3.Connection, *, hold: Claim, record: StepRecord) -> bool:
+def record(connection: sqlite3.Connection, *, claim: Claim, record: StepRecord) -> bool:
     """Keep a step record; the row of one with the same path keeps its place."""
     is_running = connection.execute(
-        f"SELECT 1 FROM instance WHERE {_UNDER_HOLD} AND status = ?",
-        (*_hold(hold), Status.RUNNING),
+        f"SELECT 1 FROM instance WHERE {_UNDER_CLAIM} AND status = ?",
+        (*_claim_key(claim), Status.RUNNING),
     ).fetchone()
     if not is_running:
         return False
@@ -76,7 +78,7 @@ def record(connection: sqlite3.Connection, *, hold: Claim, record: StepRecord) -
         "ended_at = excluded.ended_at, outcome = excluded.outcome, value = excluded.value, "
         "detail = excluded.detail",
         (
-            hold.run_id,
+            claim.run_id,
             record.path,
             record.name,
             record.verb,
@@ -95,7 +97,7 @@ def complete(
     connection: sqlite3.Connection,
     *,
     run_id: str,
-    hold: Claim | None,
+    claim: Claim | None,
     outcome: Outcome,
     now: float,
     then: RunRecord | None,
@@ -103,7 +105,7 @@ def complete(
 ) -> bool:
     """End a run, and begin the one that follows."""
     with whole(connection):
-        happened = _end(connection, run_id, hold, outcome, now)
+        happened = _end(connection, run_id, claim, outcome, now)
         if happened and then is not None:
             insert(connection, run=then, source=then_source)
     return happened
@@ -112,11 +114,13 @@ def complete(
 def _end(
     connection: sqlite3.Connection,
     run_id: str,
-    hold: Claim | None,
+    claim: Claim | None,
     outcome: Outcome,
     now: float,
 ) -> bool:
-    condition, seen = ("ended_at IS NULL", ()) if hold is None else (_UNDER_HOLD, _hold(hold))
+    condition, seen = (
+        ("ended_at IS NULL", ()) if claim is None else (_UNDER_CLAIM, _claim_key(claim))
+    )
     cursor = connection.execute(
         "UPDATE instance SET status = ?, owner = '', queued = 0, ended_at = ?, result = ?, "
         "error_code = ?, error_message = ?, reason = ? "
@@ -140,10 +144,11 @@ def _end(
     return cursor.rowcount == 1
 
 
-def release(connection: sqlite3.Connection, *, hold: Claim, owner: str) -> bool:
+def release(connection: sqlite3.Connection, *, claim: Claim, owner: str) -> bool:
     """Queue a run for anybody, or for an owner."""
     cursor = connection.execute(
-        f"UPDATE instance SET owner = ?, queued = 1 WHERE {_UNDER_HOLD}", (owner, *_hold(hold))
+        f"UPDATE instance SET owner = ?, queued = 1 WHERE {_UNDER_CLAIM}",
+        (owner, *_claim_key(claim)),
     )
     return cursor.rowcount == 1
 
@@ -174,9 +179,10 @@ def find(
     """Runs by status and flow, the newest first."""
     rows = connection.execute(
         f"SELECT {_INSTANCE}, NULL FROM instance {_narrowed(status, flow_key)} "
-        "AND (?1 IS NULL OR status = ?1) AND (?2 IS NULL OR flow_key = ?2) "
-        "ORDER BY created_at DESC, rowid DESC LIMIT ?3",
-        (status, flow_key, limit),
+        "AND (:status IS NULL OR status = :status) "
+        "AND (:flow_key IS NULL OR flow_key = :flow_key) "
+        "ORDER BY created_at DESC, rowid DESC LIMIT :limit",
+        {"status": status, "flow_key": flow_key, "limit": limit},
     )
     return [_instance(row) for row in rows]
 
@@ -188,7 +194,7 @@ def _narrowed(status: Status | None, flow_key: str | None) -> str:
     if status == Status.ABORT:
         return "INDEXED BY instance_aborted WHERE status = 'ABORT'"
     if flow_key is not None:
-        return "INDEXED BY instance_flow WHERE flow_key = ?2"
+        return "INDEXED BY instance_flow WHERE flow_key = :flow_key"
     return "INDEXED BY instance_created WHERE TRUE"
 
 
@@ -239,17 +245,17 @@ def select_held(
     return [Claim(key, owner, attempt, bool(q)) for _, key, owner, attempt, q in rows[:limit]]
 
 
-def adopt(connection: sqlite3.Connection, *, holds: Sequence[Claim], owner: str) -> Sequence[str]:
+def adopt(connection: sqlite3.Connection, *, claims: Sequence[Claim], owner: str) -> Sequence[str]:
     """Queue runs for another owner."""
     with whole(connection):
-        return [hold.run_id for hold in holds if _adopt(connection, hold, owner)]
+        return [claim.run_id for claim in claims if _adopt(connection, claim, owner)]
 
 
-def _adopt(connection: sqlite3.Connection, hold: Claim, owner: str) -> bool:
+def _adopt(connection: sqlite3.Connection, claim: Claim, owner: str) -> bool:
     cursor = connection.execute(
         "UPDATE instance SET owner = ?, queued = 1, crashes = crashes + (1 - queued) "
-        f"WHERE {_UNDER_HOLD}",
-        (owner, *_hold(hold)),
+        f"WHERE {_UNDER_CLAIM}",
+        (owner, *_claim_key(claim)),
     )
     return cursor.rowcount == 1
 
@@ -270,8 +276,8 @@ def whole(connection: sqlite3.Connection) -> Iterator[None]:
             connection.execute("RELEASE whole")
 
 
-def _hold(hold: Claim) -> tuple[str, str, int, bool]:
-    return (hold.run_id, hold.owner, hold.attempt, hold.queued)
+def _claim_key(claim: Claim) -> tuple[str, str, int, bool]:
+    return (claim.run_id, claim.owner, claim.attempt, claim.queued)
 
 
 def _instance(row: tuple[Any, ...]) -> RunRecord:
@@ -298,3 +304,79 @@ def _instance(row: tuple[Any, ...]) -> RunRecord:
         if status.is_terminal
         else None,
     )
+
+
+ROWS = 50
+"""Runs in a portion, a few milliseconds of work."""
+
+PAGES = 256
+"""Pages of the file in a portion: 1 MB, ten milliseconds to give back."""
+
+
+@dataclass(frozen=True, slots=True)
+class PruneLine:
+    """Drawn through the ended runs: those before it in the order of ``ended_at, rowid`` go."""
+
+    ended_at: float
+    rowid: int
+
+
+_BEFORE = "FROM instance WHERE ended_at IS NOT NULL AND (ended_at, rowid) < (?, ?)"
+
+
+def draw_line(
+    connection: sqlite3.Connection, *, ended_before: float, keep: int
+) -> PruneLine | None:
+    """Where to stop dropping, or ``None`` if there is nothing to drop; it walks ``keep`` entries.
+
+    ``ended_before`` and ``keep`` are those of :meth:`app.runs.store.Store.prune`.
+    """
+    newest = connection.execute(
+        "SELECT ended_at, rowid + 1 FROM instance WHERE ended_at IS NOT NULL "
+        "ORDER BY ended_at DESC, rowid DESC LIMIT 1 OFFSET ?",
+        (keep,),
+    ).fetchone()
+    line = max((ended_before, 0), newest or (-math.inf, 0))
+    found = connection.execute(f"SELECT 1 {_BEFORE} LIMIT 1", line).fetchone()
+    return PruneLine(*line) if found else None
+
+
+def drop(connection: sqlite3.Connection, *, line: PruneLine, limit: int) -> int:
+    """Drop the oldest ended runs, at most a portion of them; how many."""
+    free = _free_pages(connection)
+    rows = connection.execute(
+        f"SELECT rowid, id {_BEFORE} ORDER BY ended_at, rowid LIMIT ?",
+        (line.ended_at, line.rowid, min(limit, ROWS)),
+    ).fetchall()
+    for number, (rowid, run_id) in enumerate(rows, start=1):
+        connection.execute("DELETE FROM step WHERE instance_id = ?", (run_id,))
+        connection.execute("DELETE FROM instance WHERE rowid = ?", (rowid,))
+        if _free_pages(connection) - free >= PAGES:
+            return number
+    return len(rows)
+
+
+def drop_sources(connection: sqlite3.Connection) -> None:
+    """Drop the texts that no run needs any more."""
+    connection.execute(
+        "DELETE FROM source WHERE digest NOT IN "
+        "(SELECT source FROM instance WHERE ended_at IS NULL)"
+    )
+
+
+def give_back(connection: sqlite3.Connection) -> bool:
+    """Shorten the file by a portion of its free pages; tells whether there may be more.
+
+    A file made without auto_vacuum keeps its free pages, and uses them again.
+    """
+    before = _free_pages(connection)
+    for _ in range(min(before, PAGES)):
+        # One page in each statement: Python ends a statement without columns after its first step,
+        # which is one page, whatever number is asked for.
+        connection.execute("PRAGMA incremental_vacuum(1)")
+    return 0 < _free_pages(connection) < before
+
+
+def _free_pages(connection: sqlite3.Connection) -> int:
+    count: int = connection.execute("PRAGMA freelist_count").fetchone()[0]
+    return count

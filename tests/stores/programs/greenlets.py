@@ -28,7 +28,7 @@ def live(store: SqliteStore, number: int) -> bool:
     store.add(new(run_id, run_id), SOURCE)
     claimed = store.claim(run_id, "one", 2.0)
     outcome = Outcome(Status.FINISH, run_id)
-    happened = store.complete(run_id, claimed and claimed.hold, outcome, 3.0)
+    happened = store.complete(run_id, claimed and claimed.claim, outcome, 3.0)
     ended = store.get(run_id)
     return (
         happened
