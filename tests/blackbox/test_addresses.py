@@ -11,7 +11,7 @@ from app.runs.callback import delivery_id
 from tests.blackbox.client import Answer, eventually
 from tests.blackbox.recorder import Recorder, redirect
 from tests.blackbox.server import Server, prepare_folder
-from tests.blackbox.test_run_commands import flask_run
+from tests.blackbox.test_run_commands import siteswap_runs
 from tests.transports.hostile import LOOPBACK_SPELLINGS, NO_HOST, PRIVATE
 from tests.transports.servers import answer
 
@@ -211,7 +211,7 @@ def test_a_callback_that_the_flow_chose(guarding: Server) -> None:
         delivery = delivery_id(found.run_id)
         assert guarding.client.ended(delivery).status == 200
         assert near.lines[0] == "POST /told/ HTTP/1.1"
-        again = flask_run(guarding, "retry", delivery).strip()
+        again = siteswap_runs(guarding, "retry", delivery).strip()
         assert guarding.client.ended(again).status == 200
         assert len(near.requests) == 2
         assert json.loads(near.requests[0].partition(b"\r\n\r\n")[2])["success"] is True
