@@ -59,7 +59,9 @@ def test_cancelling_what_a_worker_has_under_way(server: Server, gate: Downstream
     assert siteswap_runs(server, "cancel", instance) == f"{instance} ABORT cancelled\n"
     gate.is_open.set()
     assert server.client.poll(instance).outcome == (200, 2000061010)
-    assert re.search(r"^call +http +UNKNOWN ", siteswap_runs(server, "show", instance), re.MULTILINE)
+    assert re.search(
+        r"^call +http +UNKNOWN ", siteswap_runs(server, "show", instance), re.MULTILINE
+    )
 
 
 def test_the_delivery_of_a_callback_is_shown(server: Server) -> None:
