@@ -1,7 +1,7 @@
 """Text with ``${expression}`` in it: where the expressions are, and what is literal.
 
-``$${`` is a literal ``${``; outside of ``${…}`` everything else is literal too. A
-value that an expression gives is never looked at again.
+``$${`` is a literal ``${``; outside of ``${…}`` everything else is literal too. A value
+that an expression gives is never looked at again.
 """
 
 from __future__ import annotations
