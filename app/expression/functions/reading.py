@@ -41,6 +41,7 @@ def part(evaluation: Evaluation, target: Any, start: Any, stop: Any, step: Any) 
     length = len(range(*wanted.indices(len(target))))
     if isinstance(target, str):
         evaluation.new_text(length)
+        evaluation.spend(length // 4)  # Each character is picked by itself where there is a step.
     else:
         evaluation.new_list(length)
     return target[wanted]
