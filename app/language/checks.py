@@ -23,7 +23,6 @@ Report = tuple[Path, Severity, Issue]
 """A path from the root of the document, and what is wrong there."""
 
 _SECRET_WORDS = ("password", "passwd", "secret", "token", "apikey", "api_key", "authorization")
-_EFFECTS = ", ".join(f"`{verb}`" for verb, step in Step.verbs.items() if step.has_effect)
 
 
 def check(flow: Flow, environment: Environment) -> list[Report]:
@@ -143,13 +142,13 @@ class _Checker:
             message = f"`{step.verb}` cannot be retried: it would fail the same way again"
             if has_steps:
                 message = f"`{step.verb}` is not retried as a whole"
-            hint = f"write it at a step that reaches outside: {_EFFECTS}"
+            hint = f"write it at a step that reaches outside: {_with_effect()}"
             self.error((*path, "retry"), issue("useless-key", message, hint))
         if step.retryable is not None:
             message = f"`{step.verb}` does nothing outside: it is computed again in any case"
             if has_steps:
                 message = f"each step in `{step.verb}` says for itself whether it may run twice"
-            hint = f"write it at the flow, or at a step that reaches outside: {_EFFECTS}"
+            hint = f"write it at the flow, or at a step that reaches outside: {_with_effect()}"
             self.error((*path, "retryable"), issue("useless-key", message, hint))
 
     def inner_blocks(self, step: Step, path: Path, before: KnownNames) -> KnownNames:
@@ -245,3 +244,8 @@ def _names_a_secret(path: Path) -> bool:
     in_payload = any(key in ("headers", "json", "form", "query", "set") for key in path[:-1])
     word = str(path[-1]).lower().replace("-", "_")
     return in_payload and any(secret in word for secret in _SECRET_WORDS)
+
+
+def _with_effect() -> str:
+    """The verbs that change something elsewhere; asked late, when all verbs are registered."""
+    return ", ".join(f"`{verb}`" for verb, step in Step.verbs.items() if step.has_effect)
