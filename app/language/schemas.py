@@ -29,7 +29,7 @@ from app.language.fields import (
 from app.language.flow import DEFAULT_TIMEOUT, MODES, Input
 from app.language.input_limits import Pattern, default_of, limited, value_issues
 from app.language.inputs import TYPES
-from app.language.target import UrlField
+from app.language.url import UrlField
 
 RESERVED_INPUTS = ("juggleToken", "flowData")
 """Parameter names that the open API uses itself."""
