@@ -179,7 +179,7 @@ class _Checker:
     def after(self, block: Block, end: KnownNames, before: KnownNames) -> KnownNames:
         """The names visible after a block."""
         after = end.after_block(block.exports, before)
-        self.names.gone(end.sometimes - after.sometimes, block.behind)
+        self.names.gone(end.sometimes - after.sometimes, block.hint)
         return after
 
     def lost(self, block: Block, path: Path, before: KnownNames) -> None:

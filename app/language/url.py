@@ -1,4 +1,4 @@
-"""A url with ``${…}`` in it: each value is written as the place where it stands allows.
+"""A url with ``${…}`` in it: each value is written as its place allows.
 
 No value leaves its place. In a path, a query or a fragment it is percent-encoded, always and once
 more if it was; in the place of a scheme or a host it is refused if it could end it. Only a
@@ -43,7 +43,7 @@ _DOT_SEGMENT = re.compile(r"/(?:\.|%2e){1,2}(?=/|$)", re.IGNORECASE)
 _ENDS_HOST = re.compile(r"[\x00-\x20\x7f-\xa0/?#@\\%]|\s")
 _BEGINNING = re.compile(r"https?://|/", re.IGNORECASE)
 _OPERATORS_ROOTS = frozenset({"env", "secrets", "flow"})
-"""Roots whose values whoever runs the flow has chosen; all others are data."""
+"""Roots whose values the operator has chosen; all others are data."""
 
 
 class InvalidUrl(ValueError):
@@ -51,7 +51,7 @@ class InvalidUrl(ValueError):
 
 
 class UrlPart(Enum):
-    """Where a piece of a url stands."""
+    """The place of a piece in a url."""
 
     LITERAL = "as written in the flow"
     BEGINNING = "the whole url, or its beginning"
@@ -76,7 +76,7 @@ class UrlTemplate:
 
 
 def parse_url(text: str, offset: int = 0) -> UrlTemplate:
-    """The template of a url; ``offset`` is where it begins in its scalar, for its problems.
+    """The template of a url; ``offset`` is where it begins in its scalar, for its issues.
 
     Raises:
         ValidationError: with :class:`Issue` objects.
@@ -228,7 +228,7 @@ class Target:
     url: UrlTemplate
     service: str | None = None
     offset: int = 0
-    """Where the service's name stands in the text."""
+    """The place of the service's name in the text."""
 
     @property
     def written(self) -> str:

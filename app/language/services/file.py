@@ -1,4 +1,4 @@
-"""From the text of ``services.yaml`` to the services and databases it names, or its mistakes.
+"""From the text of ``services.yaml`` to the services and databases it names, or what is wrong.
 
 The stages are those of a flow: :mod:`app.catalog.catalog.loader`.
 """
@@ -15,7 +15,7 @@ from marshmallow import Schema, ValidationError
 from app.config.tls import Tls, digest_of, tls_issues
 from app.expression import Compiled, Issue, Scope, find_braces
 from app.language.checks import Report, secret_literals
-from app.language.diagnose import diagnostic_at, once, problems
+from app.language.diagnose import diagnostic_at, issues_in, once
 from app.language.environment import Environment
 from app.language.fields import (
     SCHEMES,
@@ -131,8 +131,8 @@ def load_services(
         document = load(text)
     except YamlError as error:
         return LoadedServices(None, tuple(error.diagnostics), None, None)
-    content, mistakes = _content(document)
-    diagnostics = [diagnostic_at(document, path, Severity.ERROR, found) for path, found in mistakes]
+    content, issues = _content(document)
+    diagnostics = [diagnostic_at(document, path, Severity.ERROR, found) for path, found in issues]
     content = replace(content, services=_with_files(folder, content.services))
     for path, severity, found in _checks(document, content, environment, scope):
         diagnostics.append(diagnostic_at(document, path, severity, found))
@@ -156,7 +156,7 @@ def _content(document: Document) -> tuple[ServicesFile, list[tuple[Path, Issue]]
         return ServicesFile(**_SCHEMA.load(document.data)), []
     except ValidationError as error:
         valid = error.valid_data if isinstance(error.valid_data, dict) else {}
-        return ServicesFile(**valid), list(problems(error.messages, (), document.places))
+        return ServicesFile(**valid), list(issues_in(error.messages, (), document.places))
 
 
 def _names(document: Document, key: str) -> frozenset[str]:

@@ -205,10 +205,10 @@ MAX_CONCURRENCY = 10_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """One service. ``url`` is its base: a target's path is put behind it.
+    """One service. ``url`` is its base: a target's path is appended.
 
-    What a step says itself goes over ``headers``, ``query``, ``timeout`` (seconds) and ``retry``.
-    ``concurrency`` is how many requests are under way at once in this process.
+    ``headers``, ``query``, ``timeout`` (seconds) and ``retry`` are defaults; those of a step win.
+    ``concurrency`` is how many requests it may be sent at once by this process.
     """
 
     url: UrlTemplate
@@ -233,7 +233,7 @@ class Service:
             yield ("auth", *path), template
 
     def open_credentials(self) -> Iterator[Path]:
-        """Paths of credentials that stand in the file, where everybody can read them."""
+        """Paths of credentials that are written in the file."""
         for path, template, is_secret in self.auth.templates() if self.auth else ():
             if is_secret and template.constant and template.source:
                 yield ("auth", *path)
@@ -256,7 +256,7 @@ def _url_mistakes(url: str) -> Iterator[tuple[str, str]]:
     if "?" in literal:
         yield "a base url has no query", "write its parameters under `query`"
     elif "#" in literal:
-        yield "a base url has no fragment", "delete what stands behind the `#`"
+        yield "a base url has no fragment", "delete the `#` and what follows it"
     elif "@" in literal.partition("://")[2].partition("/")[0]:
         yield "a url holds no user and password", "write `auth: {basic: …}` instead"
 
