@@ -2,8 +2,8 @@
 
 The codes 2000011005, 2000061001, 2000061003 and 1 and their Chinese words are those of Juggle's
 open API; the other 20000610xx codes are ours, in the same scheme (``docs/open-api.md``).
-Whatever a caller is told derives from :class:`SiteswapError`. Folders have errors of their own, such
-as ``TransportError``, ``DatabaseError`` and ``StepError``, which are translated before they leave.
+Whatever a caller is told derives from :class:`SiteswapError`. Folders have errors of their own
+(``TransportError``, ``DatabaseError``, ``StepError`` …), which are translated before they leave.
 Any other exception is a bug: the entry point logs it once and withholds it.
 """
 

@@ -163,7 +163,7 @@ def _starting_first(start: Callable[[], None], wsgi: WSGIApplication) -> WSGIApp
 
 
 def _logger() -> logging.Logger:
-    """Our logger; it writes to standard error unless logging has been set up already."""
+    """Our logger. It writes to standard error unless logging was set up before."""
     log = logging.getLogger("app")
     if not log.hasHandlers():
         handler = logging.StreamHandler()
