@@ -18,7 +18,7 @@ from app.runs.reaper import Reaper
 from app.runs.runner import Runner
 
 INTERVAL = 1.0
-"""Seconds between two looks at the files."""
+"""Seconds between two calls of a poller."""
 
 
 class Poller:

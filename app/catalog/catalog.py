@@ -131,7 +131,7 @@ class Catalog:
 
     def refresh(self) -> bool:
         """Read new and changed files and forget removed ones; returns whether anything changed."""
-        found = self._files.look()
+        found = self._files.changes()
         if found is None:
             return False
         changed = found.changed | self._touched_by_environment(found.files)
