@@ -1,5 +1,6 @@
 # make run    serve on 127.0.0.1:9127, with the libraries of EXTRAS=redis,celery,sql,mysql,postgresql
 # make test   the gate: tests, types, lint; JOBS=4 at once
+# make test-all  the tests but the slow black box, on each Python: PYTHONS="3.12 3.13"
 # make bench  measure, as ratios
 # make fmt    format the code
 # make chaos  kill everything, ROUNDS=20 times, from SEED=1 on
@@ -9,12 +10,13 @@ BIN := $(VENV)/bin
 RUFF := $(BIN)/ruff
 RUFF_CONFIG := --config .ci/ruff.toml --no-cache
 EXTRAS ?=
-JOBS ?= 0
+JOBS ?= 4
+PYTHONS ?= 3.11.2 3.11 3.12 3.13 3.14
 ROUNDS ?= 20
 SEED ?= 1
 SOURCES := app tests wsgi.py gunicorn.conf.py
 
-.PHONY: run test bench chaos fmt clean
+.PHONY: run test test-all bench chaos fmt clean
 
 run: $(VENV)/.installed$(if $(EXTRAS),-$(EXTRAS))
 	$(BIN)/siteswap serve
@@ -24,6 +26,9 @@ test: $(VENV)/.installed-test
 	$(RUFF) format $(RUFF_CONFIG) --check $(SOURCES)
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+
+test-all:
+	PYTHONS="$(PYTHONS)" .ci/test-all
 
 bench: $(VENV)/.installed-test
 	$(BIN)/python -m tests.bench
@@ -36,10 +41,10 @@ fmt: $(VENV)/.installed-test
 	$(RUFF) format $(RUFF_CONFIG) $(SOURCES)
 
 clean:
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) .venv-* build *.egg-info
 
 $(VENV)/.installed: setup.cfg pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Siteswap needs Python 3.11 or newer; write: make PYTHON=python3.11 …")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11, 2) and "Siteswap needs Python 3.11.2 or newer; write: make PYTHON=python3.11 …")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
 	touch $@

@@ -30,20 +30,20 @@ class Siteswap:
         self,
         settings: Settings,
         catalog: Catalog,
-        outside: Services,
+        services: Services,
         databases: NamedDatabases,
         tokens: TokenRegistry,
-        service: Runner,
+        runner: Runner,
         reaper: Reaper,
         new_owner: Callable[[], str],
         log: logging.Logger,
     ) -> None:
         self.settings = settings
         self.catalog = catalog
-        self.outside = outside
+        self.services = services
         self.databases = databases
         self.tokens = tokens
-        self.service = service
+        self.runner = runner
         self.reaper = reaper
         self._new_owner = new_owner
         self._log = log
@@ -73,9 +73,9 @@ class Siteswap:
                 self._started = True
 
     def _begin_to_execute(self) -> None:
-        _ = self.service.store
-        self.service.owner = self._new_owner()
-        self.service.announce = self.reaper.announce
+        _ = self.runner.store
+        self.runner.owner = self._new_owner()
+        self.runner.announce = self.reaper.announce
         try:
             self.reaper.announce()
         except Busy as error:
@@ -86,13 +86,13 @@ class Siteswap:
     def close(self, timeout: float) -> None:
         """Finish what is under way for up to ``timeout`` seconds, and let go of everything."""
         self._watcher.close()
-        self.service.close(timeout)
+        self.runner.close(timeout)
         self.databases.close()
-        self.service.interpreter.close()
+        self.runner.interpreter.close()
         if self._started:
             self._sweeps.close()
             self._alarm.close()
             self.reaper.retire()
-        self.service.close_store()
+        self.runner.close_store()
         # At its end the interpreter collects what is left; what is frozen would outlive gevent.
         gc.unfreeze()

@@ -9,17 +9,22 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
 MAX_DEPTH = 100
 """Nesting of lists and objects that is accepted; people nest about five deep."""
 
+MAX_WRITTEN_DEPTH = 2 * MAX_DEPTH
+"""Nesting that is written: what was read, and what is put around it."""
+
 MAX_DIGITS = 1000
 """Digits of one whole number that are accepted (Python itself refuses beyond 4,300)."""
 
 
 _WHITESPACE = " \t\n\r"
+_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)')
 
 
 class JsonError(ValueError):
@@ -42,12 +47,14 @@ def loads(text: str | bytes, max_depth: int = MAX_DEPTH) -> Any:
     try:
         value = _decode(text.strip(_WHITESPACE))
     except json.JSONDecodeError as error:
+        # From Python 3.12 on, the stack may hold what leads to the mistake, deep as it is.
+        if _is_open(error.doc[: error.pos], max_depth):
+            raise JsonError(f"nested deeper than {max_depth}") from None
         where = f"line {error.lineno}, column {error.colno}"
         raise JsonError(f"{error.msg[:1].lower()}{error.msg[1:]} at {where}") from None
     except RecursionError:
         raise JsonError(f"nested deeper than {max_depth}") from None
-    if text.count("[") + text.count("{") > max_depth and depth(value, max_depth) > max_depth:
-        raise JsonError(f"nested deeper than {max_depth}")
+    _check_depth(value, text, max_depth)
     if "\\u" in text and not _is_encodable(value):
         raise JsonError("a \\ud800–\\udfff escape stands alone, which no text can hold")
     return value
@@ -57,12 +64,17 @@ def dumps(value: Any) -> str:
     """Write a value as compact JSON: UTF-8 characters as they are, no spaces.
 
     Raises:
-        JsonError: the value holds something JSON cannot (``NaN``, a set, a cycle …).
+        JsonError: the value holds something JSON cannot (``NaN``, a set, a cycle …), or nests
+            deeper than ``MAX_WRITTEN_DEPTH``.
     """
     try:
-        return _ENCODER.encode(value)
-    except (TypeError, ValueError, RecursionError) as error:
+        text = _ENCODER.encode(value)
+    except RecursionError:
+        raise JsonError(f"nested deeper than {MAX_WRITTEN_DEPTH}") from None
+    except (TypeError, ValueError) as error:
         raise JsonError(f"not a JSON value: {error}") from None
+    _check_depth(value, text, MAX_WRITTEN_DEPTH)
+    return text
 
 
 def _decode(text: str) -> Any:
@@ -70,6 +82,21 @@ def _decode(text: str) -> Any:
     if end != len(text):
         raise json.JSONDecodeError("Extra data", text, end)
     return value
+
+
+def _is_open(text: str, levels: int) -> bool:
+    """Whether more lists and objects than these have begun and not ended."""
+    if text.count("[") + text.count("{") <= levels:
+        return False
+    bare = _STRING.sub("", text)
+    return sum(map(bare.count, "[{")) - sum(map(bare.count, "]}")) > levels
+
+
+def _check_depth(value: Any, text: str, limit: int) -> None:
+    if len(text) <= 2 * limit:
+        return  # Each level has a beginning and an end.
+    if text.count("[") + text.count("{") > limit and depth(value, limit) > limit:
+        raise JsonError(f"nested deeper than {limit}")
 
 
 def depth(value: Any, limit: int) -> int:

@@ -87,24 +87,22 @@ def create_app(
     network = NetworkTransport(resolve=resolve, private_networks=settings.private_networks)
     transport = RoutingTransport(LocalTransport(routes, app), network)
     known_secrets = Secrets(settings.secrets, settings.secrets_dir, log)
-    outside = Services(
+    services = Services(
         settings.flows_dir, settings.env, known_secrets, log, runs_python=settings.python_steps
     )
-    databases = _databases(settings, outside)
-    catalog = Catalog(settings.flows_dir, outside.refresh, log)
+    databases = _databases(settings, services)
+    catalog = Catalog(settings.flows_dir, services.refresh, log)
     tokens = TokenRegistry(settings.tokens_file, settings.tokens, log=log)
-    dependencies = _tools(settings, transport, outside, databases, log)
+    dependencies = _dependencies(settings, transport, services, databases, log)
     store = partial(_open_store, settings, around_store or _as_it_is)
-    service = _service(
-        catalog, dependencies, store, partial(_make_executor, settings, app, log), log
-    )
-    reaper = _sweeper(settings, service, log)
+    runner = _runner(catalog, dependencies, store, partial(_make_executor, settings, app, log), log)
+    reaper = _reaper(settings, runner, log)
     siteswap = Siteswap(
-        settings, catalog, outside, databases, tokens, service, reaper, _new_owner, log
+        settings, catalog, services, databases, tokens, runner, reaper, _new_owner, log
     )
 
-    app.register_blueprint(open_api.create_blueprint(service, authenticator(tokens, time.time)))
-    app.register_blueprint(health.create_blueprint(catalog, outside))
+    app.register_blueprint(open_api.create_blueprint(runner, authenticator(tokens, time.time)))
+    app.register_blueprint(health.create_blueprint(catalog, services))
     if settings.example_api:
         app.register_blueprint(example.create_blueprint(routes))
     errors.install(app, log, always_200=settings.http_status == "always-200")
@@ -113,16 +111,16 @@ def create_app(
     return app
 
 
-def _databases(settings: Settings, outside: Services) -> NamedDatabases:
+def _databases(settings: Settings, services: Services) -> NamedDatabases:
     return NamedDatabases(
-        lambda: outside.content.databases,
-        lambda: outside.scope,
+        lambda: services.content.databases,
+        lambda: services.scope,
         root=settings.flows_dir.parent,
         new_offload=native_offload,
     )
 
 
-def _service(
+def _runner(
     catalog: Catalog,
     dependencies: Dependencies,
     open_store: Callable[[], Store],
@@ -142,10 +140,10 @@ def _service(
     )
 
 
-def _sweeper(settings: Settings, service: Runner, log: logging.Logger) -> Reaper:
+def _reaper(settings: Settings, runner: Runner, log: logging.Logger) -> Reaper:
     watch = FailureDetector(settings.lease, time.monotonic)
     retention = Retention(settings.retention, settings.retention_runs)
-    return Reaper(service, watch, retention, clock=time.time, log=log)
+    return Reaper(runner, watch, retention, clock=time.time, log=log)
 
 
 def _flask(settings: Settings) -> Flask:
@@ -177,10 +175,10 @@ def _logger() -> logging.Logger:
     return log
 
 
-def _tools(
+def _dependencies(
     settings: Settings,
     transport: RoutingTransport,
-    outside: Services,
+    services: Services,
     databases: NamedDatabases,
     log: logging.Logger,
 ) -> Dependencies:
@@ -198,11 +196,11 @@ def _tools(
         now=lambda: datetime.now(UTC),
         uuid=lambda: str(uuid.uuid4()),
         env=settings.env,
-        secrets=outside.secrets,
+        secrets=services.secrets,
         max_response_bytes=settings.max_response_bytes,
         thread_pool=ThreadPool(BRANCH_THREADS),
         log=log.getChild("flow"),
-        service=outside.service,
+        service=services.service,
         databases=databases,
     )
 
@@ -220,7 +218,7 @@ def _make_executor(
     from app.runs.executors.celery import CeleryExecutor, make_celery
 
     def check() -> None:
-        for warning in startup.try_store(settings.store_address):
+        for warning in startup.try_store(settings.store):
             log.warning(warning)
 
     app.extensions["celery"] = celery = make_celery(
@@ -234,7 +232,7 @@ def _make_executor(
 
 
 def _open_store(settings: Settings, environment: Callable[[Store], Store]) -> Store:
-    address = settings.store_address
+    address = settings.store
     if address.path is not None:
         return environment(SqliteStore(address.path, offload=native_offload(OFFLOAD_THREADS)))
     if address.url is None:

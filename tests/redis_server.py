@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 from tests.blackbox.client import eventually
 
 PROGRAM = shutil.which("redis-server")
-START_SECONDS = 20
+START_SECONDS = 60
 
 
 class RedisServer:

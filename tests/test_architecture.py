@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import importlib
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,7 +17,10 @@ APP = ROOT / "app"
 
 FLOORS = (
     ("app", "wiring config"),
-    ("cli", "wiring web catalog config errors language process runs runtime strict_json yaml"),
+    (
+        "cli",
+        "wiring web catalog config durations errors language process runs runtime strict_json yaml",
+    ),
     (
         "wiring",
         "web process startup runs catalog engine runtime database http python config "
@@ -32,10 +37,11 @@ FLOORS = (
     ("database", "expression language native_threads"),
     ("http", "config strict_json"),
     ("python", "strict_json"),
-    ("language", "config errors expression strict_json yaml"),
-    ("config", "errors"),
+    ("language", "config durations errors expression strict_json yaml"),
+    ("config", "durations errors"),
     ("yaml", ""),
     ("expression", "strict_json"),
+    ("durations", ""),
     ("poller", ""),
     ("native_threads", ""),
     ("strict_json", ""),
@@ -120,6 +126,16 @@ def test_no_class_name_is_taken_twice() -> None:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 found.setdefault(node.name, []).append(module_of(file))
     assert not {name: files for name, files in found.items() if len(files) > 1}
+
+
+@pytest.mark.parametrize("file", FILES, ids=module_of)
+def test_no_pattern_is_one_that_an_old_python_gets_wrong(file: Path) -> None:
+    """Before 3.11.5, ``(?:…)*+`` and ``(?>…)`` end where what they hold should give some back."""
+    for value in vars(importlib.import_module(module_of(file))).values():
+        for each in value.values() if isinstance(value, dict) else [value]:
+            if isinstance(each, re.Pattern):
+                tree = repr(re._parser.parse(each.pattern, each.flags))  # type: ignore[attr-defined]
+                assert not re.search("POSSESSIVE_REPEAT|ATOMIC_GROUP", tree), each.pattern
 
 
 IMPORT_EACH_ALONE = """

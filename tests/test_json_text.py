@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.strict_json import MAX_DEPTH, JsonError, depth, dumps, loads
+from app.strict_json import MAX_DEPTH, MAX_WRITTEN_DEPTH, JsonError, depth, dumps, loads
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
@@ -16,6 +16,9 @@ JSON = st.recursive(
     lambda children: st.lists(children) | st.dictionaries(st.text(), children),
     max_leaves=20,
 )  # fmt: skip
+
+DEEP = (101, 500, 1_500, 5_000, 100_000)
+"""Levels at which one Python or another has no more stack."""
 
 
 @given(JSON)
@@ -45,6 +48,9 @@ def test_any_text_is_read_or_refused(text: str | bytes) -> None:
         (r'"\ud800"', "stands alone"),
         ("[" * 5_000 + "]" * 5_000, "deeper than 100"),
         ('{"a":' * 101 + "1" + "}" * 101, "deeper than 100"),
+        *((opening * times, "deeper than 100") for opening in ("[", '{"a":') for times in DEEP),
+        ('["\\"' + "[" * 200 + '", [' + "{}," * 200 + "x", "expecting value at line 1, column 809"),
+        ('"' + "[" * 200 + "\x01", "invalid control character at"),
         ("{}".encode("utf-16"), "not UTF-8"),
         ("[1,\n x]", "line 2, column 2"),
         ("{} x", "extra data at line 1, column 3"),
@@ -75,3 +81,16 @@ def test_what_json_cannot_hold_is_not_written(value: object) -> None:
     """Never ``NaN``, never a guess."""
     with pytest.raises(JsonError):
         dumps(value)
+
+
+def test_nesting_is_written_to_the_same_depth_everywhere() -> None:
+    """The bound is ours, not that of Python's stack, which differs from version to version."""
+    value: object = 1
+    for _ in range(MAX_WRITTEN_DEPTH):
+        value = [value]
+    assert loads(dumps(value), MAX_WRITTEN_DEPTH) == value
+    for levels in DEEP:
+        for _ in range(levels):
+            value = {"a": value}
+        with pytest.raises(JsonError, match="nested"):
+            dumps(value)

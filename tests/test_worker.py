@@ -53,7 +53,7 @@ def started(folder: Path) -> Iterator[Server]:
 
 def connect(server: Server) -> socket.socket:
     """A new connection to the server."""
-    return socket.create_connection(("127.0.0.1", server.port), timeout=15)
+    return socket.create_connection(("127.0.0.1", server.port), timeout=60)
 
 
 def assert_unharmed(server: Server) -> None:

@@ -110,7 +110,7 @@ def _files(path: Path) -> Iterator[Path]:
         return
     if (path / FILE_NAME).is_file():
         yield path / FILE_NAME
-    found = (Path(file) for file, _ in [*flow_files(path), *files_of(path)])
+    found = (Path(file) for file in [*flow_files(path), *files_of(path)])
     yield from sorted(file for file in found if file.name != FILE_NAME)
 
 

@@ -50,14 +50,14 @@ def _json_inputs(file: IO[bytes] | None) -> dict[str, Any]:
 
 
 def run(
-    service: Runner, program: Program, given: dict[str, Any], trace: Trace | None
+    runner: Runner, program: Program, given: dict[str, Any], trace: Trace | None
 ) -> tuple[str, bool]:
     """The envelope as text, and whether all went well. An async flow is run to its end."""
     try:
         inputs = coerce(program.flow.inputs, given)
     except SiteswapError as error:
         return envelope.failure(error.code, error.public), False
-    answer = service.run(program, inputs, REQUEST, trace)
+    answer = runner.run(program, inputs, REQUEST, trace)
     return _answer(program, answer), answer.error is None
 
 

@@ -66,7 +66,7 @@ def list_(
         click.echo(list_runs(found))
     else:
         matching = "matching " if status or flow else ""
-        click.echo(f"No {matching}runs in {project.settings.store_address}")
+        click.echo(f"No {matching}runs in {project.settings.store}")
 
 
 @runs.command()
@@ -154,14 +154,14 @@ def _runner(project: Project, run_id: str = "") -> Iterator[Runner]:
     Raises:
         ClickException: always where something is wrong.
     """
-    store = project.settings.store_address
+    store = project.settings.store
     if store.kind == "memory":
         raise click.ClickException(
             "SITESWAP_STORE=memory: keeps runs inside the server's own process, "
             "where no command can see them"
         )
     try:
-        yield project.siteswap.service
+        yield project.siteswap.runner
     except Busy as error:
         raise click.ClickException(f"{error.english} ({store})") from None
     except SiteswapError as error:

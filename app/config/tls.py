@@ -42,9 +42,24 @@ def trusted_context() -> ssl.SSLContext:
 
     Where ``SSL_CERT_FILE`` or ``SSL_CERT_DIR`` is set, only those that it names.
     """
-    context = ssl.create_default_context()
+    context = _context()
     if not ("SSL_CERT_FILE" in os.environ or "SSL_CERT_DIR" in os.environ):
         context.load_verify_locations(certifi.where())
+    return context
+
+
+def _context(ca: Path | None = None) -> ssl.SSLContext:
+    """The default, with the same judgement of authorities on each version of Python.
+
+    From 3.13 on, Python refuses authorities whose certificates are not in the form of RFC 5280
+    (basic constraints that are not critical, no key usage, no key identifier). Many that companies
+    made for themselves are not, and whoever names one trusts it. Earlier versions want the whole
+    chain up to a root, 3.13 takes any certificate that is named as its end. Signatures, dates, host
+    names and who may sign at all are checked as ever.
+    """
+    context = ssl.create_default_context(cafile=ca)
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     return context
 
 
@@ -54,7 +69,7 @@ def context_of(tls: Tls) -> ssl.SSLContext:
     Raises:
         OSError: a file cannot be read, or does not hold what it should (``ssl.SSLError``).
     """
-    context = ssl.create_default_context(cafile=tls.ca) if tls.ca else trusted_context()
+    context = _context(tls.ca) if tls.ca else trusted_context()
     if not tls.verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

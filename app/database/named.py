@@ -101,9 +101,7 @@ class NamedDatabases:
         try:
             identity = self._identity(database)
         except BadUrlError as error:
-            raise DatabaseError(
-                "connection", f"database `{name}`: {error.problem.message}"
-            ) from None
+            raise DatabaseError("connection", f"database `{name}`: {error.issue.message}") from None
         if name in self._sources:
             self._sources.pop(name)[1].retire()
         source = DatabasePool(name, identity, self._kind(identity.location.kind))

@@ -40,7 +40,7 @@ class Interpreter:
     ) -> dict[str, Any]:
         """The outputs of one run; ``inputs`` are coerced already.
 
-        With a ``journal`` the run goes on behind its last finished step; ``seconds`` is what is
+        With a ``journal`` the run goes on after its last finished step; ``seconds`` is what is
         left of the time it may take; ``allows_private`` is as in :class:`Run`.
 
         Raises:
@@ -60,7 +60,7 @@ class Interpreter:
         try:
             return program.outputs_of(run)
         except StepError as error:
-            # What a sub-flow said with `fail` stands alone, as if this one had said it.
+            # What a sub-flow said with `fail` is passed on as it is, as if this one had said it.
             message = error.message if error.kind == "fail" else _where(error) + error.message
             raise FlowFailed(mask(message)[:MAX_MESSAGE], code=error.code) from None
         except FailSignal as signal:
@@ -70,7 +70,7 @@ class Interpreter:
             message = f"{_where(signal)}the flow took longer than {flow.timeout:g} s{detail}"
             raise FlowTimeout(mask(message)[:MAX_MESSAGE]) from None
         except RecursionError:
-            raise FlowFailed("blocks and calls stand too deep within each other") from None
+            raise FlowFailed("blocks and calls are nested too deep") from None
         except Interrupted as signal:
             raise RunInterrupted(_INTERRUPTED.format(signal.step)) from None
 
@@ -84,7 +84,7 @@ class Interpreter:
 
 
 _INTERRUPTED = (
-    "step `{}`: its process died while it was under way, so nobody knows whether it happened; "
+    "step `{}`: its process died while it was under way, so it is not known whether it happened; "
     "a step that may run twice says `retryable: true`"
 )
 

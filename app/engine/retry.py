@@ -12,9 +12,9 @@ from app.runtime.signals import StepError, Suspended
 
 
 def with_retry(action: Action, policy: RetryPolicy, place: str) -> Action:
-    """The action, repeated while the policy and the deadline allow it; the last failure stands.
+    """The action, repeated while policy and deadline allow it; then the last failure counts.
 
-    A run that keeps a journal is put down before a long wait; ``place`` is where its step stands.
+    A run with a journal is suspended for a long wait; ``place`` is the place of its step.
     """
     return lambda run: _repeated(action, run, policy, run.place + place)
 
@@ -49,7 +49,7 @@ def _repeated(action: Action, run: Run, policy: RetryPolicy, place: str) -> Any:
 
 
 def _first(run: Run, place: str) -> int:
-    """Which repetition is next; none before this if the run was not put down in between."""
+    """Which repetition is next; 0 if the run was not suspended before one."""
     if run.journal is None:
         return 0
     repetition, left = run.journal.repetition(place)

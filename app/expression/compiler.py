@@ -97,7 +97,7 @@ def _plain(function: Function, sources: Sequence[Source]) -> Callable[[Scope], A
         try:
             return function(scope, None)
         except FAULTS as error:
-            raise explain(error, sources) from None
+            raise explain(error, sources, Evaluation(scope)) from None
 
     return evaluate
 
@@ -106,9 +106,10 @@ def _metered(function: Function, sources: Sequence[Source]) -> Callable[[Scope],
     """For expressions whose cost depends on data as well."""
 
     def evaluate(scope: Scope) -> Any:
+        evaluation = Evaluation(scope)
         try:
-            return function(scope, Evaluation(scope))
+            return function(scope, evaluation)
         except FAULTS as error:
-            raise explain(error, sources) from None
+            raise explain(error, sources, evaluation) from None
 
     return evaluate

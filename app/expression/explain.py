@@ -9,10 +9,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping, Sequence
 from itertools import islice
-from types import CodeType, FrameType, TracebackType
-from typing import Any
+from types import CodeType, TracebackType
+from typing import NamedTuple
 
 from app.expression.missing import may_be_private, missing_field, missing_name
+from app.expression.runtime.evaluation import Evaluation
 from app.expression.runtime.faults import ExpressionError, Fault, Missing
 from app.expression.runtime.reading import NOT_THERE
 from app.expression.scanner import scan_whole
@@ -20,7 +21,6 @@ from app.expression.scope import ROOTS
 from app.expression.source import Source
 from app.expression.syntax.paths import unwind
 from app.expression.syntax.reads import VARIABLE
-from app.expression.translator import SCOPE
 
 FILENAME = "<expression>"
 """The file that compiled code says it is from."""
@@ -32,15 +32,26 @@ _LONGEST_SOURCE = 100
 _UNKNOWN_READ = "a field or an item is missing"
 
 
-def explain(error: BaseException, sources: Sequence[Source]) -> ExpressionError:
+class _Place(NamedTuple):
+    """Line, first and last byte of a part of the source; ``end`` is ``None`` if that is unknown."""
+
+    line: int
+    start: int
+    end: int | None
+
+
+def explain(
+    error: BaseException, sources: Sequence[Source], evaluation: Evaluation
+) -> ExpressionError:
     """The error that an evaluation raises in place of ``error``."""
-    frame, line, start, end = _place(error.__traceback__)
-    written = sources[line - 1].text.encode()[start:end].decode(errors="replace")
-    return ExpressionError(f"`{_shown(written)}`: {_reason(error, written, frame)}")
+    place = _place(error.__traceback__)
+    line = sources[place.line - 1].text.encode()
+    written = line[place.start : place.end].decode(errors="replace")
+    return ExpressionError(f"`{_shown(written)}`: {_reason(error, written, place, evaluation)}")
 
 
-def _place(traceback: TracebackType | None) -> tuple[FrameType, int, int, int | None]:
-    """The innermost frame of compiled code, with line, first and last byte of the failed part."""
+def _place(traceback: TracebackType | None) -> _Place:
+    """The part that failed, as the innermost frame of compiled code knows it."""
     innermost = traceback
     while traceback is not None:
         if traceback.tb_frame.f_code.co_filename == FILENAME:
@@ -48,7 +59,7 @@ def _place(traceback: TracebackType | None) -> tuple[FrameType, int, int, int | 
         traceback = traceback.tb_next
     assert innermost is not None
     start, end = _columns(innermost.tb_frame.f_code, innermost.tb_lasti)
-    return innermost.tb_frame, innermost.tb_lineno, start or 0, end
+    return _Place(innermost.tb_lineno, start or 0, end)
 
 
 def _columns(code: CodeType, instruction: int) -> tuple[int | None, int | None]:
@@ -62,7 +73,7 @@ def _shown(written: str) -> str:
     return line if len(line) <= _LONGEST_SOURCE else f"{line[:_LONGEST_SOURCE]}…"
 
 
-def _reason(error: BaseException, written: str, frame: FrameType) -> str:
+def _reason(error: BaseException, written: str, place: _Place, evaluation: Evaluation) -> str:
     if isinstance(error, Missing):
         # A computed key is a value, which may be a secret; one that is written is not.
         key = error.key if str(error.key) in written else None
@@ -70,36 +81,27 @@ def _reason(error: BaseException, written: str, frame: FrameType) -> str:
     if isinstance(error, Fault):
         return str(error)
     if isinstance(error, NOT_THERE):
-        return _missing_on_path(written, frame)
+        return _missing_on_path(written, place, evaluation)
     if isinstance(error, ArithmeticError):
         return "the result is too large a number"
     return "the data is nested too deeply, or holds what JSON cannot"
 
 
-def _missing_on_path(written: str, frame: FrameType) -> str:
+def _missing_on_path(written: str, place: _Place, evaluation: Evaluation) -> str:
     """Walk the path that failed once more, to see where it ends; this computes nothing."""
     source = scan_whole(written).source
     first, steps = unwind(source, ast.parse(source.code, FILENAME, "eval").body)
-    if not isinstance(first, ast.Name) or not _is_known(first.id, frame):
+    if not isinstance(first, ast.Name):
         return _UNKNOWN_READ
-    value, is_root = _value(first.id, frame)
+    found = evaluation.variable(VARIABLE.format(first.id), place.line, place.start)
+    if not found and first.id not in ROOTS:
+        return _UNKNOWN_READ
+    value = found[0] if found else getattr(evaluation.scope, first.id)
     for index, (key, _) in enumerate(steps):
         try:
             value = value[key]
         except NOT_THERE:
-            if is_root and index == 0 and isinstance(key, str) and isinstance(value, Mapping):
+            if not found and index == 0 and isinstance(key, str) and isinstance(value, Mapping):
                 return missing_name(first.id, value, key)
             return missing_field(value, key)
     return _UNKNOWN_READ
-
-
-def _is_known(name: str, frame: FrameType) -> bool:
-    names = frame.f_locals
-    return VARIABLE.format(name) in names or (SCOPE in names and name in ROOTS)
-
-
-def _value(name: str, frame: FrameType) -> tuple[Any, bool]:
-    """What a name stood for where the read failed, and whether it is a root."""
-    names = frame.f_locals
-    variable = VARIABLE.format(name)
-    return (names[variable], False) if variable in names else (getattr(names[SCOPE], name), True)

@@ -1,6 +1,6 @@
 """``application/x-www-form-urlencoded`` text, strictly: query strings and forms.
 
-It follows the URL standard, with UTF-8 only and a bound on the number of fields. It exists beside
+It follows the URL standard, with UTF-8 only and a bound on the number of fields. It is not
 ``urllib.parse`` because every request passes here several times and most of them need no decoding.
 """
 

@@ -99,7 +99,7 @@ def _respond(wsgi: WSGIApplication, environment: dict[str, Any], request: Reques
 
 
 def _environment(request: Request, path: str, query: str) -> dict[str, Any]:
-    """What a WSGI server would pass on (PEP 3333); text stands for bytes as Latin-1 there."""
+    """What a WSGI server would pass on (PEP 3333); there, text is bytes as Latin-1."""
     environment = {f"HTTP_{_key(name)}": _native(v) for name, v in request.headers.items()}
     body = bytes(request.body)
     return {

@@ -19,7 +19,7 @@ from app.strict_json import dumps
 
 @dataclass(frozen=True, slots=True)
 class Json:
-    """A JSON value. It is shared, so nobody may change it."""
+    """A JSON value. It is shared, so it is never changed."""
 
     value: Any
 
@@ -29,7 +29,7 @@ class Json:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """The fields of a form in their order; a name may stand several times."""
+    """The fields of a form in their order; a name may come several times."""
 
     pairs: list[tuple[str, str]]
 
@@ -57,7 +57,7 @@ class Request:
     allows_private: bool = False
     """Whether the operator lets it lead anywhere, its redirects included: it is never guarded."""
     tls: Tls | None = None
-    """Whom to trust and what to show under TLS, where that is not as for everybody."""
+    """Trusted authorities and client certificate, where they are not the default ones."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -65,17 +65,18 @@ def _place(diagnostic: Diagnostic) -> tuple[int, int]:
     return diagnostic.line, diagnostic.column
 
 
-def problems(messages: Any, path: Path) -> Iterator[tuple[Path, Issue]]:
-    """The leaves of marshmallow's error tree. Keys that are its own invention are passed over."""
+def problems(messages: Any, path: Path, written: Container[Path]) -> Iterator[tuple[Path, Issue]]:
+    """The leaves of marshmallow's error tree. Its own key is passed over unless it is written."""
     if isinstance(messages, dict):
         for key, below in messages.items():
-            yield from problems(below, path if key == "_schema" else (*path, key))
+            is_own = key == "_schema" and (*path, key) not in written
+            yield from problems(below, path if is_own else (*path, key), written)
         return
     for message in messages if isinstance(messages, list) else [messages]:
         if isinstance(message, Issue):
             yield path, message
         elif isinstance(message, dict | list):
-            yield from problems(message, path)
+            yield from problems(message, path, written)
         else:
             yield path, _own_words(str(message), path)
 

@@ -9,12 +9,13 @@ know best. See :mod:`app.catalog.editor_schema` for the whole.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validates_schema
 
+from app.durations import duration_pattern, parse_duration
 from app.expression import (
     Compiled,
     ExpressionSyntaxError,
@@ -65,9 +66,8 @@ def _accepted(field: fields.Field[Any]) -> JsonSchema:
     return {}
 
 
-SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+DURATION_UNITS = ("ms", "s", "m", "h")
 MAX_DURATION = 24 * 3600.0
-_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h)")
 _TIME_IN_WORDS = re.compile(r"(\d{1,9}(?:\.\d{1,3})?) *([A-Za-z]*)")
 _UNITS = {
     "": "s", "sec": "s", "second": "s", "min": "m", "minute": "m", "hr": "h", "hour": "h",
@@ -163,6 +163,57 @@ class StrictSchema(Schema):
                 error.messages.pop(key, None)
 
 
+class Collection(fields.Field[Any]):
+    """A list or an object whose parts are read one by one; all of their errors are told at once.
+
+    A part that is wrong is replaced by a stand-in, so that later checks find what else is wrong.
+    """
+
+    KIND: Any = list
+    """``list``, which is read as a tuple, or ``dict``."""
+    WANTED = "a list"
+    EXAMPLE: str | None = None
+    """What to write where something else was given."""
+    holds_stand_ins = True
+
+    def read(self, raw: Any) -> Any:
+        """One part.
+
+        Raises:
+            ValidationError: it is wrong.
+        """
+        raise NotImplementedError
+
+    def instead(self, error: ValidationError) -> Any:
+        """The stand-in for a part that is wrong."""
+        return error.valid_data
+
+    def key_issues(self, key: Any) -> Iterable[Issue]:
+        """What is wrong with the name of a part."""
+        return ()
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> Any:
+        if not isinstance(value, self.KIND):
+            message = f"expected {self.WANTED}, got {describe(value)}"
+            raise validation_error("wrong-type", message, self.EXAMPLE)
+        found: dict[Any, Any] = {}
+        errors: dict[Any, list[Any]] = {}
+        is_list = self.KIND is list
+        for key, raw in enumerate(value) if is_list else value.items():
+            wrong: list[Any] = list(self.key_issues(key))
+            try:
+                found[key] = self.read(raw)
+            except ValidationError as error:
+                wrong.append(error.messages)
+                found[key] = self.instead(error)
+            if wrong:
+                errors[key] = wrong
+        whole: Any = tuple(found.values()) if is_list else found
+        if errors:
+            raise ValidationError(errors, valid_data=whole)
+        return whole
+
+
 class String(fields.String):
     """A text; a number is refused with the advice to quote it."""
 
@@ -231,14 +282,17 @@ class Duration(fields.Field[float]):
     """``200ms``, ``5s``, ``10m``, ``2h``; in seconds once read."""
 
     def json_schema(self) -> JsonSchema:
-        return {"type": "string", "pattern": f"^{_DURATION.pattern}$"}
+        return {
+            "type": "string",
+            "pattern": f"^{duration_pattern(DURATION_UNITS, fractions=True)}$",
+        }
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> float:
-        match = _DURATION.fullmatch(value) if isinstance(value, str) else None
-        if match is None:
+        text = value if isinstance(value, str) else ""
+        seconds = parse_duration(text, DURATION_UNITS, fractions=True)
+        if seconds is None:
             message = f"expected a duration like 200ms, 5s, 10m or 2h, got {describe(value)}"
             raise validation_error("bad-duration", message, _duration_hint(value))
-        seconds = float(match[1]) * SECONDS[match[2]]
         if not 0 < seconds <= MAX_DURATION:
             raise validation_error(
                 "bad-duration", f"a duration is more than 0 and at most 24h, not {value}"

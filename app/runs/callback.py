@@ -1,4 +1,4 @@
-"""Telling somebody that a run has ended: a run of its own, so the same promise covers it.
+"""The callback of a run: a run of its own posts how it ended, so the same promise covers it.
 
 The delivery is added in the same atomic step that ends the run. It is a flow like any other, which
 is accepted, claimed, retried and taken over by the same means.
@@ -42,7 +42,7 @@ DIGEST = hashlib.sha256(SOURCE.encode()).hexdigest()[:32]
 def delivery(run: RunRecord, accepted: dict[str, Any], outcome: Outcome, now: float) -> RunRecord:
     """The run that tells how another one ended, which was ``accepted`` with this payload.
 
-    It is queued, and owned by nobody yet. Its url is an input, so it may lead to public addresses
+    It is queued, and has no owner yet. Its url is an input, so it may lead to public addresses
     only, unless the flow's own text chose it.
     """
     payload = {

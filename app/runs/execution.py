@@ -63,7 +63,7 @@ class Execution:
         self._stopping = True
 
     def execute(self, run_id: str, owner: str) -> str | None:
-        """Execute a queued run, unless somebody else has it; its delivery's id, if there is one."""
+        """Execute a queued run unless another process has it; the id of its callback, if any."""
         if self._stopping:
             return None
         store, now = self._open_store(), self._clock
@@ -144,7 +144,7 @@ class Execution:
         return min(timeout, run.started_at + timeout - self._clock())
 
     def _patiently(self, operation: Callable[[], T]) -> T:
-        """What the store answers, asked again while it is busy: nobody is there to be told so."""
+        """What the store answers. While it is busy it is asked again, as no caller waits."""
         for attempt in range(STORE_ATTEMPTS - 1):
             try:
                 return operation()

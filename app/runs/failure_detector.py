@@ -1,9 +1,8 @@
-"""Who is alive: each process gives signs of life, and watches those of the others.
+"""Which processes are alive: each sends heartbeats, and watches those of the others.
 
-No wall clock takes part, as wall clocks jump. A sign of life is a number that grows; an owner whose
-number stood still for the whole lease, on the monotonic clock of whoever watched it, is gone. Only
-time spent watching counts: a watcher that could not look for a while (the store was locked, the
-machine was suspended) knows nothing of that while, and begins anew.
+Wall clocks jump, so none is used. A heartbeat is a number that grows. An owner is dead if its
+number did not change for a whole lease, on the monotonic clock of the watching process. Only time
+spent watching counts: after a gap (a locked store, a suspended machine) it starts again.
 """
 
 from __future__ import annotations
@@ -12,11 +11,11 @@ import math
 from collections.abc import Callable, Collection, Mapping
 
 LOOKS_PER_LEASE = 6
-"""How often an owner gives a sign of life, and looks for those of others, within one lease."""
+"""How often within one lease an owner sends a heartbeat, and looks for those of others."""
 
 
 def new_owner(host: str, pid: int, token: str) -> str:
-    """A name for a process that no other has: people read where it runs, the token tells apart."""
+    """A unique name for a process: where it runs, for people, and a random token."""
     return f"{host}/{pid}/{token}"
 
 
@@ -24,7 +23,7 @@ _PARKED = "until/"
 
 
 def suspended_owner(until: float) -> str:
-    """The owner of a run that waits for a time, in seconds since the epoch, in nobody's hands."""
+    """The owner of a run that waits until a time, in seconds since the epoch; no process has it."""
     return f"{_PARKED}{math.ceil(until)}"
 
 
@@ -34,7 +33,7 @@ def suspended_until(owner: str) -> float | None:
 
 
 class FailureDetector:
-    """Tells from what it is shown which owners are gone; ``lease`` is in seconds."""
+    """Decides which owners are dead; ``lease`` is in seconds."""
 
     def __init__(self, lease: float, monotonic: Callable[[], float]) -> None:
         self._lease = lease
@@ -43,9 +42,9 @@ class FailureDetector:
         self._seen: dict[str, tuple[int, float]] = {}
 
     def gone(self, owners: Mapping[str, int | None], present: Collection[str]) -> set[str]:
-        """The owners that are gone, ``present`` never among them.
+        """The owners that are dead, ``present`` never among them.
 
-        One without any sign of life retired in good order, and is gone at once.
+        One without any heartbeat retired in good order, and counts at once.
         """
         now = self._monotonic()
         if now - self._looked_at > self._lease / 2:
@@ -61,7 +60,7 @@ class FailureDetector:
         return (retired | silent) - set(present)
 
     def forget(self) -> None:
-        """Begin anew: what was seen before a gap says nothing about now."""
+        """Start again: what was seen before a gap says nothing about now."""
         self._seen.clear()
 
     def _since(self, owner: str, count: int, now: float) -> tuple[int, float]:

@@ -1,7 +1,7 @@
-"""The sweep in every process: signs of life, runs that lost their owner, runs that are old enough.
+"""Upkeep in every process: heartbeats, runs whose process died, runs that are old enough to drop.
 
-It never knows more than the store does, and does nothing that a compare-and-set does not permit;
-so any number of sweeps may meet, and one that is late or runs twice does no harm.
+Each change is a compare-and-set in the store. So several reapers may work at the same time, and one
+that is late, or looks twice, does no harm.
 """
 
 from __future__ import annotations
@@ -11,16 +11,14 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from app.errors import Busy, RunCancelled
-from app.runs.execution import aborted
+from app.errors import Busy
 from app.runs.failure_detector import LOOKS_PER_LEASE, FailureDetector, suspended_until
 from app.runs.run import Claim
-from app.runs.runner import PRUNED_AT_ONCE, Runner
-from app.runs.store import Store
+from app.runs.runner import Runner
 
 ADOPTED_AT_ONCE = 100
-"""Runs in one call to the store: few enough that nobody waits long behind it."""
-CALLS_PER_SWEEP = 10
+"""Runs in one call to the store: few enough that other callers do not wait long."""
+CALLS_PER_LOOK = 10
 MOST_HELD = 10_000
 
 
@@ -33,21 +31,21 @@ class Retention:
 
 
 class Reaper:
-    """One process's sweep; ``sweep`` is called some times within each lease.
+    """The upkeep of one process; ``reap`` is called several times within each lease.
 
-    ``clock`` is in seconds since the epoch and judges only the age of what has ended.
+    ``clock`` gives seconds since the epoch; only the age of ended runs is judged by it.
     """
 
     def __init__(
         self,
-        service: Runner,
-        watch: FailureDetector,
+        runner: Runner,
+        detector: FailureDetector,
         retention: Retention,
         clock: Callable[[], float],
         log: logging.Logger,
     ) -> None:
-        self._service = service
-        self._watch = watch
+        self._runner = runner
+        self._detector = detector
         self._retention = retention
         self._clock = clock
         self._log = log
@@ -56,12 +54,8 @@ class Reaper:
         self._before: frozenset[Claim] = frozenset()
         self._is_late = False
 
-    @property
-    def _store(self) -> Store:
-        return self._service.store
-
     def announce(self) -> None:
-        """Give the first sign of life, without which the others take us for gone.
+        """Send the first heartbeat; without it other processes consider this one dead.
 
         Raises:
             Busy: the store cannot take it now.
@@ -70,114 +64,94 @@ class Reaper:
             self.beat()
 
     def beat(self) -> None:
-        """Give a sign of life.
+        """Send a heartbeat.
 
         Raises:
             Busy: the store cannot take it now.
         """
         self._beats += 1
-        self._store.beat(self._service.owner, self._beats)
+        self._runner.heartbeat(self._beats)
         self._announced = True
 
     def reap(self) -> None:
-        """One look at everything. A store that is busy ends it; the next one comes soon."""
+        """One look at everything. A busy store ends the look; the next one comes soon."""
         try:
             self.beat()
             self._take_over()
             self._forget_unanswered()
             self._find_lost()
-            self._prune()
+            self._runner.prune(self._retention.seconds, self._retention.runs, CALLS_PER_LOOK)
             self._is_late = False
         except Busy as error:
-            self._watch.forget()
+            self._detector.forget()
             if not self._is_late:
-                self._log.warning("the sweep has to wait: %s", error.public)
+                self._log.warning("the upkeep of runs has to wait: %s", error.public)
             self._is_late = True
 
     def retire(self) -> None:
-        """Go: what we leave behind is anybody's at once."""
+        """Say goodbye, so that other processes take over what is left here without waiting."""
         try:
-            self._store.retire(self._service.owner)
+            self._runner.retire(self._runner.owner)
         except Busy:
-            self._log.warning("the store was busy at the end: our runs wait for the lease to pass")
+            self._log.warning("the store is busy: our runs wait until our lease has passed")
 
     def wake(self) -> None:
-        """Queue the runs whose wait is over. If the store is busy, the next look is near."""
+        """Queue the runs whose wait is over. If the store is busy, the next look does it."""
         with suppress(Busy):
-            waits = {owner: suspended_until(owner) for owner in self._store.owners()}
+            waits = {owner: suspended_until(owner) for owner in self._runner.owners()}
             now = self._clock()
             over = {owner for owner, until in waits.items() if until is not None and until <= now}
             if over:
                 self._adopt_from(over, logging.DEBUG)
 
     def _adopt_from(self, owners: Collection[str], level: int) -> None:
-        for _ in range(CALLS_PER_SWEEP):
-            claims = self._store.held(owners, ADOPTED_AT_ONCE)
+        for _ in range(CALLS_PER_LOOK):
+            claims = self._runner.claims_of(owners, ADOPTED_AT_ONCE)
             if self._adopt(claims, level) < ADOPTED_AT_ONCE:
                 break
 
     def _take_over(self) -> None:
-        present = {self._service.owner, self._service.queue_owner}
-        owners = self._store.owners()
+        present = self._runner.owners_here
+        owners = self._runner.owners()
         live = {owner: count for owner, count in owners.items() if suspended_until(owner) is None}
-        gone = self._watch.gone(live, present)
+        gone = self._detector.gone(live, present)
         if gone:
             self._adopt_from(gone, logging.INFO)
         for owner in gone & self._emptied(gone):
-            self._store.retire(owner)
+            self._runner.retire(owner)
 
     def _emptied(self, owners: Collection[str]) -> set[str]:
-        return {owner for owner in owners if not self._store.held([owner], 1)}
+        return {owner for owner in owners if not self._runner.claims_of([owner], 1)}
 
     def _adopt(self, claims: Sequence[Claim], level: int = logging.INFO) -> int:
-        """Queue these for us, as far as there is room; how many were tried."""
-        places = self._reserve(len(claims))
-        adopted = self._store.adopt(claims[:places], self._service.queue_owner) if places else ()
-        for run_id in adopted:
-            self._service.hand_over(run_id)
-        for _ in range(places - len(adopted)):
-            self._service.executor.cancel()
+        """Queue these here, as far as there is room; how many were tried."""
+        tried, adopted = self._runner.adopt(claims)
         if adopted:
-            runs = "run" if len(adopted) == 1 else "runs"
-            self._log.log(level, "took over %d %s that nobody had in hand", len(adopted), runs)
-        return places
-
-    def _reserve(self, wanted: int) -> int:
-        for place in range(wanted):
-            try:
-                self._service.executor.reserve()
-            except Busy:
-                return place
-        return wanted
+            runs = "run" if adopted == 1 else "runs"
+            self._log.log(level, "took over %d %s that no process had in hand", adopted, runs)
+        return tried
 
     def _find_lost(self) -> None:
-        """Runs that are ours and yet nowhere here: an answer of the store, or a message, was lost.
+        """Queue runs again that the store gives to this process, and that are not here.
 
-        Only what was so at the last look already: a run is on its way here for a moment.
+        An answer of the store, or a message, was lost then. A run is on its way for a moment, so
+        only those count that were missing at the last look already.
         """
-        service = self._service
         held = frozenset(self._own())
         stale = sorted(held & self._before, key=lambda claim: claim.run_id)
         self._before = held
-        under_way = service.execution.under_way
-        self._adopt([h for h in stale if not h.queued and h.run_id not in under_way])
-        queued = [claim.run_id for claim in stale if claim.queued]
-        for run_id in service.executor.lost(queued) if queued else ():
-            if not service.take(run_id):
-                break
+        self._adopt([c for c in stale if not c.queued and not self._runner.is_under_way(c.run_id)])
+        self._runner.submit_again([claim.run_id for claim in stale if claim.queued])
 
     def _forget_unanswered(self) -> None:
-        """End the runs that were refused, and that the store has all the same.
+        """End the runs that were refused to their callers, and that the store has all the same.
 
-        They are looked for during a lease, as what had no answer may still be on its way. There may
-        be many: one call tells which of them are there.
+        They are looked for during one lease: a call without an answer may still arrive.
         """
-        unanswered = self._service.unanswered
+        unanswered = self._runner.unanswered
         for claim in self._own() if unanswered else ():
             if claim.run_id in unanswered:
-                outcome = aborted(RunCancelled("it was never accepted"))
-                self._store.complete(claim.run_id, None, outcome, self._clock())
-                del unanswered[claim.run_id]
+                self._runner.withdraw(claim.run_id)
         for run_id, looks in list(unanswered.items()):
             if looks < LOOKS_PER_LEASE:
                 unanswered[run_id] = looks + 1
@@ -185,12 +159,4 @@ class Reaper:
                 del unanswered[run_id]
 
     def _own(self) -> Sequence[Claim]:
-        service = self._service
-        return self._store.held({service.owner, service.queue_owner}, MOST_HELD)
-
-    def _prune(self) -> None:
-        oldest = self._clock() - self._retention.seconds
-        for _ in range(CALLS_PER_SWEEP):
-            dropped = self._store.prune(oldest, self._retention.runs, PRUNED_AT_ONCE)
-            if dropped < PRUNED_AT_ONCE:
-                return
+        return self._runner.claims_of(self._runner.owners_here, MOST_HELD)

@@ -1,9 +1,9 @@
-"""The Instance record: one run of a flow, its states, and the moves that are legal.
+"""A stored run of a flow: its states, and how it moves from one to the next.
 
 ``INIT`` (accepted) → ``RUNNING`` (claimed, by one owner) → ``FINISH`` or ``ABORT``. Nothing leaves
-a terminal state. Beside its status a run that has not ended is either *queued*, waiting for a
-claim, or in the hands of its ``owner``. An owner that dies is noticed by the others, who queue its
-runs again; the status stays what it was, so nobody ever sees a run go back to ``INIT``.
+a terminal state. A run that has not ended is also either *queued*, which means that it waits for a
+claim, or executed by its ``owner``. Other processes notice when an owner dies, and queue its runs
+again; the status stays, so a run never goes back to ``INIT``.
 
 Every move is one compare-and-set in the store. What is compared is a :class:`Claim`.
 """
@@ -18,7 +18,7 @@ from enum import StrEnum
 
 
 class Status(StrEnum):
-    """Where a run stands, in the words of Juggle's open API."""
+    """The state of a run, in the words of Juggle's open API."""
 
     INIT = "INIT"
     RUNNING = "RUNNING"
@@ -71,7 +71,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A run as somebody saw it: in whose hands, for the how manieth time, waiting or under way."""
+    """The owner, attempt and queued flag last read; compared on every update."""
 
     run_id: str
     owner: str
@@ -84,7 +84,7 @@ class RunRecord:
     """One run. Times are seconds since the epoch; ``payload`` is JSON text, opaque to a store.
 
     ``payload`` holds what a run needs to start (inputs, request). ``source`` names the text of the
-    flow file that accepted it. ``owner`` is the process that has it in its queue or its hands, or
+    flow file that accepted it. ``owner`` is the process that has queued or executes it, or
     empty where a broker has it. ``attempt`` counts claims, ``crashes`` those whose owner died.
     """
 

@@ -1,13 +1,14 @@
-"""The one door for HTTP, CLI and workers: run, submit, execute, result, cancel, retry.
+"""What HTTP, the command line, workers and upkeep ask: run, submit, execute, cancel, retry …
 
 A sync run walks from raw inputs to outputs at once. An async run is the same way cut in two after
-coercion: ``submit`` stores the instance, commits and answers; ``execute`` walks the rest later.
+coercion: ``submit`` stores the run, commits and answers; ``execute`` walks the rest later.
 """
 
 from __future__ import annotations
 
+import itertools
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -30,8 +31,9 @@ from app.language.url import InvalidUrl
 from app.runs import callback
 from app.runs.execution import BUG, Execution, aborted, end, read_payload
 from app.runs.executor import Executor, Lane
-from app.runs.run import ID_PATTERN, RunRecord, Status
+from app.runs.run import ID_PATTERN, Claim, RunRecord, Status
 from app.runs.store import Store
+from app.runtime.masking import masker_of
 from app.runtime.program import Program
 from app.runtime.record import StepRecord
 from app.runtime.trace import Trace
@@ -43,7 +45,7 @@ SUSPICIOUS = 2
 PRUNED_AT_ONCE = 200
 """Runs in one call to the store: few enough that other calls do not wait long."""
 _NOBODY: tuple[list[Any], ...] = ([None], [""])
-"""Callback urls that tell nobody, as the pieces of their template."""
+"""Values of a callback url that mean that there is none, as pieces of its template."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +69,8 @@ class Runner:
     """Runs flows. ``clock`` is in seconds since the epoch; ``new_id`` makes one for a mode.
 
     ``new_seed`` makes the secret that a run's UUIDs follow from. ``owner`` is this process, once it
-    serves; before, and in a command, runs are accepted for whoever serves. ``unanswered`` are runs
-    that were refused and that the store may have all the same: id → how often it was looked for.
+    serves; before, and in a command, runs are accepted for the processes that serve. ``unanswered``
+    are runs that were refused, which the store may have all the same: id → how often looked for.
     """
 
     def __init__(
@@ -161,7 +163,7 @@ class Runner:
         *,
         allows_private: bool = False,
     ) -> TriggerResult:
-        """Accept a run: once this returns, the instance is committed and has its place.
+        """Accept a run: once this returns, it is committed and has a place in the queue.
 
         ``allows_private`` is as in :class:`app.runtime.scope.Run`.
         """
@@ -197,7 +199,7 @@ class Runner:
         try:
             self.store.add(run, program.source)
         except BaseException:
-            # It may be there all the same, and nobody holds its id.
+            # The store may have it all the same, and no caller knows its id.
             self.unanswered[run.id] = 0
             self.executor.cancel()
             raise
@@ -210,7 +212,7 @@ class Runner:
     def _callback(
         self, program: Program, inputs: dict[str, Any], request: dict[str, Any], run_id: str
     ) -> dict[str, Any]:
-        """What is kept of whom to tell; nothing where that is nobody."""
+        """The callback part of the payload; empty if there is no callback URL."""
         template = program.flow.callback
         if template is None:
             return {}
@@ -228,9 +230,9 @@ class Runner:
         return {"callback": url, "callback_allows_private": not template.depends_on_data}
 
     def execute(self, run_id: str) -> None:
-        """Run an accepted instance, unless somebody else does or did.
+        """Execute an accepted run, unless another process does or did.
 
-        If the store is busy for too long, the sweep finds it again.
+        If the store is busy for too long, the reaper finds the run again.
         """
         try:
             self.announce()
@@ -242,7 +244,7 @@ class Runner:
             self.take(delivery)
 
     def take(self, run_id: str) -> bool:
-        """Queue a run here that is queued in the store and nobody's; not if there is no room."""
+        """Queue a run here that is queued in the store without an owner; whether there was room."""
         if self._is_for_others:
             return False
         try:
@@ -266,7 +268,7 @@ class Runner:
         self.executor.submit(run_id, lane, first=run.attempt > 0)
 
     def result(self, run_id: str) -> RunRecord:
-        """An accepted instance as it stands now.
+        """An accepted run as it is now.
 
         Raises:
             InstanceNotFound: there is none, or the id is malformed.
@@ -291,8 +293,20 @@ class Runner:
         """The steps of a run that reached outside, as far as it got."""
         return self.store.records(run_id, last)
 
+    def masker(self, run: RunRecord) -> Callable[[str], str]:
+        """Masks the secrets of an accepted run.
+
+        Raises:
+            FlowNotFound: the flow is gone, and with it what says which inputs are secret.
+        """
+        secret = self.catalog.secret_inputs(
+            run.flow_key, run.flow_version, run.source, lambda: self.store.source(run.source)
+        )
+        inputs = read_payload(run)["inputs"] if secret else {}
+        return masker_of(inputs, secret, self.interpreter.dependencies.secrets)
+
     def cancel(self, run_id: str) -> RunRecord:
-        """End a run that has not ended, and return it as it stands then; in any state.
+        """End a run that has not ended, and return it as it is then, whatever its state.
 
         A step that is under way goes on to its own end; nothing follows it.
 
@@ -326,12 +340,78 @@ class Runner:
             return self.catalog.pinned(callback.KEY, "v1", callback.DIGEST, lambda: callback.SOURCE)
         return self.catalog.get(run.flow_key, run.flow_version)
 
-    def prune(self, seconds: float, keep: int) -> int:
-        """Drop the runs that ended longer ago, and of the others all but the newest; how many."""
-        oldest, dropped, last = self._clock() - seconds, 0, PRUNED_AT_ONCE
-        while last == PRUNED_AT_ONCE:
+    # For the reaper
+
+    @property
+    def owners_here(self) -> set[str]:
+        """Both names under which the store may know runs of this process."""
+        return {self.owner, self.queue_owner}
+
+    def heartbeat(self, count: int) -> None:
+        """Tell the other processes that this one is alive; ``count`` differs from the last one.
+
+        Raises:
+            Busy: the store cannot take it now. The same holds for all methods below.
+        """
+        self.store.beat(self.owner, count)
+
+    def owners(self) -> Mapping[str, int | None]:
+        """Every owner's last heartbeat; see :meth:`app.runs.store.Store.owners`."""
+        return self.store.owners()
+
+    def retire(self, owner: str) -> None:
+        """Forget an owner; other processes may take over its runs at once."""
+        self.store.retire(owner)
+
+    def claims_of(self, owners: Collection[str], limit: int) -> Sequence[Claim]:
+        """Runs of these owners that have not ended, the oldest first."""
+        return self.store.held(owners, limit)
+
+    def is_under_way(self, run_id: str) -> bool:
+        """Whether this process executes the run now."""
+        return run_id in self.execution.under_way
+
+    def adopt(self, claims: Sequence[Claim]) -> tuple[int, int]:
+        """Queue these runs here, as far as there is room: how many were tried, how many came."""
+        places = self._reserve(len(claims))
+        adopted = self.store.adopt(claims[:places], self.queue_owner) if places else ()
+        for run_id in adopted:
+            self.hand_over(run_id)
+        for _ in range(places - len(adopted)):
+            self.executor.cancel()
+        return places, len(adopted)
+
+    def _reserve(self, wanted: int) -> int:
+        for place in range(wanted):
+            try:
+                self.executor.reserve()
+            except Busy:
+                return place
+        return wanted
+
+    def submit_again(self, queued: Sequence[str]) -> None:
+        """Queue those of these runs here that the executor has lost, as far as there is room."""
+        for run_id in self.executor.lost(queued) if queued else ():
+            if not self.take(run_id):
+                return
+
+    def withdraw(self, run_id: str) -> None:
+        """End a run that was refused to its caller, and that the store has all the same."""
+        outcome = aborted(RunCancelled("it was never accepted"))
+        self.store.complete(run_id, None, outcome, self._clock())
+        del self.unanswered[run_id]
+
+    def prune(self, seconds: float, keep: int, calls: int | None = None) -> int:
+        """Drop the runs that ended longer ago, and of the others all but the newest; how many.
+
+        With ``calls`` at most so many calls of the store are made.
+        """
+        oldest, dropped = self._clock() - seconds, 0
+        for _ in itertools.count() if calls is None else range(calls):
             last = self.store.prune(oldest, keep, PRUNED_AT_ONCE)
             dropped += last
+            if last < PRUNED_AT_ONCE:
+                break
         return dropped
 
     def close_store(self) -> None:

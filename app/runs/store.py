@@ -19,8 +19,8 @@ class Store(Protocol):
 
     Every method raises :class:`app.errors.Busy` when the store cannot take the call now (locked,
     full, unreachable). Nothing has changed then, unless the store is on another machine: an answer
-    that was lost on its way back leaves it open. So whoever repeats a call must be ready to find
-    it done.
+    that was lost on its way back leaves it open. So a caller that repeats a call must be ready to
+    find it done.
     """
 
     # The life of a run
@@ -52,16 +52,16 @@ class Store(Protocol):
         self, run_id: str, claim: Claim | None, outcome: Outcome, now: float,
         then: RunRecord | None = None, then_source: str = "",
     ) -> bool:  # fmt: skip
-        """End a run that has not ended: with the outcome's status, not queued, owned by nobody.
+        """End a run that has not ended: with the outcome's status, not queued, without an owner.
 
         Returns ``False``, and changes nothing, if it ended before, or is not under exactly this
-        hold; ``None`` is whoever has it, queued runs included. The values of its step records are
+        hold; ``None`` means any claim, queued runs included. The values of its step records are
         dropped. ``then`` is added in the same atomic step, as by :meth:`add` (one that exists
         already is left as it is).
         """
 
     def release(self, claim: Claim, owner: str = "") -> bool:
-        """Give a run back before its end: it is queued again, owned by nobody, or by ``owner``.
+        """Give a run back before its end: it is queued again, without an owner, or for ``owner``.
 
         Returns ``False`` unless the run is under exactly this hold.
         """
@@ -69,7 +69,7 @@ class Store(Protocol):
     # What can be read of it
 
     def get(self, run_id: str) -> RunRecord | None:
-        """The instance as it stands now, or ``None``."""
+        """The run as it is now, or ``None``."""
 
     def records(self, run_id: str, last: int | None = None) -> Sequence[StepRecord]:
         """The journal of a run, in the order in which the steps first began.
@@ -88,13 +88,13 @@ class Store(Protocol):
     # Those who execute
 
     def beat(self, owner: str, count: int) -> None:
-        """Give a sign of life: owners are known by it, and it must differ from the one before."""
+        """Store a heartbeat of an owner; ``count`` must differ from the one before."""
 
     def retire(self, owner: str) -> None:
-        """Forget an owner, which is going down in good order; its runs are anybody's at once."""
+        """Forget an owner that shuts down in good order; others may adopt its runs at once."""
 
     def owners(self) -> Mapping[str, int | None]:
-        """Every owner's last sign of life; ``None`` for one that gave none and has runs.
+        """Every owner's last heartbeat; ``None`` for one that has runs and sent none.
 
         Owner ``""`` is among them when it has runs: those wait for a message of a broker.
         """

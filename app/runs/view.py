@@ -6,16 +6,15 @@ The keys are the contract of ``docs/open-api.md``.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 from app.errors import FlowNotFound, SiteswapError
-from app.runs.execution import PAYLOAD_DEPTH, read_payload
+from app.runs.execution import PAYLOAD_DEPTH
 from app.runs.failure_detector import suspended_until
 from app.runs.run import RunRecord, Status
 from app.runs.runner import Runner
-from app.runtime.masking import mask_value, masker_of
+from app.runtime.masking import mask_value
 from app.runtime.record import StepRecord
 from app.strict_json import loads
 
@@ -26,25 +25,25 @@ MAX_DATA = 100_000
 MAX_MESSAGE = 2_000
 
 _MANY = re.compile(r"\[|/(?:parallel|call)/")
-"""In a place: the step is carried out more than once, or its name stands in another file."""
+"""In a place: the step is carried out more than once, or its name is in another file."""
 
 UNKNOWN = "UNKNOWN"
-"""A step that has begun, whose end nobody wrote down, and that nobody has under way."""
+"""A step that began, whose end was not written down, and that no process executes now."""
 
 
-def view(service: Runner, run: RunRecord) -> dict[str, Any]:
+def view(runner: Runner, run: RunRecord) -> dict[str, Any]:
     """A run as a JSON object.
 
     Raises:
         Busy: the store cannot be read now.
     """
-    records = service.records(run.id, MAX_STEPS)
+    records = runner.records(run.id, MAX_STEPS)
     return {
         "flowInstanceId": run.id,
         "flowKey": run.flow_key,
         "flowVersion": run.flow_version,
         "status": run.status,
-        "data": _data(service, run),
+        "data": _data(runner, run),
         "error": _error(run),
         "attempt": run.attempt,
         "createdAt": moment(run.created_at),
@@ -67,27 +66,16 @@ def milliseconds(begin: float | None, end: float | None) -> int | None:
     return None if begin is None or end is None else max(round((end - begin) * 1_000), 0)
 
 
-def _data(service: Runner, run: RunRecord) -> Any:
-    """The outputs; ``None`` where they are too long, or nobody knows any more what is secret."""
+def _data(runner: Runner, run: RunRecord) -> Any:
+    """The outputs; ``None`` if they are too long, or it is not known any more what is secret."""
     text = run.outcome.result if run.outcome else None
     if text is None or len(text) > MAX_DATA:
         return None
     try:
-        mask = _mask(service, run)
+        mask = runner.masker(run)
     except FlowNotFound:
         return None
     return mask_value(loads(text, PAYLOAD_DEPTH), mask)
-
-
-def _mask(service: Runner, run: RunRecord) -> Callable[[str], str]:
-    secret = service.catalog.secret_inputs(
-        run.flow_key,
-        run.flow_version,
-        run.source,
-        lambda: service.store.source(run.source),
-    )
-    inputs = read_payload(run)["inputs"] if secret else {}
-    return masker_of(inputs, secret, service.interpreter.dependencies.secrets)
 
 
 def _error(run: RunRecord) -> dict[str, Any] | None:

@@ -35,7 +35,7 @@ Branch = tuple[str, Action]
 
 
 class Branches:
-    """The branches of one step of a run, by number; ``place`` is where the step stands."""
+    """The branches of one step of a run, by number; ``place`` is the place of the step."""
 
     def __init__(
         self, run: Run, place: str, step: Step, count: int, branch: Callable[[int], Branch]

@@ -3,7 +3,7 @@
 A run that died is replayed from its start. Steps with an effect outside are not carried out again
 but answer what the journal has of them; everything else is computed again, and comes to the same,
 because all it depends on is the same: the inputs, the results, and what ``now()`` and ``uuid()``
-say. The time stands still between two entries of the journal, and a UUID follows from the run's
+say. The time does not go on between two entries of the journal, and a UUID follows from the run's
 seed and the entry it was drawn after.
 """
 
@@ -94,7 +94,7 @@ class Journal:
         return self._time
 
     def join(self, time: float, place: str) -> None:
-        """Go on behind branches; ``time`` is that of the last entry among theirs."""
+        """Go on after branches; ``time`` is that of the last entry among theirs."""
         self._stand_at(max(self._time, time), place)
 
     def ended(self, path: str) -> StepRecord | None:
@@ -153,7 +153,7 @@ class Journal:
     def schedule_retry(self, path: str, repetition: int, seconds: float) -> float:
         """Write down that a step that has begun is repeated later; when, since the epoch.
 
-        Nothing of it is under way meanwhile, so whoever takes the run up may go on with it.
+        Nothing of it is under way meanwhile, so another attempt may go on with it.
 
         Raises:
             HoldLost: the run is not ours any more.
@@ -204,7 +204,7 @@ class Journal:
         return self._records.get(path)
 
     def left(self, begun: StepRecord, seconds: float) -> float:
-        """What is left of a time that began with an entry; less than none if it is over."""
+        """Remaining seconds of a time that began with an entry; negative once expired."""
         return begun.started_at + seconds - self._clock()
 
     def is_from_before(self, record: StepRecord) -> bool:

@@ -1,4 +1,4 @@
-"""Bounds on how much is under way at once, fair to those who wait.
+"""Limits on how much happens at once; those who wait come in their order.
 
 Locks are made by their first use, so nothing here crosses a fork; under gevent's monkey patch they
 are gevent's.
@@ -13,7 +13,7 @@ from collections import deque
 class ConcurrencyLimiter:
     """Lets up to a limit of callers in; the others wait in the order in which they came.
 
-    The limit is told by each caller: a new one holds from the next who enters or leaves.
+    Each caller names the limit; a new one is used from the next call on.
     """
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class ConcurrencyLimiter:
         try:
             turn.wait(seconds)
         except BaseException:
-            # Whoever is stopped while waiting must not keep a place that just became free.
+            # A caller that is stopped while it waits must not keep a place that just became free.
             if self._withdraw(turn):
                 self.leave()
             raise
@@ -68,7 +68,7 @@ class ConcurrencyLimiter:
 
 
 class ConcurrencyLimiters:
-    """A gate for each name that somebody asks for."""
+    """A limiter for each name that is asked for."""
 
     def __init__(self) -> None:
         self._gates: dict[str, ConcurrencyLimiter] = {}

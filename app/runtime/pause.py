@@ -8,7 +8,7 @@ from app.runtime.scope import Run
 from app.runtime.signals import DeadlinePassed, Suspended
 
 SHORT_SECONDS = 2.0
-"""What is waited for in place. A run that keeps a journal is put down for longer waits."""
+"""Waits up to this are waited for here. For longer ones a run with a journal is suspended."""
 
 
 def pause(run: Run, seconds: float, place: str, step: Step) -> None:
@@ -26,7 +26,7 @@ def pause(run: Run, seconds: float, place: str, step: Step) -> None:
         replayed(record)
         return
     begun = journal.begin(place, step, may_repeat=True)
-    # A run that was put down is taken up a little late.
+    # A suspended run is continued a little late.
     left = max(journal.left(begun, seconds), 0.0)
     try:
         _check(run, left)

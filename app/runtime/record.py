@@ -9,8 +9,8 @@ from dataclasses import dataclass
 class StepRecord:
     """One step with an effect outside, as the run's journal keeps it.
 
-    ``path`` is where it stands in the flow (``2/else/0``). ``outcome`` is ``ok``, ``error`` or
-    ``timeout``; while it is ``None`` the step has begun and nobody knows whether it happened.
+    ``path`` is its place in the flow (``2/else/0``). ``outcome`` is ``ok``, ``error`` or
+    ``timeout``; while it is ``None`` the step has begun and it is not known whether it happened.
     ``value`` is its result or its error as JSON text, dropped when the run ends; ``detail`` is one
     line for people, masked.
     """

@@ -1,4 +1,4 @@
-"""What one run carries: the names expressions can read, and the means steps act with."""
+"""What one run carries: the names that expressions read, and what its steps act with."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ class RunScope:
 
 
 class StopFlag:
-    """Tells branches to stop before their next step; those within them are told as well."""
+    """Tells branches, and the branches within them, to stop before their next step."""
 
     __slots__ = ("_above", "_is_called")
 
@@ -113,7 +113,7 @@ class StopFlag:
         self._is_called = False
 
     def call(self) -> None:
-        """Stop all that look here."""
+        """Stop all branches that check this flag."""
         self._is_called = True
 
     @property
@@ -126,8 +126,8 @@ class Run:
 
     ``deadline`` is on ``tools.monotonic`` and is only ever narrowed. ``idempotency_key`` is of the
     step under way, if that may be repeated; ``transaction`` is the one that is under way. ``place``
-    stands before the place of each step that is carried out more than once: ``2/else/0[17]/`` in a
-    loop, ``3/`` in a sub-flow. With ``allows_private`` its urls may lead anywhere: the operator
+    is the prefix of the place of each step that is carried out more than once: ``2/else/0[17]/`` in
+    a loop, ``3/`` in a sub-flow. With ``allows_private`` its urls may lead anywhere: the operator
     chose them, although they came as inputs.
     """
 
@@ -167,7 +167,7 @@ class Run:
         self.stop_flag: StopFlag | None = None
 
     def branch(self, place: str, stop_flag: StopFlag) -> Run:
-        """A run beside this one, to be carried out on another thread."""
+        """A branch of this run, to be carried out on another thread."""
         journal = self.journal.branch(place) if self.journal else None
         trace = self.trace.branch() if self.trace else None
         branch = Run(
@@ -187,7 +187,7 @@ class Run:
         return inner
 
     def join(self, time: float, traces: Sequence[Trace], place: str) -> None:
-        """Go on behind branches that have ended, the last of them at ``time`` of the journal."""
+        """Go on after branches that have ended, the last of them at ``time`` of the journal."""
         if self.journal is not None:
             self.journal.join(time, place)
         if self.trace is not None:

@@ -1,4 +1,4 @@
-"""How a run leaves its straight path. Signals are private to the engine and its verbs."""
+"""How a run ends early, stops or waits. Only the engine and the verbs see these signals."""
 
 from __future__ import annotations
 
@@ -47,15 +47,15 @@ class Interrupted(Signal):
 
 
 class ClaimLost(Signal):
-    """The run is in other hands now, or ended: whatever happens here no longer counts."""
+    """Another process has the run, or it has ended: what happens here does not count any more."""
 
 
 class ShuttingDown(Signal):
-    """The process is going down: the run goes on elsewhere, behind its last finished step."""
+    """The process shuts down: another one continues the run after its last finished step."""
 
 
 class ReplayEnded(Signal):
-    """A replay of something that failed has come to where it had not come before."""
+    """The replay reached a step that the failed attempt never started."""
 
 
 class Stopped(Signal):
@@ -63,7 +63,7 @@ class Stopped(Signal):
 
 
 class Suspended(Signal):
-    """The run waits so long that nobody should hold it: until then, in seconds since the epoch."""
+    """The run waits so long that it leaves its process; ``until`` is in seconds since the epoch."""
 
     def __init__(self, until: float) -> None:
         super().__init__(until)

@@ -1,7 +1,7 @@
-"""Threads for what a run does at once: bounded for the whole process, and never waited for.
+"""Threads for the branches of runs: bounded for the whole process, and never waited for.
 
-Whoever has work takes part in it. Where no thread is free the work is done all the same, one piece
-after the other, so that work within work cannot come to a standstill.
+The thread that has work does a part of it itself. Where no other thread is free, it does all of it,
+one piece after the other, so nested work cannot deadlock.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class ThreadPool:
             if not self._free:
                 return None
             self._free -= 1
-        # What a thread does belongs to whoever started it: context variables do not follow.
+        # Context variables do not follow into a new thread by themselves.
         context = contextvars.copy_context()
         thread = threading.Thread(
             target=lambda: context.run(self._do, task), name="branch", daemon=True

@@ -18,9 +18,9 @@ def with_timeout(action: Action, seconds: float) -> Action:
 
 
 def with_kept_timeout(action: Action, seconds: float, place: str, step: Step) -> Action:
-    """The same for a step with steps inside, whose time goes on while its run is put down.
+    """The same for a step with steps inside, whose time goes on while its run is suspended.
 
-    So it has an entry in the run's journal; what happens inside of it has its own.
+    So it has an entry in the run's journal, as the steps inside have their own.
     """
 
     def timed(run: Run) -> Any:
@@ -46,7 +46,7 @@ def with_kept_timeout(action: Action, seconds: float, place: str, step: Step) ->
 
 
 def _again(run: Run, action: Action, journal: Journal, record: StepRecord) -> Any:
-    """The same end as before: there was time for what was done, and for no more."""
+    """The same end as before: the steps that were done had time, and no others."""
     try:
         if record.outcome == "ok":
             return action(run)

@@ -15,7 +15,7 @@ from app.runtime.signals import DeadlinePassed, FailSignal, ReturnSignal, Signal
 
 @dataclass(slots=True)
 class TraceEntry:
-    """One step that ran. ``seconds`` is its duration, ``depth`` how many blocks it stands in.
+    """One step that ran. ``seconds`` is its duration, ``depth`` how many blocks it is in.
 
     ``part`` is the round or the branch that it belongs to: ``#17``, ``left``; or nothing.
     """
@@ -37,7 +37,7 @@ class Trace:
         self.depth = depth
 
     def branch(self) -> Trace:
-        """A trace for what happens beside others, at the same depth."""
+        """A trace for a branch, at the same depth."""
         return Trace(self.depth)
 
     def join(self, branches: Sequence[Trace]) -> None:

@@ -24,7 +24,7 @@ class Builder(Protocol):
     def block(self, steps: Sequence[Step], path: Path) -> Action:
         """The function that runs these steps, one after the other; it returns what the last gives.
 
-        ``path`` is where they stand inside the step that is built.
+        ``path`` is their place inside the step that is built.
         """
 
     def round(self, steps: Sequence[Step]) -> Action:
@@ -32,7 +32,7 @@ class Builder(Protocol):
 
     @property
     def place(self) -> str:
-        """Where the step that is built stands, ``2/else/0``; behind ``run.place`` if it has one."""
+        """The place of the step that is built, ``2/else/0``; ``run.place`` is its prefix."""
 
     def may_repeat(self, step: Step) -> bool:
         """Whether the step, or its flow, says ``retryable: true``."""

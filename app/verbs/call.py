@@ -55,7 +55,7 @@ class FlowNameField(fields.Field[str]):
                 "bad-target", "the version is missing", f"write `call: {value}/v1`"
             )
         if isinstance(value, str) and "${" in value:
-            message = "the flow that is called stands in the file, without `${…}`"
+            message = "the name of the flow that is called holds no `${…}`"
             raise validation_error("bad-target", message, "choose between several with `switch`")
         message = f"expected the key and the version of a flow, got {describe(value)}"
         raise validation_error("bad-target", message, _target_hint(value))
@@ -75,7 +75,7 @@ class CallSchema(StepSchema):
         "arguments": "write `with` instead",
         "parameters": "write `with` instead",
         "input": "write `with` instead",
-        "version": "the version stands behind the key: `call: billing/v1`",
+        "version": "write the version after the key: `call: billing/v1`",
     }
 
     target = FlowNameField(
@@ -141,7 +141,7 @@ class Call(Verb):
 
     def _bad_arguments(self, called: Flow) -> Iterator[tuple[Path, Issue]]:
         if self.arguments is AssignmentsTemplate.stand_in:
-            return  # what stands there could not be read
+            return  # it could not be read
         for name in self.arguments.names:
             if name not in called.inputs:
                 near = did_you_mean(name, called.inputs)

@@ -100,7 +100,7 @@ class Fail(Verb):
         def fail(run: Run) -> None:
             text = message(run.scope)
             number = code if isinstance(code, int) else _checked(code.evaluate(run.scope))
-            # Cut behind the masking: of half a secret nobody would know that it is one.
+            # Cut after masking: half of a secret would not be recognised.
             shown = run.mask(text if isinstance(text, str) else dumps(text))[:MAX_MESSAGE]
             raise FailSignal(shown, number)
 

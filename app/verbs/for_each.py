@@ -55,9 +55,9 @@ class ForEachSchema(StepSchema):
         "do": "write `steps` instead",
         "then": "write `steps` instead",
         "as": "the item is always called `item`, its number `index`",
-        "in": "the list stands behind `for_each:`",
-        "items": "the list stands behind `for_each:`",
-        "list": "the list stands behind `for_each:`",
+        "in": "write the list after `for_each:`",
+        "items": "write the list after `for_each:`",
+        "list": "write the list after `for_each:`",
         "parallel": "write `concurrency: 5`",
         "batch": "write `concurrency: 5`",
         "limit": "write `max_items` instead",
@@ -80,7 +80,7 @@ class ForEachSchema(StepSchema):
         metadata=about("How many items are worked on at once; 1 by default."),
     )
     collect = Expression(
-        metadata=about("An expression, read behind each round: the step's result is their list.")
+        metadata=about("An expression, read after each round; their list is the step's result.")
     )
     max_items = Integer(
         1,

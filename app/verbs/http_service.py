@@ -61,7 +61,7 @@ def place(run: Run, name: str, service: Service) -> Iterator[None]:
 
 
 def base_url(service: Service, scope: RunScope) -> str:
-    """What stands before the path of a step.
+    """What comes before the path of a step.
 
     Raises:
         InvalidUrl: a value in it would leave its place.
@@ -70,12 +70,12 @@ def base_url(service: Service, scope: RunScope) -> str:
 
 
 def headers(service: Service, scope: RunScope) -> dict[str, Any]:
-    """Headers that a step's own go over."""
+    """Default headers; the step's headers override them."""
     return service.headers.evaluate(scope) if service.headers else {}
 
 
 def query(service: Service, scope: RunScope, address: str) -> dict[str, Any]:
-    """Parameters that a step's own go over; those that its address has are not among them."""
+    """Default parameters; the step's own, and those in its address, override them."""
     if service.query is None:
         return {}
     given: dict[str, Any] = service.query.evaluate(scope)
@@ -88,8 +88,8 @@ def query(service: Service, scope: RunScope, address: str) -> dict[str, Any]:
 def sender(service: Service, send: Send) -> Send:
     """Sends one request, and those that its redirects make of it.
 
-    The service's credentials and certificates go to its own origin, and to nobody after a redirect
-    has led away from there once.
+    The service's credentials and certificates go to its own origin only, and to none after a
+    redirect has led away from there.
     """
     home: str | None = None
     is_home = True

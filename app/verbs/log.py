@@ -24,7 +24,7 @@ MAX_LINE = 4_000
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """``level`` is a number of the ``logging`` module; ``path`` is where the message stands."""
+    """``level`` is a number of the ``logging`` module; ``path`` is the place of the message."""
 
     message: Compiled
     level: int

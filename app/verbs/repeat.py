@@ -24,7 +24,7 @@ MOST_ROUNDS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Polling:
-    """When to stop: ``until`` is looked at behind each round. ``every`` is seconds between two."""
+    """When to stop: ``until`` is read after each round. ``every`` is seconds between two."""
 
     until: Compiled
     every: float | None
@@ -38,12 +38,12 @@ class PollingSchema(StrictSchema):
         "delay": "write `every` instead",
         "interval": "write `every` instead",
         "attempts": "write `max` instead",
-        "steps": "write `steps` beside `repeat`, not in it",
-        "timeout": "write `timeout` beside `repeat`, not in it",
+        "steps": "write `steps` next to `repeat`, not in it",
+        "timeout": "write `timeout` next to `repeat`, not in it",
     }
     EXAMPLE = "write `repeat: {until: condition, every: 1s, max: 20}`"
 
-    until = Condition(required=True, metadata=about("Ends it; read behind each round."))
+    until = Condition(required=True, metadata=about("Ends it; read after each round."))
     every = Duration(load_default=None, metadata=about("The time between two rounds."))
     max = Integer(
         1, MOST_ROUNDS, load_default=20, metadata=about("More rounds are a failure; 20 by default.")

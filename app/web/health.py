@@ -14,7 +14,7 @@ from app.web.errors import respond
 from app.yaml.diagnostics import Diagnostic, Severity
 
 
-def create_blueprint(catalog: Catalog, outside: Services) -> Blueprint:
+def create_blueprint(catalog: Catalog, services: Services) -> Blueprint:
     """The health route."""
     blueprint = Blueprint("health", __name__)
 
@@ -22,8 +22,8 @@ def create_blueprint(catalog: Catalog, outside: Services) -> Blueprint:
     def health() -> Response:
         entries = catalog.entries()
         broken = [_broken(entry) for entry in entries if entry.is_broken]
-        if outside.is_broken:
-            broken.append(_file(outside.path.name, True, outside.diagnostics))
+        if services.is_broken:
+            broken.append(_file(services.path.name, True, services.diagnostics))
         status = "degraded" if broken else "up"
         served = sum(entry.program is not None for entry in entries)
         return respond(

@@ -18,7 +18,7 @@ PREFIXES = ("/v1/open/flow", "/open/v1/flow")
 STATUS_HEADER = "Juggle-Flow-Status"
 
 
-def create_blueprint(service: Runner, authenticate: Authenticate) -> Blueprint:
+def create_blueprint(runner: Runner, authenticate: Authenticate) -> Blueprint:
     """The routes of the open API."""
     blueprint = Blueprint("open_api", __name__)
 
@@ -27,13 +27,13 @@ def create_blueprint(service: Runner, authenticate: Authenticate) -> Blueprint:
         caller = authenticate(request, inbound)
         if not caller.may_call(key):
             raise TokenRejected
-        answer = service.trigger(key, version, inbound.given, inbound.view)
+        answer = runner.trigger(key, version, inbound.given, inbound.view)
         text = envelope.triggered(answer)
         return errors.answer(answer.error, text) if answer.error else respond(text)
 
     def result(run_id: str) -> Response:
         caller = authenticate(request, RequestReader(request))
-        run = service.result(run_id)
+        run = runner.result(run_id)
         if not caller.may_call(run.flow_key):
             raise RunNotFound
         return _polled(run)
@@ -43,7 +43,7 @@ def create_blueprint(service: Runner, authenticate: Authenticate) -> Blueprint:
         blueprint.add_url_rule(path, f"trigger_{number}", trigger, methods=["GET", "POST"])
         path = f"{prefix}/getAsyncFlowResult/<run_id>"
         blueprint.add_url_rule(path, f"result_{number}", result, methods=["GET"])
-        runs.add_routes(blueprint, prefix, number, service, authenticate)
+        runs.add_routes(blueprint, prefix, number, runner, authenticate)
     blueprint.record_once(_unroute_head)
     return blueprint
 

@@ -16,25 +16,25 @@ from app.web.request import RequestReader
 
 
 def add_routes(
-    blueprint: Blueprint, prefix: str, number: int, service: Runner, authenticate: Authenticate
+    blueprint: Blueprint, prefix: str, number: int, runner: Runner, authenticate: Authenticate
 ) -> None:
     """Add the routes below one prefix; ``number`` tells the prefixes apart."""
 
     def allowed(run_id: str) -> RunRecord:
         caller = authenticate(request, RequestReader(request))
-        run = service.result(run_id)
+        run = runner.result(run_id)
         if not caller.may_call(run.flow_key):
             raise RunNotFound
         return run
 
     def answer(run: RunRecord) -> Response:
-        return respond(envelope.success(dumps(view(service, run))))
+        return respond(envelope.success(dumps(view(runner, run))))
 
     def show(run_id: str) -> Response:
         return answer(allowed(run_id))
 
     def cancel(run_id: str) -> Response:
-        return answer(service.cancel(allowed(run_id).id))
+        return answer(runner.cancel(allowed(run_id).id))
 
     path = f"{prefix}/instances/<run_id>"
     blueprint.add_url_rule(path, f"instance_{number}", show, methods=["GET"])

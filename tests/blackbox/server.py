@@ -19,8 +19,8 @@ TOKEN = "sws_blackbox-inline-token"
 """The token that every server here knows."""
 API_KEY = "the-downstream's key"
 """A secret of the tests' flows: one that reads a secret is not served without it."""
-START_SECONDS = 20
-STOP_SECONDS = 40
+START_SECONDS = 60
+STOP_SECONDS = 60
 
 
 def environment(settings: Mapping[str, str]) -> dict[str, str]:

@@ -116,7 +116,7 @@ def test_a_body_that_just_fits(client: Client) -> None:
 
 def test_a_body_without_end(client: Client) -> None:
     """A chunked body that goes on and on is refused once it is too large."""
-    with socket.create_connection(("127.0.0.1", client.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", client.port), timeout=60) as connection:
         with contextlib.suppress(ConnectionError, TimeoutError):
             connection.sendall(f"{FORM_HEAD}Transfer-Encoding: chunked\r\n\r\n".encode())
             for _ in range(40):
@@ -157,7 +157,7 @@ def test_a_chunked_body(client: Client) -> None:
 
 def test_a_client_that_waits_to_be_asked(client: Client) -> None:
     """``Expect: 100-continue`` is answered before the body comes."""
-    with socket.create_connection(("127.0.0.1", client.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", client.port), timeout=60) as connection:
         connection.sendall(f"{FORM_HEAD}Content-Length: 6\r\nExpect: 100-continue\r\n\r\n".encode())
         assert connection.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
         connection.sendall(b"text=a")
@@ -179,7 +179,7 @@ def test_one_connection_after_mistakes(client: Client) -> None:
         b"Content-Length: 0\r\nJuggle-Token: blackbox-second\r\n\r\n",
         b"Content-Encoding: gzip\r\nContent-Length: 6\r\n\r\ntext=a",
     ]
-    with socket.create_connection(("127.0.0.1", client.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", client.port), timeout=60) as connection:
         for mistake, status in zip(mistakes, (400, 401, 415), strict=True):
             connection.sendall(HEAD.encode() + mistake)
             assert read_answer(connection).status == status
@@ -192,7 +192,7 @@ def test_requests_in_one_go(client: Client) -> None:
     head = FORM_HEAD.encode() + b"Content-Length: 6\r\n"
     requests = [head + b"\r\ntext=%d" % number for number in range(8)]
     last = head + b"Connection: close\r\n\r\ntext=8"
-    with socket.create_connection(("127.0.0.1", client.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", client.port), timeout=60) as connection:
         connection.sendall(b"".join([*requests, last]))
         answers = b"".join(iter(lambda: connection.recv(65_536), b""))
     assert re.findall(rb'"text":"(.)"', answers) == [b"%d" % number for number in range(9)]
@@ -202,7 +202,7 @@ def test_clients_that_stall(server: Server, client: Client) -> None:
     """A hundred connections that stop within a head or a body hold up nobody else."""
     with contextlib.ExitStack() as stack:
         for number in range(100):
-            connection = socket.create_connection(("127.0.0.1", client.port), timeout=10)
+            connection = socket.create_connection(("127.0.0.1", client.port), timeout=60)
             stack.enter_context(connection)
             body = b"Content-Length: 100\r\n\r\ntext=a" if number % 2 else b""
             connection.sendall(FORM_HEAD.encode() + body)
@@ -214,5 +214,5 @@ def test_clients_that_stall(server: Server, client: Client) -> None:
 def test_clients_that_leave(client: Client) -> None:
     """Connections that say nothing, or half of something, and go, are forgotten."""
     for data in (b"", b"\r\n", b"GET", HEAD.encode(), GOOD):
-        with socket.create_connection(("127.0.0.1", client.port), timeout=10) as connection:
+        with socket.create_connection(("127.0.0.1", client.port), timeout=60) as connection:
             connection.sendall(data)

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import closing
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.blackbox.client import Answer, Client, eventually, request
 from tests.blackbox.conftest import FILE_TOKEN
-from tests.blackbox.gate import Gate
-from tests.blackbox.recorder import Recorder
 from tests.blackbox.server import API_KEY, Server, serving
+from tests.downstream import Downstream
 from tests.transports.servers import answer
 
 PREFIXES = ["/v1/open/flow", "/open/v1/flow"]
@@ -27,13 +23,6 @@ KEYS = [
 ]  # fmt: skip
 STEP_KEYS = ["id", "verb", "status", "startedAt", "durationMs", "detail"]
 CANCELLED = {"code": 2000061010, "reason": "cancelled", "message": "流程已取消"}
-
-
-@pytest.fixture
-def gate() -> Iterator[Gate]:
-    """A downstream that holds its callers until the test lets them go."""
-    with Gate() as gate:
-        yield gate
 
 
 def show(client: Client, instance: str, prefix: str = PREFIXES[0]) -> dict[str, Any]:
@@ -65,7 +54,7 @@ def checked(answer: Answer) -> dict[str, Any]:
 
 def ended(client: Client, instance: str) -> dict[str, Any]:
     """The view of a run, once it has ended."""
-    return eventually(lambda: show(client, instance), lambda view: view["finishedAt"], 10)
+    return eventually(lambda: show(client, instance), lambda view: view["finishedAt"])
 
 
 def steps(view: Mapping[str, Any]) -> list[tuple[str, str, str]]:
@@ -95,7 +84,7 @@ def test_a_run_that_finished(client: Client, prefix: str) -> None:
     assert show(client, instance) == view
 
 
-def test_a_run_that_is_under_way(client: Client, gate: Gate) -> None:
+def test_a_run_that_is_under_way(client: Client, gate: Downstream) -> None:
     """The step it is in is running, with no end and nothing to say yet."""
     instance = client.trigger("fetch_async", url=gate.url).run_id
     gate.wait_for(1)
@@ -103,7 +92,7 @@ def test_a_run_that_is_under_way(client: Client, gate: Gate) -> None:
     assert (view["status"], view["data"], view["error"]) == ("RUNNING", None, None)
     assert steps(view) == [("call", "RUNNING", None)]
     assert view["steps"][0]["durationMs"] is None
-    gate.opened.set()
+    gate.is_open.set()
     view = ended(client, instance)
     assert view["data"] == {"body": "7", "text": None}
     assert steps(view) == [("call", "FINISH", "GET ${inputs.url} → 200")]
@@ -121,7 +110,7 @@ def test_runs_that_failed(client: Client) -> None:
     assert "404" in view["steps"][0]["detail"]
 
 
-def test_a_run_that_was_late(client: Client, gate: Gate) -> None:
+def test_a_run_that_was_late(client: Client, gate: Downstream) -> None:
     """Its reason is the timeout, and its step ended with it."""
     view = ended(client, client.trigger("late_async", url=gate.url).run_id)
     assert (view["error"]["code"], view["error"]["reason"]) == (2000061007, "timeout")
@@ -173,14 +162,14 @@ def test_without_a_token(client: Client, token: str) -> None:
     assert ended(client, instance)["status"] == "FINISH"
 
 
-def test_a_token_for_other_flows(client: Client, gate: Gate) -> None:
+def test_a_token_for_other_flows(client: Client, gate: Downstream) -> None:
     """A run of a flow that the token does not cover is not there, and cannot be ended."""
     instance = client.trigger("fetch_async", url=gate.url).run_id
     gate.wait_for(1)
     path, limited = f"{PREFIXES[0]}/instances/{instance}", {"Juggle-Token": FILE_TOKEN}
     assert client.get(path, limited).outcome == (404, 2000061005)
     assert client.post(f"{path}/cancel", b"", limited).outcome == (404, 2000061005)
-    gate.opened.set()
+    gate.is_open.set()
     assert ended(client, instance)["status"] == "FINISH"
 
 
@@ -204,7 +193,7 @@ def test_other_methods(client: Client, method: str, path: str) -> None:
 
 
 @pytest.mark.parametrize("prefix", PREFIXES)
-def test_cancelling_a_step_under_way(client: Client, gate: Gate, prefix: str) -> None:
+def test_cancelling_a_step_under_way(client: Client, gate: Downstream, prefix: str) -> None:
     """The run ends at once; nobody waits for how the step comes out, and nothing follows it."""
     instance = client.trigger("fetch_async", url=gate.url).run_id
     gate.wait_for(1)
@@ -212,7 +201,7 @@ def test_cancelling_a_step_under_way(client: Client, gate: Gate, prefix: str) ->
     assert (view["status"], view["data"], view["error"]) == ("ABORT", None, CANCELLED)
     assert steps(view) == [("call", "UNKNOWN", None)]
     assert cancel(client, instance, prefix) == view
-    gate.opened.set()
+    gate.is_open.set()
     # Another run of the same worker or of the other one ends after it: the first had its chance.
     ended(client, client.trigger("fetch_async", url=gate.url).run_id)
     assert show(client, instance, prefix) == view
@@ -255,7 +244,7 @@ def write(server: Server, key: str, text: str) -> None:
     eventually(lambda: client.get("/health").envelope["result"]["flows"], (before + 1).__eq__)
 
 
-def test_cancelling_what_waits(single: Server, gate: Gate) -> None:
+def test_cancelling_what_waits(single: Server, gate: Downstream) -> None:
     """A run that has not begun never begins."""
     client = single.client
     write(single, "lane", LANE)
@@ -266,11 +255,11 @@ def test_cancelling_what_waits(single: Server, gate: Gate) -> None:
     view = cancel(client, second)
     assert (view["status"], view["startedAt"], view["steps"]) == ("ABORT", None, [])
     assert view["error"] == CANCELLED
-    gate.opened.set()
+    gate.is_open.set()
     third = client.trigger("lane", url=gate.url).run_id
     assert ended(client, third)["status"] == ended(client, first)["status"] == "FINISH"
     assert cancel(client, second) == view
-    assert gate.waiting == 2
+    assert len(gate.requests) == 2
 
 
 SECRETIVE = """\
@@ -301,7 +290,7 @@ def test_secrets_are_masked(single: Server, pin: str) -> None:
     if not (single.flows / "secretive_async").exists():
         write(single, "secretive_async", SECRETIVE)
     echo = answer(f"{pin} {API_KEY}".encode(), status="500 Internal Server Error")
-    with Recorder(echo) as downstream:
+    with Downstream(echo) as downstream:
         instance = client.trigger("secretive_async", url=downstream.url, pin=pin).run_id
         view = ended(client, instance)
     assert [step[:2] for step in steps(view)] == [("first", "ABORT")]
@@ -379,20 +368,3 @@ def test_the_habit_of_the_original(lenient: Server) -> None:
     view = ended(client, client.trigger("failing_async").run_id)
     assert view["error"]["code"] == 4001
     assert cancel(client, view["flowInstanceId"]) == view
-
-
-def test_a_store_that_is_locked(tmp_path: Path) -> None:
-    """Nothing can be read or changed now: 503, and when to come back."""
-    with serving(tmp_path) as server:
-        instance = server.client.trigger("async_example").run_id
-        ended(server.client, instance)
-        path = f"{PREFIXES[0]}/instances/{instance}"
-        with closing(sqlite3.connect(server.database, isolation_level=None)) as other:
-            other.execute("BEGIN EXCLUSIVE")
-            for found in (
-                server.client.get(path, {"Juggle-Token": server.client.token}),
-                server.client.post(f"{path}/cancel", b""),
-            ):
-                assert found.outcome == (503, 2000061006)
-                assert found.headers["retry-after"]
-        assert show(server.client, instance)["status"] == "FINISH"

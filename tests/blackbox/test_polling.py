@@ -4,22 +4,14 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from tests.blackbox.client import POLL, TRIGGER, Client, query
-from tests.blackbox.gate import Gate
 from tests.blackbox.server import Server
-
-
-@pytest.fixture
-def gate() -> Iterator[Gate]:
-    """A downstream that holds its callers until the test lets them go."""
-    with Gate() as gate:
-        yield gate
+from tests.downstream import Downstream
 
 
 def stored(database: Path, run_id: str) -> tuple[str, str] | None:
@@ -56,7 +48,7 @@ def test_a_run_that_finished(client: Client, prefix: str) -> None:
     assert {client.get(target).body for _ in range(10)} == {first.body}
 
 
-def test_a_run_that_is_under_way(client: Client, gate: Gate) -> None:
+def test_a_run_that_is_under_way(client: Client, gate: Downstream) -> None:
     """Polling answers null and says when to come back; every declared output comes in the end."""
     instance = client.trigger("fetch_async", url=gate.url).run_id
     gate.wait_for(1)
@@ -65,7 +57,7 @@ def test_a_run_that_is_under_way(client: Client, gate: Gate) -> None:
     assert answer.body == b'{"success":true,"errorCode":0,"errorMsg":null,"result":null}'
     assert answer.headers["juggle-flow-status"] == "RUNNING"
     assert answer.headers["retry-after"] == "1"
-    gate.opened.set()
+    gate.is_open.set()
     assert client.ended(instance).envelope["result"] == {"body": "7", "text": None}
 
 
@@ -89,7 +81,7 @@ def test_a_run_whose_step_failed(client: Client) -> None:
     assert answer.message.startswith("系统错误: step `call`: GET /nowhere answered 404")
 
 
-def test_a_run_that_is_late(client: Client, gate: Gate) -> None:
+def test_a_run_that_is_late(client: Client, gate: Downstream) -> None:
     """An async flow has a deadline, too."""
     instance = client.trigger("late_async", url=gate.url).run_id
     answer = client.ended(instance)
@@ -143,7 +135,7 @@ def test_a_run_is_committed_before_its_id_is_answered(server: Server, client: Cl
 
 @pytest.mark.parametrize("starter", [0, 1])
 def test_a_run_is_polled_from_the_other_worker(
-    server: Server, client: Client, gate: Gate, starter: int
+    server: Server, client: Client, gate: Downstream, starter: int
 ) -> None:
     """The worker that did not start a run tells of it while it runs and when it has ended."""
     worker, other = server.workers[starter], server.workers[1 - starter]
@@ -155,7 +147,7 @@ def test_a_run_is_polled_from_the_other_worker(
         there = client.poll(instance)
     assert here.headers["juggle-flow-status"] == "RUNNING"
     assert (here.body, here.status) == (there.body, there.status)
-    gate.opened.set()
+    gate.is_open.set()
     first = client.ended(instance)
     for each in server.workers:
         with server.only(each):

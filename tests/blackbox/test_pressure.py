@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.blackbox.client import TRIGGER, Client, eventually
-from tests.blackbox.gate import Gate
 from tests.blackbox.server import Server, serving
+from tests.downstream import SEVEN, Downstream
 
 QUEUE = 100
 """Runs that may wait in the small server, where one is under way."""
@@ -36,7 +36,7 @@ def rows(server: Server) -> dict[str, int]:
 
 def submit(client: Client, url: str, times: int) -> list[int]:
     """Trigger an async flow again and again on one connection; the statuses."""
-    connection = http.client.HTTPConnection("127.0.0.1", client.port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", client.port, timeout=60)
     headers = {"Juggle-Token": client.token, "Content-Type": "application/json"}
     body = json.dumps({"url": url})
     with closing(connection):
@@ -55,7 +55,7 @@ def test_the_queue_is_full(small: Server) -> None:
     One flow alone takes about three quarters of the queue, so another still has a place.
     """
     client = small.client
-    with Gate() as gate:
+    with Downstream(SEVEN, is_open=False) as gate:
         statuses = submit(client, gate.url, QUEUE)
         accepted = statuses.count(200)
         assert statuses == [200] * accepted + [503] * (QUEUE - accepted)
@@ -70,7 +70,7 @@ def test_the_queue_is_full(small: Server) -> None:
         assert rows(small) == before == {"INIT": accepted - 1, "RUNNING": 1}
         assert client.trigger("failing_async").status == 200
         assert client.trigger("echo", text="a").data["text"] == "a"
-        gate.opened.set()
+        gate.is_open.set()
         last = client.trigger("fetch_async", url=gate.url)
         while last.status == 503:
             last = client.trigger("fetch_async", url=gate.url)
@@ -80,19 +80,24 @@ def test_the_queue_is_full(small: Server) -> None:
 
 
 def test_the_store_is_locked(small: Server) -> None:
-    """While it cannot be written nor read, callers are told to come back; then it heals."""
+    """While it cannot be written nor read, all callers are told to come back; then it heals."""
     client = small.client
     instance = client.trigger("async_example").run_id
     finished = client.ended(instance)
     before = rows(small)
     with closing(sqlite3.connect(small.database)) as holder:
         holder.execute("BEGIN EXCLUSIVE")
-        with ThreadPoolExecutor(2) as callers:
-            trigger = callers.submit(client.trigger, "async_example")
-            poll = callers.submit(client.poll, instance)
-            for answer in (trigger.result(), poll.result()):
-                assert answer.outcome == (503, 2000061006)
-                assert answer.headers["retry-after"] == "1"
+        view = f"{TRIGGER.partition('trigger')[0]}instances/{instance}"
+        with ThreadPoolExecutor(4) as callers:
+            answers = [
+                callers.submit(client.trigger, "async_example"),
+                callers.submit(client.poll, instance),
+                callers.submit(client.get, view, {"Juggle-Token": client.token}),
+                callers.submit(client.post, f"{view}/cancel", b""),
+            ]
+            for answer in answers:
+                assert answer.result().outcome == (503, 2000061006)
+                assert answer.result().headers["retry-after"] == "1"
         assert client.trigger("echo", text="a").data["text"] == "a"
         holder.rollback()
     assert rows(small) == before
@@ -100,9 +105,9 @@ def test_the_store_is_locked(small: Server) -> None:
     assert client.ended(client.trigger("async_example").run_id).envelope["errorCode"] == 0
 
 
-def test_going_down(tmp_path: Path) -> None:
+def test_going_down(tmp_path: Path, gate: Downstream) -> None:
     """SIGTERM finishes requests and runs under way, keeps what is queued, and exits with 0."""
-    with serving(tmp_path, workers=2, EXECUTOR="threads:2") as server, Gate() as gate:
+    with serving(tmp_path, workers=2, EXECUTOR="threads:2") as server:
         client = server.client
         runs = [client.trigger("fetch_async", url=gate.url).run_id for _ in range(20)]
         with ThreadPoolExecutor(1) as callers:
@@ -110,7 +115,7 @@ def test_going_down(tmp_path: Path) -> None:
             gate.wait_for(3)
             server.process.terminate()
             eventually(lambda: server.log, lambda log: "Handling signal: term" in log)
-            gate.opened.set()
+            gate.is_open.set()
             assert server.wait() == 0
             assert request.result().data == {"status": 200, "body": "7"}
         kept = rows(server)

@@ -14,7 +14,7 @@ import pytest
 
 from tests.blackbox.client import eventually
 from tests.blackbox.server import Server, serving
-from tests.pythons.test_pool import is_gone
+from tests.python.test_pool import is_gone
 
 CODE = """
 timeout: 20s
@@ -113,7 +113,7 @@ def test_children_end_with_their_worker(tmp_path: Path, how: signal.Signals) -> 
             assert idle in busy
             assert len(set(busy)) == 2
             os.kill(server.workers[0], how)
-            eventually(lambda: [pid for pid in busy if not is_gone(pid)], lambda left: not left, 20)
+            eventually(lambda: [pid for pid in busy if not is_gone(pid)], lambda left: not left)
             for holder in holders:
                 holder.result()
 

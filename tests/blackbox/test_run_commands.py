@@ -9,9 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.blackbox.client import eventually
-from tests.blackbox.gate import Gate
-from tests.blackbox.recorder import Recorder
 from tests.blackbox.server import Server, serving
+from tests.downstream import SEVEN, Downstream
 from tests.pages import SITESWAP
 
 TELLING = """\
@@ -54,22 +53,21 @@ def test_a_retried_run_is_taken_by_a_server(server: Server) -> None:
 
 def test_cancelling_what_a_worker_has_under_way(server: Server) -> None:
     """The run ends at once, for everybody, whatever its step still does."""
-    with Gate() as gate:
+    with Downstream(SEVEN, is_open=False) as gate:
         instance = server.client.trigger("fetch_async", url=gate.url).run_id
         gate.wait_for(1)
         assert f"{instance}  fetch_async" in siteswap_runs(server, "list", "--status", "RUNNING")
         assert siteswap_runs(server, "cancel", instance) == f"{instance} ABORT cancelled\n"
-        gate.opened.set()
+        gate.is_open.set()
         assert server.client.poll(instance).outcome == (200, 2000061010)
-    assert re.search(
-        r"^call +http +UNKNOWN ", siteswap_runs(server, "show", instance), re.MULTILINE
-    )
+    shown = siteswap_runs(server, "show", instance)
+    assert re.search(r"^call +http +UNKNOWN ", shown, re.MULTILINE)
 
 
 def test_the_delivery_of_a_callback_is_shown(server: Server) -> None:
     """Its id leads to a run of its own, which shows what was sent where to, without the address."""
     server.write_flow("telling", TELLING)
-    with Recorder() as recorder:
+    with Downstream() as recorder:
         tell = f"{recorder.url}/done?key=hunter2"
         answer = eventually(
             lambda: server.client.trigger("telling", tell=tell), lambda found: found.status == 200

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from tests.blackbox.client import Answer, Client, eventually
-from tests.blackbox.gate import Gate
 from tests.blackbox.server import PROJECT, Server, environment, prepare_folder, serving
 from tests.blackbox.workers import CELERY, Workers
-from tests.pythons.test_pool import is_gone
+from tests.downstream import Downstream
+from tests.python.test_pool import is_gone
 from tests.redis_server import RedisServer, redis_server
 
 PAGE = PROJECT / "docs" / "scale-out.md"
@@ -30,7 +30,6 @@ steps:
       return os.getpid()
   - return: {pid: "${steps.x}"}
 """
-TAKEOVER_SECONDS = 20
 
 
 def shown_command() -> list[str]:
@@ -98,63 +97,54 @@ def clients(servers: list[Server]) -> list[Client]:
     return [server.client for server in servers]
 
 
-@pytest.fixture
-def gate() -> Iterator[Gate]:
-    """A downstream that holds its callers until the test lets them go."""
-    with Gate() as gate:
-        yield gate
-
-
 def ended(client: Client, run_id: str) -> Answer:
     """The result of a run, after a takeover if need be."""
-    return client.ended(run_id, TAKEOVER_SECONDS)
+    return client.ended(run_id)
+
+
+def test_a_worker_that_is_killed_loses_no_run(
+    cluster: Cluster, clients: list[Client], gate: Downstream, tmp_path: Path
+) -> None:
+    """What was in the middle of a step is interrupted; all else is executed by the next worker.
+
+    That is what waited, what the broker forgot, and what was accepted while there was no worker.
+    """
+    ids = [clients[0].trigger("fetch_async", url=f"{gate.url}/").run_id for _ in range(4)]
+    with working(tmp_path / "worker", cluster.variables) as workers:
+        gate.wait_for(2)
+        workers.kill()
+    gate.is_open.set()
+    forgotten = [clients[0].trigger("async_example").run_id for _ in range(5)]
+    with cluster.broker.client() as client:
+        client.flushall()
+    late = clients[0].trigger("async_example").run_id
+    with working(tmp_path / "next", cluster.variables):
+        statuses = [ended(clients[1], run_id).headers["juggle-flow-status"] for run_id in ids]
+        for run_id in [*forgotten, late]:
+            assert ended(clients[1], run_id).envelope["result"] == {"userAge": 18}
+    assert sorted(statuses) == ["ABORT", "ABORT", "FINISH", "FINISH"]
 
 
 def test_what_one_server_accepts_a_worker_executes_and_the_other_answers(
-    cluster: Cluster, clients: list[Client], tmp_path: Path
+    cluster: Cluster, servers: list[Server], clients: list[Client], tmp_path: Path
 ) -> None:
-    """No machine needs another's files; the worker goes down in good order."""
+    """No machine needs another's files; the worker goes down in good order.
+
+    Its processes may have children that run code, though multiprocessing would forbid it; they
+    end with it.
+    """
+    servers[0].write_flow("coded", CODED)
+    eventually(lambda: clients[0].trigger("coded").status, (200).__eq__)
     with working(tmp_path / "worker", cluster.variables) as workers:
         ids = [clients[0].trigger("async_example").run_id for _ in range(20)]
         for run_id in ids:
             answer = ended(clients[1], run_id)
             assert answer.envelope["result"] == {"userAge": 18}
-        assert workers.stop() == 0
-        assert "Traceback" not in workers.log
-
-
-def test_a_worker_runs_code(
-    cluster: Cluster, servers: list[Server], clients: list[Client], tmp_path: Path
-) -> None:
-    """Its processes may have children, though multiprocessing would forbid it; they end with it."""
-    servers[0].write_flow("coded", CODED)
-    eventually(lambda: clients[0].trigger("coded").status, (200).__eq__)
-    with working(tmp_path / "worker", cluster.variables) as workers:
         pid = ended(clients[0], clients[0].trigger("coded").run_id).envelope["result"]["pid"]
         assert not is_gone(pid)
         assert workers.stop() == 0
+        assert "Traceback" not in workers.log
         eventually(lambda: is_gone(pid), bool)
-
-
-def test_what_is_accepted_without_a_worker_waits_for_one(
-    cluster: Cluster, clients: list[Client], tmp_path: Path
-) -> None:
-    """The id is answered at once; whoever comes later executes it."""
-    run_id = clients[0].trigger("async_example").run_id
-    with working(tmp_path / "worker", cluster.variables):
-        assert ended(clients[0], run_id).envelope["result"] == {"userAge": 18}
-
-
-def test_what_the_broker_forgot_is_sent_again(
-    cluster: Cluster, clients: list[Client], tmp_path: Path
-) -> None:
-    """All messages are gone, the runs are not."""
-    ids = [clients[0].trigger("async_example").run_id for _ in range(5)]
-    with cluster.broker.client() as client:
-        client.flushall()
-    with working(tmp_path / "worker", cluster.variables):
-        for run_id in ids:
-            assert ended(clients[1], run_id).envelope["result"] == {"userAge": 18}
 
 
 def test_runs_are_accepted_while_the_broker_is_down(
@@ -168,20 +158,6 @@ def test_runs_are_accepted_while_the_broker_is_down(
         cluster.broker.start()
         for answer in answers:
             assert ended(clients[0], answer.run_id).envelope["result"] == {"userAge": 18}
-
-
-def test_a_worker_that_is_killed_loses_no_run(
-    cluster: Cluster, clients: list[Client], gate: Gate, tmp_path: Path
-) -> None:
-    """What was in the middle of a step is interrupted, what waited is executed by the next one."""
-    ids = [clients[0].trigger("fetch_async", url=f"{gate.url}/").run_id for _ in range(4)]
-    with working(tmp_path / "worker", cluster.variables) as workers:
-        gate.wait_for(2)
-        workers.kill()
-    gate.opened.set()
-    with working(tmp_path / "next", cluster.variables):
-        statuses = [ended(clients[1], run_id).headers["juggle-flow-status"] for run_id in ids]
-    assert sorted(statuses) == ["ABORT", "ABORT", "FINISH", "FINISH"]
 
 
 def test_a_worker_with_wrong_settings_says_why(cluster: Cluster, tmp_path: Path) -> None:

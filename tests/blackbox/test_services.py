@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from tests.blackbox.client import Answer, eventually, exchange, request
-from tests.blackbox.recorder import Recorder
 from tests.blackbox.server import Server, serving
 from tests.certificates import Authority
+from tests.downstream import Downstream
 from tests.transports import servers as downstreams
 from tests.transports.servers import answer, answering, read_request
 
@@ -122,10 +122,10 @@ def test_a_flow_waits_for_its_service(server: Server) -> None:
         )
 
 
-def sent(recorder: Recorder) -> tuple[str, dict[str, str], bytes]:
+def sent(recorder: Downstream) -> tuple[str, dict[str, str], bytes]:
     """Target, headers and body of the last request."""
-    headers = dict(line.split(": ", 1) for line in recorder.lines[1:])
-    return recorder.lines[0].split(" ")[1], headers, recorder.requests[-1].partition(b"\r\n\r\n")[2]
+    request = recorder.requests[-1]
+    return request.target, dict(line.split(": ", 1) for line in request.lines[1:]), request.body
 
 
 @pytest.mark.parametrize(
@@ -143,13 +143,13 @@ def sent(recorder: Recorder) -> tuple[str, dict[str, str], bytes]:
 )
 def test_the_service_sees_who_calls(server: Server, auth: str, header: str, value: str) -> None:
     """Each way of auth, as it goes over the wire."""
-    with Recorder() as recorder:
+    with Downstream() as recorder:
         offer(server, f"services: {{who: {{url: '{recorder.url}', auth: {auth}}}}}")
         call(server, "shown", "who:/")
         eventually(lambda: shown(server, recorder).get(header), lambda found: found == value)
 
 
-def shown(server: Server, recorder: Recorder) -> dict[str, str]:
+def shown(server: Server, recorder: Downstream) -> dict[str, str]:
     """The headers of a new request."""
     assert server.client.trigger("shown").status == 200
     # The first ones may still go where another test has sent them.
@@ -158,7 +158,7 @@ def shown(server: Server, recorder: Recorder) -> dict[str, str]:
 
 def test_the_service_can_check_the_signature(server: Server) -> None:
     """From nothing but the request as it came, and the key."""
-    with Recorder() as recorder:
+    with Downstream() as recorder:
         hmac_auth = 'auth: {hmac: {key: "${secrets.KEY}", key_id: k7}}'
         offer(server, f"services: {{signed: {{url: '{recorder.url}/v1', {hmac_auth}}}}}")
         flow = "steps:\n  - http: POST signed:/größe\n    query: {q: a b}\n    json: {n: [1, ü]}\n"

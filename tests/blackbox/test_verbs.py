@@ -13,9 +13,8 @@ from typing import Any
 import pytest
 
 from tests.blackbox.client import Answer, eventually
-from tests.blackbox.gate import Gate
-from tests.blackbox.recorder import Recorder
 from tests.blackbox.server import Server, serving
+from tests.downstream import Downstream
 from tests.transports.servers import answer
 
 JSON = "Content-Type: application/json\r\n"
@@ -129,13 +128,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     assert "Traceback" not in server.log
 
 
-@pytest.fixture
-def gate() -> Iterator[Gate]:
-    """A downstream that holds its callers until the test lets them go."""
-    with Gate() as gate:
-        yield gate
-
-
 def outputs(server: Server, key: str, **inputs: Any) -> Any:
     """What a flow gives in the end, in either mode."""
     answer = server.client.trigger(key, **inputs)
@@ -159,11 +151,11 @@ class Call(threading.Thread):
 
 
 @pytest.mark.parametrize("key", ["branches", "branches_async", "rounds", "rounds_async"])
-def test_they_are_under_way_at_once(server: Server, gate: Gate, key: str) -> None:
+def test_they_are_under_way_at_once(server: Server, gate: Downstream, key: str) -> None:
     """Three requests of one run wait beside each other, and their answers come in order."""
     call = Call(server, key, url=gate.url)
     gate.wait_for(3)
-    gate.opened.set()
+    gate.is_open.set()
     call.join(10)
     assert call.given == {"all": [7, 7, 7]}
 
@@ -172,7 +164,7 @@ def test_they_are_under_way_at_once(server: Server, gate: Gate, key: str) -> Non
 def test_polling_a_slow_api(server: Server, key: str) -> None:
     """It looks until the answer says so, and no further."""
     busy, done = answer(b'{"done":false}', JSON), answer(b'{"done":true}', JSON)
-    with Recorder(busy, busy, done) as downstream:
+    with Downstream(busy, busy, done) as downstream:
         assert outputs(server, key, url=downstream.url) == {"looks": 3}
         assert len(downstream.requests) == 3
 
@@ -221,7 +213,7 @@ def test_a_waiting_request_is_in_nobodys_way(server: Server) -> None:
 
 def test_a_parked_run_can_be_cancelled(server: Server) -> None:
     """At once, and nothing of it happens later."""
-    with Recorder() as downstream:
+    with Downstream() as downstream:
         run = server.client.trigger("parked", url=downstream.url, time="long").run_id
         view = waiting_view(server, run)
         assert [(step["id"], step["status"]) for step in view["steps"]] == [
@@ -254,9 +246,9 @@ def view_of(server: Server, run: str) -> dict[str, Any]:
 
 def test_the_view_of_rounds_and_branches(server: Server) -> None:
     """Each says which round and branch it is; of many the last 200 are shown."""
-    with Recorder() as downstream:
+    with Downstream() as downstream:
         run = server.client.trigger("many", url=downstream.url).run_id
-        assert server.client.ended(run, 60).envelope["success"]
+        assert server.client.ended(run).envelope["success"]
         steps = view_of(server, run)["steps"]
     assert len(steps) == 200
     assert [step["id"] for step in steps[-2:]] == ["user (0[119]/0)", "0[119]/1/parallel/left/0"]
@@ -264,7 +256,7 @@ def test_the_view_of_rounds_and_branches(server: Server) -> None:
 
 def test_a_waiting_run_survives_the_whole_server(tmp_path: Path) -> None:
     """After ``kill -9`` of all its processes and a new start it goes on behind its wait."""
-    with Recorder() as downstream:
+    with Downstream() as downstream:
         with serving(tmp_path, workers=2) as server:
             write_flows(server)
             run = server.client.trigger("parked", url=downstream.url, time="short").run_id
@@ -273,5 +265,5 @@ def test_a_waiting_run_survives_the_whole_server(tmp_path: Path) -> None:
             server.process.wait()
         with serving(tmp_path, workers=2) as server:
             assert server.client.poll(run).headers["juggle-flow-status"] == "RUNNING"
-            assert server.client.ended(run, 30).envelope["result"] == {"n": 2}
+            assert server.client.ended(run).envelope["result"] == {"n": 2}
         assert len(downstream.requests) == 2

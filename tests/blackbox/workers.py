@@ -13,7 +13,9 @@ from pathlib import Path
 from tests.blackbox.client import eventually
 from tests.blackbox.server import environment
 
-START_SECONDS = 30
+START_SECONDS = 60
+STOP_SECONDS = 60
+"""Celery gives a process up to 30 s whose last results it has lost with its broker."""
 CELERY = Path(sys.executable).with_name("celery")
 
 
@@ -66,7 +68,7 @@ class Workers:
         if self.process.poll() is None:
             self.process.terminate()
         try:
-            return self.process.wait(START_SECONDS)
+            return self.process.wait(STOP_SECONDS)
         finally:
             if self.process.poll() is None:
                 self.kill()

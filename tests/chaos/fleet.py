@@ -18,7 +18,7 @@ FLOWS = Path(__file__).parent / "flows"
 
 
 class Fleet:
-    """``settings`` are those of :mod:`app.config.settings`; ``errors`` is the part of store calls to fail.
+    """``settings`` are those of :mod:`app.config.settings`; ``errors`` says how many calls fail.
 
     ``arguments`` are gunicorn's, ``environment`` is for what is neither; the attribute of that
     name is the whole of it.

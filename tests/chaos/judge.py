@@ -215,6 +215,6 @@ def _doubled(book: Book, effects: Mapping[str, list[Effect]]) -> Iterator[str]:
 
 def _changed(client: Client, ends: Mapping[str, Answer]) -> Iterator[str]:
     for run_id, before in ends.items():
-        after = ended(client, run_id, 10)
+        after = ended(client, run_id, 60)
         if (before.body, word(before)) != (after.body, word(after)):
             yield f"{run_id} ended {before.body!r}, and then {after.body!r}"

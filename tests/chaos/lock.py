@@ -30,7 +30,7 @@ def lock_under_load(folder: Path, seconds: float, *further_ends: str) -> Verdict
     """Keep the lock for a while under load, and let everything go on for another while."""
     with Sink() as sink, fleet(folder, LEASE="2s") as servers:
         with Load(servers.port, sink.url, FLOWS) as load:
-            eventually(lambda: len(load.book.accepted), lambda count: count > 20, 20)
+            eventually(lambda: len(load.book.accepted), lambda count: count > 20)
             with locked(servers.server.database):
                 threading.Event().wait(seconds)
             known = len(load.book.accepted)

@@ -2,38 +2,31 @@
 
 from __future__ import annotations
 
-import json
 import random
-import socket
 import threading
-import time
 from collections import defaultdict
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
-from tests.transports import servers
+from tests.downstream import Downstream, Request
 
 LONGEST_ANSWER = 0.06
 """Seconds. Long enough that many a process dies while it waits for one."""
 
 
-@dataclass(frozen=True, slots=True)
 class Effect:
     """One request that came. ``kind`` is ``effect``, ``refuse``, ``hold`` or ``callback``.
 
-    ``key`` is its ``Idempotency-Key``, ``body`` its JSON, ``at`` when it came (monotonic seconds).
+    ``key`` is its ``Idempotency-Key``, ``body`` its JSON.
     """
 
-    kind: str
-    run: str
-    step: str
-    key: str | None
-    body: dict[str, Any]
-    at: float
+    def __init__(self, request: Request) -> None:
+        self.kind, self.run, self.step = [*request.target.strip("/").split("/"), ""][:3]
+        self.key = request.key
+        self.body: dict[str, Any] = request.json
 
 
-class Sink(servers.Server):
+class Sink(Downstream):
     """Answers at ``/<kind>/<run>/<step>``; what came to ``hold`` waits until ``opened`` is set."""
 
     def __init__(self, longest_answer: float = LONGEST_ANSWER) -> None:
@@ -41,9 +34,8 @@ class Sink(servers.Server):
         self._longest_answer = longest_answer
         self._random = random.Random()
         self._left = threading.Event()
-        self._lock = threading.Lock()
         self._effects: list[Effect] = []
-        super().__init__(self._talk_and_remember)
+        super().__init__(respond=self._remember)
 
     def __exit__(
         self,
@@ -58,8 +50,7 @@ class Sink(servers.Server):
     @property
     def effects(self) -> list[Effect]:
         """All of them, callbacks too, in the order in which they came."""
-        with self._lock:
-            return list(self._effects)
+        return list(self._effects)
 
     def of(self, run: str, step: str = "") -> list[Effect]:
         """The effects of one run, or of one step of it."""
@@ -72,32 +63,11 @@ class Sink(servers.Server):
             runs[effect.run].append(effect)
         return runs
 
-    def _talk_and_remember(self, connection: socket.socket) -> None:
-        while request := servers.read_request(connection):
-            effect = _read(request)
-            with self._lock:
-                self._effects.append(effect)
-                number = len(self._effects)
-            self._wait(effect)
-            connection.sendall(_answer(effect, number))
-
-    def _wait(self, effect: Effect) -> None:
+    def _remember(self, request: Request) -> Any:
+        effect = Effect(request)
+        self._effects.append(effect)
         if effect.kind == "hold":
             self.opened.wait(90)
         elif self._longest_answer:
             self._left.wait(self._random.random() * self._longest_answer)
-
-
-def _read(request: bytes) -> Effect:
-    head, _, body = request.partition(b"\r\n\r\n")
-    first, *lines = head.decode("latin-1").split("\r\n")
-    fields = {name.lower(): value.strip() for name, _, value in (x.partition(":") for x in lines)}
-    kind, run, step = [*first.split(" ")[1].strip("/").split("/"), ""][:3]
-    now = time.monotonic()
-    return Effect(kind, run, step, fields.get("idempotency-key"), json.loads(body), now)
-
-
-def _answer(effect: Effect, number: int) -> bytes:
-    status = "500 Internal Server Error" if effect.kind == "refuse" else "200 OK"
-    body = json.dumps({"number": number}).encode()
-    return servers.answer(body, "Content-Type: application/json\r\n", status)
+        return (500 if effect.kind == "refuse" else 200), {"number": len(self._effects)}

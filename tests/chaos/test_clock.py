@@ -77,7 +77,7 @@ def test_the_clock_jumps(tmp_path: Path, clock: Clock) -> None:
                 assert abs(date(servers) - true - to) < DAY / 2
             book = load.stop()
         sink.opened.set()
-        assert [word(ended(servers.client, run, 30)) for run in held] == ["FINISH"] * len(held)
+        assert [word(ended(servers.client, run, 60)) for run in held] == ["FINISH"] * len(held)
         assert all(len(sink.of(run)) == 1 for run in held)
         verdict = judge(servers.client, book, sink, seconds=40, expected=("FINISH",))
         assert "took over" not in servers.log

@@ -26,7 +26,7 @@ def carry_on_without_room(
         return client.trigger("quick", sink=sink.url, tag=tag)
 
     before = trigger("before").run_id
-    old = ended(client, before, 20)
+    old = ended(client, before, 60)
     with without_room:
         refused = eventually(lambda: trigger(f"full{LARGE}"), lambda answer: answer.status != 200)
         assert refused.outcome == BUSY
@@ -36,8 +36,8 @@ def carry_on_without_room(
         assert trigger(f"full{LARGE}").outcome == BUSY
         assert client.poll(before).body == old.body
         assert client.trigger("echo", text="a").data["text"] == "a"
-    again = eventually(lambda: trigger(f"again{LARGE}"), lambda answer: answer.outcome != BUSY, 20)
-    ended(client, again.run_id, 20)
+    again = eventually(lambda: trigger(f"again{LARGE}"), lambda answer: answer.outcome != BUSY)
+    ended(client, again.run_id, 60)
     late = [effect.body["tag"][:5] for effect in sink.effects[effects:]]
     assert late == ["again"]
     assert servers.workers() == workers
@@ -54,11 +54,11 @@ def test_a_disk_fills_under_load(tmp_path: Path) -> None:
     """A full disk in the middle of everything loses nothing and doubles nothing."""
     with Sink() as sink, fleet(tmp_path, LEASE="2s") as servers:
         with Load(servers.port, sink.url, ("straight", "again", "called")) as load:
-            eventually(lambda: len(load.book.accepted), lambda count: count > 20, 20)
+            eventually(lambda: len(load.book.accepted), lambda count: count > 20)
             with no_file_grows(servers.workers(), servers.server.database.stat().st_size):
-                eventually(lambda: len(load.book.refused), lambda count: count > 20, 20)
+                eventually(lambda: len(load.book.refused), lambda count: count > 20)
             known = len(load.book.accepted)
-            eventually(lambda: len(load.book.accepted), lambda count: count > known + 20, 20)
+            eventually(lambda: len(load.book.accepted), lambda count: count > known + 20)
             book = load.stop()
         verdict = judge(servers.client, book, sink, seconds=60)
     assert not verdict.diagnostics

@@ -8,12 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.blackbox.client import eventually
-from tests.blackbox.gate import Gate
 from tests.chaos.acts import reload
 from tests.chaos.fleet import fleet, left_alone
 from tests.chaos.judge import judge
 from tests.chaos.load import Load
 from tests.chaos.sink import Sink
+from tests.downstream import Downstream
 
 FLOWS = ("straight", "again", "handled", "called")
 LEASE = "2s"
@@ -30,7 +30,7 @@ def test_sigterm_under_load(tmp_path: Path) -> None:
     """It exits with 0, answers what it accepted; what is queued finishes after the next start."""
     with Sink() as sink, fleet(tmp_path, EXECUTOR="threads:2", LEASE=LEASE) as servers:
         with Load(servers.port, sink.url, FLOWS, pause=0.05) as load:
-            eventually(lambda: len(load.book.accepted), lambda count: count > 60, 20)
+            eventually(lambda: len(load.book.accepted), lambda count: count > 60)
             assert servers.server.stop() == 0
             book = load.stop()
         finished = {effect.run for effect in sink.effects if effect.step == "three"}
@@ -79,9 +79,9 @@ def test_workers_that_are_recycled(tmp_path: Path) -> None:
     assert "Traceback" not in servers.log
 
 
-def test_a_worker_without_a_master(tmp_path: Path) -> None:
+def test_a_worker_without_a_master(tmp_path: Path, gate: Downstream) -> None:
     """It notices within seconds, accepts no more, and goes when it has answered its requests."""
-    with Gate() as gate, fleet(tmp_path, workers=1, LEASE=LEASE) as servers:
+    with fleet(tmp_path, workers=1, LEASE=LEASE) as servers:
         orphans = servers.server
         with ThreadPoolExecutor(1) as callers:
             request = callers.submit(servers.client.trigger, "fetched", url=gate.url)
@@ -89,7 +89,7 @@ def test_a_worker_without_a_master(tmp_path: Path) -> None:
             orphans.process.kill()
             eventually(lambda: orphans.log, lambda log: "master is gone" in log)
             servers.start()
-            gate.opened.set()
+            gate.is_open.set()
             assert request.result().data == {"status": 200, "body": "7"}
         eventually(lambda: orphans.log, lambda log: "Worker exiting" in log)
         left_alone(orphans)

@@ -19,7 +19,7 @@ def test_a_run_that_kills_its_process(tmp_path: Path) -> None:
         with Load(servers.port, sink.url, FLOWS) as load:
             client = servers.client
             poison = client.trigger("poison", sink=sink.url, tag="poison").run_id
-            answer = ended(client, poison, 40)
+            answer = ended(client, poison, 60)
             book = load.stop()
         verdict = judge(servers.client, book, sink, seconds=40, expected=("FINISH", "interrupted"))
         assert (word(answer), answer.envelope["errorCode"]) == ("crashed", 2000061009)

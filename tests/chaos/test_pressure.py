@@ -59,8 +59,8 @@ def test_a_slow_downstream_is_its_own_problem(tmp_path: Path) -> None:
             client.trigger("quick", sink=sink.url, tag=f"quick {number}").run_id
             for number in range(100)
         ]
-        assert Counter(word(ended(client, run, 15)) for run in quick) == {"FINISH": 100}
+        assert Counter(word(ended(client, run, 60)) for run in quick) == {"FINISH": 100}
         assert len({effect.run for effect in sink.effects} & set(slow)) == 16
         sink.opened.set()
-        assert Counter(word(ended(client, run, 30)) for run in slow) == {"FINISH": 100}
+        assert Counter(word(ended(client, run, 60)) for run in slow) == {"FINISH": 100}
         assert all(len(sink.of(run)) == 1 for run in slow)

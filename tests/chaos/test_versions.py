@@ -50,16 +50,16 @@ def test_the_file_changes_in_the_middle(tmp_path: Path, change: Callable[[Path],
     """Everything is killed in the middle of a run; it goes on with the steps it began with."""
     with Sink() as sink, fleet(tmp_path, workers=1, LEASE="1s") as servers:
         run = servers.client.trigger("held", sink=sink.url, tag="a").run_id
-        eventually(lambda: sink.of(run, "two"), bool, 10)
+        eventually(lambda: sink.of(run, "two"), bool)
         change(tmp_path / "flows" / "held")
         kill_group(servers.server)
         servers.start()
-        eventually(lambda: sink.of(run, "two"), lambda effects: len(effects) == 2, 20)
+        eventually(lambda: sink.of(run, "two"), lambda effects: len(effects) == 2)
         sink.opened.set()
-        answer = ended(servers.client, run, 20)
+        answer = ended(servers.client, run, 60)
         assert (word(answer), answer.envelope["result"]) == ("FINISH", {"version": "old"})
         assert [effect.step for effect in sink.of(run)] == ["one", "two", "two", "three"]
         assert len({effect.key for effect in sink.of(run, "two")}) == 1
         if change is changed:
             run = servers.client.trigger("held", sink=sink.url, tag="b").run_id
-            assert ended(servers.client, run, 20).envelope["result"] == {"version": "new"}
+            assert ended(servers.client, run, 60).envelope["result"] == {"version": "new"}

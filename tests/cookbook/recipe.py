@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tests.blackbox.client import Client
 from tests.blackbox.server import PROJECT, TOKEN, Server, serving
-from tests.cookbook.api import Api, addresses
+from tests.downstream import Downstream, Respond
 from tests.pages import blocks, perform, session, with_siteswap, write
 
 LEASE = "2s"
@@ -18,10 +20,10 @@ LEASE = "2s"
 class Recipe:
     """The files of one page, served; ``apis`` are the servers they call, by their names there."""
 
-    def __init__(self, page: Path, server: Server, apis: Mapping[str, Api]) -> None:
+    def __init__(self, page: Path, server: Server, apis: Mapping[str, Downstream]) -> None:
         self.server = server
         self.apis = apis
-        self._changed = addresses(apis)
+        self._changed = _addresses(apis)
         self._untyped = [session(block) for block in blocks(page, "console")]
 
     @property
@@ -32,6 +34,17 @@ class Recipe:
     def calls(self, *names: str) -> list[str]:
         """The request lines that these APIs have seen, one API after the other."""
         return [line for name in names for line in self.apis[name].lines]
+
+    def reset(self, **responds: Respond) -> None:
+        """Let the APIs forget what came and respond so, for the next test."""
+        for name, api in self.apis.items():
+            api.respond, api.most = responds[name], 0
+            api.requests.clear()
+            api.is_open.set()
+
+    def kill_worker(self) -> None:
+        """``kill -9`` of the one worker; gunicorn starts another."""
+        os.kill(self.server.workers[-1], signal.SIGKILL)
 
     def type_next(self) -> None:
         """Type the page's next block of commands; they print what the page shows."""
@@ -50,13 +63,19 @@ class Recipe:
 
 
 @contextmanager
-def served(folder: Path, name: str, **apis: Api) -> Iterator[Recipe]:
-    """The recipe of this name, with these APIs behind it; nothing in it meets a bug."""
+def served(folder: Path, name: str, **responds: Respond) -> Iterator[Recipe]:
+    """The recipe of this name, beside APIs that respond so; nothing in it meets a bug."""
     page = PROJECT / "docs" / "cookbook" / f"{name}.md"
     with ExitStack() as stack:
-        for api in apis.values():
-            stack.enter_context(api)
-        write(page, folder / "flows", addresses(apis))
+        apis = {
+            name: stack.enter_context(Downstream(respond=each)) for name, each in responds.items()
+        }
+        write(page, folder / "flows", _addresses(apis))
         server = stack.enter_context(serving(folder, LEASE=LEASE))
         yield Recipe(page, server, apis)
     assert "Traceback" not in server.log
+
+
+def _addresses(apis: Mapping[str, Downstream]) -> dict[str, str]:
+    """What the pages call these APIs, ``http://NAME.internal``, and where they really are."""
+    return {f"http://{name}.internal": api.url for name, api in apis.items()}

@@ -3,32 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.cookbook.api import Api, Call
 from tests.cookbook.recipe import Recipe, served
+from tests.downstream import Request, Respond, down
 
 ORDERS = [{"number": "A-1", "total": 20.5}, {"number": "A-2", "total": 9}]
-ANSWERED_SECONDS = 0.9
-"""Less than the timeout of one API: nothing was waited for."""
 
 
-def crm(call: Call) -> Any:
+def crm(call: Request) -> Any:
     """Knows Ada, and nobody else."""
     return {"id": 7, "name": "Ada"} if call.line == "GET /customers/7" else (404, {})
 
 
-@pytest.fixture
-def recipe(tmp_path: Path) -> Iterator[Recipe]:
-    """The recipe beside three APIs that are well."""
-    billing = Api(lambda _: {"balance": 12.5})
-    with served(
-        tmp_path, "customer-page", crm=Api(crm), orders=Api(lambda _: ORDERS), billing=billing
-    ) as recipe:
+APIS: dict[str, Respond] = {
+    "crm": crm,
+    "orders": lambda _: ORDERS,
+    "billing": lambda _: {"balance": 12.5},
+}
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recipe]:
+    """The recipe, for all tests here."""
+    with served(tmp_path_factory.mktemp("page"), "customer-page", **APIS) as recipe:
         yield recipe
+
+
+@pytest.fixture
+def recipe(shared: Recipe) -> Recipe:
+    """The recipe beside three APIs that are well."""
+    shared.reset(**APIS)
+    return shared
 
 
 def test_the_page(recipe: Recipe) -> None:
@@ -39,22 +47,22 @@ def test_the_page(recipe: Recipe) -> None:
         "GET /orders?customer=7&limit=3",
         "GET /accounts/7",
     ]
-    recipe.apis["orders"].is_down = True
+    recipe.apis["orders"].respond = down
     recipe.type_next()
-    recipe.apis["crm"].is_down = True
+    recipe.apis["crm"].respond = down
     recipe.type_next()
     assert recipe.calls("crm") == ["GET /customers/7"] * 4
-    recipe.apis["crm"].is_down = recipe.apis["orders"].is_down = False
+    recipe.apis["crm"].respond, recipe.apis["orders"].respond = crm, APIS["orders"]
     recipe.type_next()
     assert recipe.is_typed()
 
 
 def test_the_requests_are_sent_at_once(recipe: Recipe) -> None:
-    """Each API holds its answer back until all three have been asked."""
-    asked: list[Call] = []
+    """Each API holds its answer back until all three have been asked; none is asked again."""
+    asked: list[Request] = []
 
     def ask(respond: Any) -> Any:
-        def together(call: Call) -> Any:
+        def together(call: Request) -> Any:
             asked.append(call)
             if len(asked) == 3:
                 for api in recipe.apis.values():
@@ -68,7 +76,7 @@ def test_the_requests_are_sent_at_once(recipe: Recipe) -> None:
         api.is_open.clear()
     answer = recipe.client.trigger("customer_page", id=7)
     assert answer.data["missing"] == []
-    assert answer.seconds < ANSWERED_SECONDS
+    assert len(asked) == 3
 
 
 @pytest.mark.parametrize("silent", ["orders", "billing"])

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.blackbox.client import eventually
-from tests.cookbook.api import Api, Call
 from tests.cookbook.recipe import Recipe, served
+from tests.downstream import Request, down
 
 DONE = {"state": "done", "file": "/files/2026-10.csv", "rows": 1200}
 RESULT = {"file": "/files/2026-10.csv", "rows": 1200}
@@ -27,7 +24,7 @@ class Reports:
         self.jobs: dict[str | None, int] = {}
         self.state: dict[str, Any] = {"state": "running"}
 
-    def __call__(self, call: Call) -> Any:
+    def __call__(self, call: Request) -> Any:
         """Answer one request."""
         if call.line == "POST /jobs":
             return {"id": self.jobs.setdefault(call.key, len(self.jobs) + 1)}
@@ -40,11 +37,18 @@ def reports() -> Reports:
     return Reports()
 
 
-@pytest.fixture
-def recipe(tmp_path: Path, reports: Reports) -> Iterator[Recipe]:
-    """The recipe, and somebody who wants to be told."""
-    with served(tmp_path, "export", reports=Api(reports), asker=Api(lambda _: {})) as recipe:
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recipe]:
+    """The recipe, for all tests here."""
+    with served(tmp_path_factory.mktemp("export"), "export", reports=down, asker=down) as recipe:
         yield recipe
+
+
+@pytest.fixture
+def recipe(shared: Recipe, reports: Reports) -> Recipe:
+    """The recipe, and a client who wants to be told."""
+    shared.reset(reports=reports, asker=lambda _: {})
+    return shared
 
 
 def start(recipe: Recipe) -> str:
@@ -56,8 +60,8 @@ def start(recipe: Recipe) -> str:
 
 def told(recipe: Recipe) -> Any:
     """The envelope that was posted to the asker."""
-    calls = eventually(lambda: recipe.apis["asker"].calls, bool)
-    return calls[0].body
+    calls = eventually(lambda: recipe.apis["asker"].requests, bool)
+    return calls[0].json
 
 
 def test_the_page(recipe: Recipe, reports: Reports) -> None:
@@ -65,7 +69,7 @@ def test_the_page(recipe: Recipe, reports: Reports) -> None:
     looks = iter([{"state": "running"}])
     whole = recipe.apis["reports"].respond
 
-    def respond(call: Call) -> Any:
+    def respond(call: Request) -> Any:
         return whole(call) if call.line.startswith("POST") else next(looks, DONE)
 
     recipe.apis["reports"].respond = respond
@@ -74,20 +78,12 @@ def test_the_page(recipe: Recipe, reports: Reports) -> None:
     assert recipe.calls("reports") == ["POST /jobs", "GET /jobs/1", "GET /jobs/1"]
 
 
-def test_waiting_exports_hold_neither_threads_nor_places(recipe: Recipe, reports: Reports) -> None:
-    """All of them have ordered their jobs before a single one is done."""
-    for _ in range(MANY):
-        recipe.client.trigger("export", month="2026-10")
-    eventually(lambda: len(reports.jobs), MANY.__eq__)
-    reports.state = DONE
-
-
 def test_a_run_that_waits_survives_its_process(recipe: Recipe, reports: Reports) -> None:
     """The job is not ordered again, and who asked is told once."""
     run = start(recipe)
-    os.kill(recipe.server.workers[0], signal.SIGKILL)
+    recipe.kill_worker()
     reports.state = DONE
-    assert recipe.client.ended(run, 20).envelope["result"] == RESULT
+    assert recipe.client.ended(run).envelope["result"] == RESULT
     assert recipe.calls("reports").count("POST /jobs") == 1
     result = {"flowInstanceId": run, "status": "FINISH", "data": RESULT}
     assert told(recipe)["result"] == result
@@ -100,11 +96,11 @@ def test_an_order_under_way_is_sent_again_with_its_key(recipe: Recipe, reports: 
     api.is_open.clear()
     reports.state = DONE
     run = recipe.client.trigger("export", month="2026-10").run_id
-    eventually(lambda: api.calls, bool)
-    os.kill(recipe.server.workers[0], signal.SIGKILL)
+    eventually(lambda: api.requests, bool)
+    recipe.kill_worker()
     api.is_open.set()
-    assert recipe.client.ended(run, 20).envelope["result"] == RESULT
-    orders = [call for call in api.calls if call.line == "POST /jobs"]
+    assert recipe.client.ended(run).envelope["result"] == RESULT
+    orders = [call for call in api.requests if call.line == "POST /jobs"]
     assert len(orders) == 2
     assert orders[0].key == orders[1].key
     assert len(reports.jobs) == 1
@@ -137,3 +133,14 @@ def test_a_reports_system_that_is_down_for_a_moment(recipe: Recipe, reports: Rep
     reports.state = DONE
     recipe.apis["reports"].respond = lambda call: next(busy, None) or reports(call)
     assert recipe.client.ended(start(recipe)).envelope["result"] == RESULT
+
+
+def test_waiting_exports_hold_neither_threads_nor_places(recipe: Recipe, reports: Reports) -> None:
+    """All of them have ordered their jobs before a single one is done.
+
+    The last test here: what it leaves waiting would be seen by the others.
+    """
+    for _ in range(MANY):
+        recipe.client.trigger("export", month="2026-10")
+    eventually(lambda: len(reports.jobs), MANY.__eq__)
+    reports.state = DONE

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
@@ -17,13 +16,13 @@ from tests.pages import blocks
 OCTOBER = {"since": "2026-10-01", "until": "2026-10-31"}
 
 
-@pytest.fixture
-def recipe(tmp_path: Path) -> Iterator[Recipe]:
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recipe]:
     """The recipe with the database that its page shows."""
-    page = PROJECT / "docs" / "cookbook" / "report.md"
-    with closing(sqlite3.connect(tmp_path / "shop.db")) as database:
+    folder, page = tmp_path_factory.mktemp("report"), PROJECT / "docs" / "cookbook" / "report.md"
+    with closing(sqlite3.connect(folder / "shop.db")) as database:
         database.executescript("".join(blocks(page, "sql")))
-    with served(tmp_path, "report") as recipe:
+    with served(folder, "report") as recipe:
         yield recipe
 
 

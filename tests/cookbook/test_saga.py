@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.blackbox.client import Answer, eventually
-from tests.cookbook.api import Api, Call, Things
 from tests.cookbook.recipe import Recipe, served
+from tests.cookbook.things import Things
+from tests.downstream import Downstream, Request
 
 SYSTEMS = ("warehouse", "payment", "shipping")
 FORWARD = ["POST /reservations", "POST /charges", "POST /parcels"]
@@ -28,16 +26,16 @@ class Shop:
     """The three systems; ``log`` has every request, in the order in which they came."""
 
     def __init__(self) -> None:
-        self.log: list[Call] = []
+        self.log: list[Request] = []
         self.things = {
             "warehouse": Things(lambda order: {"goods": order["article"]}),
             "payment": Things(lambda order: {"paid": order["amount"]}),
             "shipping": Things(parcel),
         }
-        self.apis = {name: Api(self._logged(each)) for name, each in self.things.items()}
+        self.responds = {name: self._logged(each) for name, each in self.things.items()}
 
-    def _logged(self, respond: Callable[[Call], Any]) -> Callable[[Call], Any]:
-        def log(call: Call) -> Any:
+    def _logged(self, respond: Callable[[Request], Any]) -> Callable[[Request], Any]:
+        def log(call: Request) -> Any:
             self.log.append(call)
             return respond(call)
 
@@ -65,11 +63,18 @@ def shop() -> Shop:
     return Shop()
 
 
-@pytest.fixture
-def recipe(tmp_path: Path, shop: Shop) -> Iterator[Recipe]:
-    """The recipe beside the three systems."""
-    with served(tmp_path, "saga", **shop.apis) as recipe:
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recipe]:
+    """The recipe, for all tests here."""
+    with served(tmp_path_factory.mktemp("saga"), "saga", **Shop().responds) as recipe:
         yield recipe
+
+
+@pytest.fixture
+def recipe(shared: Recipe, shop: Shop) -> Recipe:
+    """The recipe beside the three systems."""
+    shared.reset(**shop.responds)
+    return shared
 
 
 def order(recipe: Recipe) -> str:
@@ -79,8 +84,8 @@ def order(recipe: Recipe) -> str:
 
 
 def ended(recipe: Recipe, run: str) -> Answer:
-    """How it ended, at most 20 seconds later."""
-    return recipe.client.ended(run, 20)
+    """How it ended."""
+    return recipe.client.ended(run)
 
 
 def test_the_page(recipe: Recipe, shop: Shop) -> None:
@@ -111,14 +116,14 @@ def test_an_answer_that_is_lost_is_asked_for_again(recipe: Recipe, shop: Shop) -
     api, respond = recipe.apis["payment"], recipe.apis["payment"].respond
     lost = iter([True])
 
-    def lose(call: Call) -> Any:
+    def lose(call: Request) -> Any:
         answer = respond(call)
         return None if next(lost, False) else answer
 
     api.respond = lose
     assert ended(recipe, order(recipe)).envelope["result"] == {"parcel": "P-1"}
     assert api.lines == ["POST /charges"] * 2
-    assert len({call.key for call in api.calls}) == 1
+    assert len({call.key for call in api.requests}) == 1
     assert shop.made == [1, 1, 1]
 
 
@@ -126,7 +131,7 @@ def test_no_answer_at_all_is_undone_too(recipe: Recipe, shop: Shop) -> None:
     """Every answer of the payment is lost, although the money was taken: it is given back."""
     api, respond = recipe.apis["payment"], recipe.apis["payment"].respond
 
-    def lose(call: Call) -> Any:
+    def lose(call: Request) -> Any:
         answer = respond(call)
         return None if call.line.startswith("POST") else answer
 
@@ -168,16 +173,16 @@ def kill_at(recipe: Recipe, shop: Shop, line: str) -> tuple[str, set[str | None]
         api.respond = _holding(api, line, keys)
     run = order(recipe)
     eventually(lambda: keys, bool)
-    os.kill(recipe.server.workers[0], signal.SIGKILL)
+    recipe.kill_worker()
     for api in recipe.apis.values():
         api.is_open.set()
     return run, keys
 
 
-def _holding(api: Api, line: str, keys: set[str | None]) -> Callable[[Call], Any]:
+def _holding(api: Downstream, line: str, keys: set[str | None]) -> Callable[[Request], Any]:
     respond = api.respond
 
-    def claim(call: Call) -> Any:
+    def hold(call: Request) -> Any:
         answer = respond(call)
         if call.line == line:
             if not keys:
@@ -185,21 +190,7 @@ def _holding(api: Api, line: str, keys: set[str | None]) -> Callable[[Call], Any
             keys.add(call.key)
         return answer
 
-    return claim
-
-
-def test_a_cancelled_order_is_not_undone(recipe: Recipe, shop: Shop) -> None:
-    """What is under way goes on to its own end, and nothing follows it."""
-    payment = recipe.apis["payment"]
-    payment.is_open.clear()
-    run = order(recipe)
-    eventually(lambda: payment.calls, bool)
-    recipe.client.post(f"/v1/open/flow/instances/{run}/cancel", b"")
-    payment.is_open.set()
-    assert ended(recipe, run).envelope["errorCode"] == 2000061010
-    assert recipe.server.stop() == 0
-    assert shop.lines == FORWARD[:2]
-    assert shop.holdings == [1, 1, 0]
+    return hold
 
 
 def test_an_undoing_that_cannot_be_done(recipe: Recipe, shop: Shop) -> None:
@@ -211,4 +202,21 @@ def test_an_undoing_that_cannot_be_done(recipe: Recipe, shop: Shop) -> None:
     assert answer.envelope["errorCode"] == 1
     assert "step `give the money back`" in answer.message
     assert api.lines[1:] == ["DELETE /charges/A-1"] * 4
+    assert shop.holdings == [1, 1, 0]
+
+
+def test_a_cancelled_order_is_not_undone(recipe: Recipe, shop: Shop) -> None:
+    """What is under way goes on to its own end, and nothing follows it.
+
+    The last test here: it stops the server.
+    """
+    payment = recipe.apis["payment"]
+    payment.is_open.clear()
+    run = order(recipe)
+    eventually(lambda: payment.requests, bool)
+    recipe.client.post(f"/v1/open/flow/instances/{run}/cancel", b"")
+    payment.is_open.set()
+    assert ended(recipe, run).envelope["errorCode"] == 2000061010
+    assert recipe.server.stop() == 0
+    assert shop.lines == FORWARD[:2]
     assert shop.holdings == [1, 1, 0]

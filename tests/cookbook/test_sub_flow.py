@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.blackbox.client import eventually
-from tests.cookbook.api import Api, Call
 from tests.cookbook.recipe import Recipe, served
+from tests.downstream import Request
 
 
-def catalog(call: Call) -> Any:
+def catalog(call: Request) -> Any:
     """Has tea at 4.50."""
     return {"price": 4.5} if call.line == "GET /articles/tea" else (404, {})
 
 
-@pytest.fixture
-def recipe(tmp_path: Path) -> Iterator[Recipe]:
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recipe]:
     """The recipe beside a catalogue and an order system."""
-    orders = Api(lambda _: {"number": "A-1"})
-    with served(tmp_path, "sub-flow", catalog=Api(catalog), orders=orders) as recipe:
+    order, folder = {"number": "A-1"}, tmp_path_factory.mktemp("sub-flow")
+    with served(folder, "sub-flow", catalog=catalog, orders=lambda _: order) as recipe:
         yield recipe
 
 
 def test_the_page(recipe: Recipe) -> None:
     """One order was sent, at the price of the rule; neither failure ordered anything."""
     recipe.type_all()
-    assert [call.body for call in recipe.apis["orders"].calls] == [
+    assert [call.json for call in recipe.apis["orders"].requests] == [
         {"customer": 7, "article": "tea", "number": 10, "total": 40.5}
     ]
 

@@ -130,6 +130,70 @@ def test_what_is_missing_is_said_with_its_place(source: str, message: str) -> No
     assert error(source, order=ORDER) == message
 
 
+ROWS = [
+    {"id": 1, "name": "a", "parts": [{"id": 7, "size": 3}], "more": [{"count": 1}]},
+    {"id": 2, "label": "b", "parts": [{"id": 8}], "more": [{"number": 2}]},
+]
+NO_NAME = "`x.name`: the object has no field `name` (it has id, label, parts, more)"
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("[x.name for x in inputs.rows]", NO_NAME),
+        ("{x.name: 1 for x in inputs.rows}", NO_NAME),
+        ("{str(x.id): x.name for x in inputs.rows}", NO_NAME),
+        ("[1 for x in inputs.rows if x.name]", NO_NAME),
+        ("join(x.name for x in inputs.rows)", NO_NAME),
+        ("sum([len(x.name) for x in inputs.rows])", NO_NAME),
+        ("[default(x.nope, x.name) for x in inputs.rows]", NO_NAME),
+        ("[[x.name for y in x.parts] for x in inputs.rows]", NO_NAME),
+        ("[[1 for y in [x.name]] for x in inputs.rows]", NO_NAME),
+        ("[y for x in inputs.rows for y in x.parts if x.name]", NO_NAME),
+        ("[1 for x in inputs.rows for y in x.parts for z in [x.name]]", NO_NAME),
+        ("[len([x for x in x.parts]) + len(x.name) for x in inputs.rows]", NO_NAME),
+        ("[[default([x.size for x in x.parts], 0), x.name] for x in inputs.rows]", NO_NAME),
+        ("[x.id for x in inputs.rows] + [x.name for x in inputs.rows]", NO_NAME),
+        (
+            "[item.id for item in inputs.rows] + [item.y for y in inputs.rows]",
+            "`item.y`: there is no field `y`, because what it is read from is null",
+        ),
+        (
+            "[x.size for x in inputs.rows for x in x.parts]",
+            "`x.size`: the object has no field `size` (it has id)",
+        ),
+        (
+            "[[x.size for x in x.parts] for x in inputs.rows]",
+            "`x.size`: the object has no field `size` (it has id)",
+        ),
+        (
+            "[[x.count for x in x.more] for x in inputs.rows]",
+            "`x.count`: the object has no field `count` (it has number)",
+        ),
+        (
+            "[x.parts[1].id for x in inputs.rows]",
+            "`x.parts[1]`: the index is out of range: the list has a length of 1",
+        ),
+        (
+            "[item.size for item in inputs.rows[0].parts + inputs.rows[1].parts]",
+            "`item.size`: the object has no field `size` (it has id)",
+        ),
+        (
+            "[inputs.rows[x.id].name for x in inputs.rows]",
+            "`inputs.rows[x.id].name`: the object has no field `name` (it has id, label, parts, "
+            "more)",
+        ),
+        (
+            "[inputs.nope for x in inputs.rows]",
+            "`inputs.nope`: there is no input `nope` (it has rows)",
+        ),
+    ],
+)
+def test_inside_a_comprehension_the_reason_is_as_exact(source: str, message: str) -> None:
+    """What is missing is told of the item whose turn it was, whatever is named like it."""
+    assert error(source, rows=ROWS).startswith(message)
+
+
 def test_errors_hold_no_values_and_no_names_of_secrets() -> None:
     """A computed key is a value; the names of other secrets are nobody's business."""
     scope = FixedScope(secrets={"PIN": "1234"}, inputs={"map": {"a": 1}, "key": "KEY"})

@@ -21,6 +21,7 @@ from app.runs.run import Status
 from app.runs.stores.redis import PREFIX, RedisStore
 from app.runs.stores.redis_check import check_redis
 from tests.blackbox.client import eventually
+from tests.certificates import Authority
 from tests.redis_server import RedisServer, redis_server
 from tests.stores.suite import FINISH, SOURCE, StoreSuite, begin, end, ended, new, step
 
@@ -204,6 +205,26 @@ def _await_busy(store: RedisStore) -> None:
         return True
 
     eventually(is_busy, bool)
+
+
+def test_a_redis_under_tls_with_an_authority_of_our_own(folder: Path) -> None:
+    """Its certificate is checked; the authority's form matters to no version of Python."""
+    authority = Authority(folder.parent / "tls", ["basicConstraints = CA:TRUE"])
+    certificate = authority.sign("redis")
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    options = {
+        "tls_port": str(port), "tls_auth_clients": "no", "tls_cert_file": str(certificate),
+        "tls_key_file": str(certificate.with_suffix(".key")),
+        "tls_ca_cert_file": str(authority.path),
+    }  # fmt: skip
+    url = f"rediss://127.0.0.1:{port}/0"
+    with redis_server(folder, appendonly="no", **options):
+        with opened(f"{url}?ssl_ca_certs={authority.path}") as store:
+            store.add(new("a"), SOURCE)
+            assert store.get("a") == new("a")
+        with opened(url) as store, pytest.raises(Busy):
+            store.get("a")
 
 
 def test_a_bug_is_not_taken_for_a_busy_store(server: RedisServer, store: RedisStore) -> None:

@@ -14,8 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from app.config.tls import trusted_context
+from app.config.tls import Tls, context_of, trusted_context
 from app.http.client.transport import NetworkTransport
+from app.http.message import TransportError
+from tests.certificates import Authority
 from tests.transports.requests import failure, request
 from tests.transports.servers import Server, Talk, answer, closing_after, echo, hanging
 
@@ -126,6 +128,68 @@ def test_ssl_cert_file_decides_alone(certificate: Path, monkeypatch: pytest.Monk
         assert transport.send(request(secure(server))).status == 200
 
 
+@pytest.mark.parametrize(
+    "extensions",
+    [
+        ["basicConstraints = CA:TRUE"],
+        ["basicConstraints = critical, CA:TRUE"],
+        ["basicConstraints = critical, CA:TRUE", "keyUsage = critical, keyCertSign"],
+        ["basicConstraints = CA:TRUE", "keyUsage = keyCertSign", "subjectKeyIdentifier = hash"],
+    ],
+)
+def test_an_authority_that_is_named_is_trusted_whatever_its_form(
+    tmp_path: Path, extensions: list[str]
+) -> None:
+    """Authorities of a company's own lack things that RFC 5280 wants; each Python takes them."""
+    authority = Authority(tmp_path / "authority", extensions)
+    leaf = authority.sign("leaf")
+    assert _answers(leaf, context_of(Tls(ca=authority.path)))
+
+
+def test_an_authority_below_another_may_be_the_one_that_is_named(tmp_path: Path) -> None:
+    """What is named is trusted by itself, also where what signed it is not known."""
+    authority = Authority(tmp_path)
+    middle = authority.sign("middle", "critical,CA:TRUE")
+    leaf = authority.sign("leaf", by=middle)
+    assert _answers(leaf, context_of(Tls(ca=middle)))
+
+
+@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "SSL_CERT_DIR"])
+def test_an_authority_of_the_system_is_trusted_whatever_its_form(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    """A company's authority may be known to the system rather than to ``services.yaml``."""
+    authority = Authority(tmp_path / "made", ["basicConstraints = CA:TRUE"])
+    leaf = authority.sign("leaf")
+    folder = tmp_path / "known"
+    folder.mkdir()
+    shutil.copy(authority.path, folder)
+    subprocess.run(["openssl", "rehash", str(folder)], check=True)
+    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(variable, str(folder / "ca.pem" if variable.endswith("FILE") else folder))
+    assert _answers(leaf, trusted_context())
+
+
+def test_a_certificate_of_one_that_is_no_authority(tmp_path: Path) -> None:
+    """Whatever else is overlooked, what may not sign signs nothing."""
+    authority = Authority(tmp_path)
+    leaf = authority.sign("leaf", by=authority.sign("no authority"))
+    with pytest.raises(TransportError, match="certificate was not accepted"):
+        _answers(leaf, context_of(Tls(ca=authority.path)))
+
+
+def _answers(leaf: Path, context: ssl.SSLContext) -> bool:
+    """Whether a server with this certificate is trusted; else the request fails."""
+    own = leaf.with_suffix(".both")
+    own.write_text(leaf.read_text() + leaf.with_suffix(".key").read_text())
+    with (
+        Server(under_tls(own, echo)) as server,
+        closing(NetworkTransport(tls=lambda: context)) as transport,
+    ):
+        return transport.send(request(secure(server))).status == 200
+
+
 def test_plain_http_behind_https(transport: NetworkTransport) -> None:
     """The sentence says that TLS failed, not the connection."""
     with Server(lambda connection: connection.sendall(b"HTTP/1.1 400 No\r\n\r\n")) as server:
@@ -205,23 +269,38 @@ def test_a_second_record_is_not_the_next_answer(
     assert server.accepted == 2
 
 
+@pytest.mark.parametrize("is_tolerant", [True, False])
 @pytest.mark.parametrize("is_proper", [True, False])
 def test_an_end_without_notice_is_no_end(
-    transport: NetworkTransport, certificate: Path, is_proper: bool
+    certificate: Path, is_proper: bool, is_tolerant: bool
 ) -> None:
-    """A body that ends with the connection ends with TLS's own notice, else it was cut off."""
+    """A body that ends with the connection ends with TLS's own notice, else it was cut off.
+
+    OpenSSL can be told to overlook that, and some versions of Python tell it so by themselves.
+    """
+    context = ssl.create_default_context(cafile=certificate)
+    context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
+    if is_tolerant:
+        context.options |= ssl.OP_IGNORE_UNEXPECTED_EOF
 
     def talk(connection: ssl.SSLSocket) -> None:
         closing_after(UNTIL_CLOSE + b"abc")(connection)
         if is_proper:
             connection.unwrap()
 
-    with Server(under_tls(certificate, talk)) as server:
+    with (
+        Server(under_tls(certificate, talk)) as server,
+        closing(NetworkTransport(tls=lambda: context)) as transport,
+    ):
         if is_proper:
             assert transport.send(request(secure(server))).body == b"abc"
         else:
             error = failure(transport, request(secure(server)))
-            assert error.message.endswith("within the answer's body, after 3 bytes")
+            assert error.kind == "connection"
+            assert error.message == (
+                f"127.0.0.1:{server.port}: TLS failed (unexpected eof while reading) "
+                "within the answer's body, after 3 bytes"
+            )
 
 
 def test_a_connection_closed_while_idle(transport: NetworkTransport, certificate: Path) -> None:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-from app.expression.runtime.evaluation import Evaluation
+from app.expression.runtime.evaluation import Evaluation, Loop
 from app.expression.runtime.faults import Fault
 from app.expression.runtime.values import check_text_size, kind
 
 
-def rounds(evaluation: Evaluation, items: Any, cost: int) -> list[Any]:
-    """The list a comprehension goes over, each round paid for with ``cost`` units."""
+def rounds(evaluation: Evaluation, items: Any, cost: int, loop: Loop) -> Iterator[Any]:
+    """The items a comprehension goes over, each round paid for with ``cost`` units."""
     if not isinstance(items, list):
         advice = "; write `keys(…)` or `values(…)`" if isinstance(items, dict) else ""
         raise Fault(f"`for` goes over a list, not over {kind(items)}{advice}")
     evaluation.spend(len(items) * cost)
-    return items
+    result = iter(items)
+    evaluation.loops[loop] = (items, result)
+    return result
 
 
 def field_name(value: Any) -> str:

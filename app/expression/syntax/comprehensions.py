@@ -6,6 +6,7 @@ import ast
 from collections.abc import Callable
 
 from app.expression.limits import WORK_PER_ROUND
+from app.expression.runtime.evaluation import Loop
 from app.expression.syntax.literals import computed_key
 from app.expression.syntax.reads import VARIABLE
 from app.expression.translator import LITERAL_NAMES, Translator
@@ -44,8 +45,9 @@ def _comprehension(
     result = body()
     cost = WORK_PER_ROUND + translator.cost - before
     for generator in generators:
-        price = translator.constant(cost, generator.iter)
-        generator.iter = translator.metered("rounds", [generator.iter, price], generator.iter)
+        items, loop = generator.iter, _loop(node, generators[0], generator)
+        constants = (translator.constant(each, items) for each in (cost, loop))
+        generator.iter = translator.metered("rounds", [items, *constants], items)
     translator.names = outside
     return translator.keep(ast.copy_location(result, node))
 
@@ -57,6 +59,13 @@ def _generator(translator: Translator, generator: ast.comprehension) -> None:
     generator.ifs = [translator.translate(test) for test in generator.ifs]
     if generator.is_async:
         translator.problem(generator.target, "not-allowed", "`async` has no meaning here")
+
+
+def _loop(node: ast.expr, first: ast.comprehension, generator: ast.comprehension) -> Loop:
+    """Where a translated ``for`` makes its variable known."""
+    start, end = node.col_offset, node.end_col_offset or 0
+    name, resume = getattr(generator.target, "id", ""), generator.iter.end_col_offset or 0
+    return name, generator.iter.lineno, start, resume, first.target.col_offset, end
 
 
 def _target(translator: Translator, target: ast.expr) -> ast.expr:

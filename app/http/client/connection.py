@@ -82,8 +82,16 @@ class TlsConnection(Connection):
         self._drive(lambda: self._tls.write(data), deadline)
 
     def receive(self, deadline: Deadline) -> bytes:
-        """Some bytes as soon as there are any; none when the peer closed properly."""
-        return self._drive(lambda: self._tls.read(_BLOCK), deadline)
+        """Some bytes as soon as there are any; none when the peer closed properly.
+
+        Whether OpenSSL minds an end without notice differs between versions of Python: we do.
+        """
+        data = self._drive(lambda: self._tls.read(_BLOCK), deadline)
+        if not data and self._incoming.eof:
+            error = ssl.SSLEOFError(ssl.SSL_ERROR_EOF, "the connection ended without notice")
+            error.reason = "UNEXPECTED_EOF_WHILE_READING"
+            raise error
+        return data
 
     @property
     def is_quiet(self) -> bool:
@@ -220,7 +228,7 @@ def _look_up(origin: Origin, deadline: Deadline, resolve: Resolve) -> list[Addre
         except (OSError, TransportError) as error:
             found.set_exception(error)
 
-    # A look-up cannot be interrupted, but a thread can be left behind with it until it ends.
+    # A look-up cannot be interrupted. So it runs in a thread, which we leave when time is up.
     threading.Thread(target=look_up, name=f"look up {origin.host}", daemon=True).start()
     return found.result(deadline.left())
 

@@ -102,6 +102,6 @@ def _reason(address: Address, opened: Sequence[Network]) -> str | None:
 
 def _sentence(address: Address, reason: str | None) -> str:
     return (
-        f"a url that depends on data may not lead to {address} ({reason}); whoever runs this can "
+        f"a url that depends on data may not lead to {address} ({reason}); the operator can "
         "open it with SITESWAP_PRIVATE_NETWORKS, or as a service that says `allow_private: true`"
     )

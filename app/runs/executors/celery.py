@@ -1,8 +1,8 @@
-"""The executor whose queue is a broker and whose threads are Celery's workers, on any machine.
+"""An executor whose queue is a message broker, and whose workers are Celery's, on any machine.
 
-A message carries an instance id and nothing else. Who gets it asks the store for the run, and one
-of all who ask gets it: so a message may come twice, late, or not at all. What is lost is sent again
-by the sweep. Nothing here is Celery's business beyond carrying ids: no results, no retries.
+A message carries the id of a run and nothing else. A worker that gets it claims the run in the
+store, and one claim wins: so a message may come twice, late, or not at all. The reaper sends again
+what was lost. Celery only carries ids: no results, no retries.
 
 How many runs of one flow are under way at once, Celery does not know: a flow's ``concurrency`` does
 not limit it. Each worker process executes one run at a time, or as many as its pool has threads.
@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from celery import Celery, signals
+from celery import Celery, bootsteps, signals
 
 from app.errors import Busy, SiteswapError
 from app.runs.executor import Lane
@@ -26,11 +26,6 @@ from app.runs.executors.celery_broker import QUEUE, TASK, Broker, is_redis
 
 DEPTH_AGE = 0.5
 """Seconds for which an answer about the queue's length is good enough."""
-
-VISIBILITY_SECONDS = 3_600
-"""After so long Redis delivers again what nobody has acknowledged. It need not be longer than the
-longest flow: the message that comes again finds a run that somebody has. It need not be short
-either: what its worker took to the grave, the sweep sends again after the lease."""
 
 
 def make_celery(
@@ -54,15 +49,29 @@ def make_celery(
         execute(run_id)
 
     celery.task(siteswap_execute, name=TASK)
+    celery.steps["consumer"].add(_ForgetMessages)
     Hooks(celery, check, on_worker_start, on_worker_stop).connect()
     return celery
+
+
+class _ForgetMessages(bootsteps.StartStopStep):  # type: ignore[misc]
+    """A worker that lost its broker does not put back the messages of the runs under way.
+
+    It could not, and would write them to a file instead; the store has these runs.
+    """
+
+    requires = ("celery.worker.consumer:Tasks",)
+
+    def start(self, consumer: Any) -> None:
+        """Called for each new connection."""
+        consumer.connection.default_channel.do_restore = False
 
 
 class CeleryExecutor:
     """Sends ids to a broker; up to about ``queue_size`` may wait there.
 
-    A broker that is down costs one caller the timeouts; for a pause nobody else waits for it. Runs
-    are accepted meanwhile, as the store has them, and their messages are sent by the sweep.
+    When the broker is down, one caller waits for the timeout, and for a pause no other one does.
+    Runs are accepted meanwhile: the store has them, and the reaper sends their messages later.
     """
 
     keeps_queue = False
@@ -89,7 +98,7 @@ class CeleryExecutor:
         if self._is_stale():
             self._ask()
         with self._lock:
-            # A broker that is down refuses nobody: the store has the runs.
+            # While the broker is down no run is refused: the store has them.
             if self._depth >= self._queue_size and not self._broker.is_down:
                 raise Busy(f"{self._depth} runs wait for a worker")
             self._depth += 1
@@ -104,8 +113,8 @@ class CeleryExecutor:
     def lost(self, instance_ids: Sequence[str]) -> Sequence[str]:
         """All of them, if the queue has less than half as many messages; otherwise none.
 
-        Nobody can tell which messages wait in a broker. It is far fewer than runs only if it forgot
-        some; one that is sent in vain is found to be so by the claim.
+        A broker does not say which messages wait. Far fewer messages than runs means that some were
+        lost. One too many does no harm: its run is claimed already.
         """
         depth = self._broker.depth()
         return instance_ids if depth is not None and depth * 2 < len(instance_ids) else ()
@@ -140,7 +149,7 @@ def _configuration(broker_url: str) -> dict[str, Any]:
         "task_acks_late": True,
         "task_reject_on_worker_lost": True,
         "worker_prefetch_multiplier": 1,
-        # After a lost connection the runs go on: the store has them, whoever has the messages.
+        # After a lost connection the runs go on: the store has them, wherever the messages are.
         "worker_cancel_long_running_tasks_on_connection_loss": False,
         "worker_enable_prefetch_count_reduction": False,
         # To read all flows takes longer than the four seconds that Celery gives a new process.
@@ -156,7 +165,9 @@ def _transport_options(broker_url: str) -> dict[str, Any]:
     if not is_redis(broker_url):
         return {}
     return {
-        "visibility_timeout": VISIBILITY_SECONDS,
+        # The store knows which run ended. And kombu's own record of messages, which is in Redis,
+        # ends a worker that loses Redis while a run is under way.
+        "ack_emulation": False,
         "socket_connect_timeout": 5.0,
         "socket_keepalive": True,
     }
@@ -215,7 +226,7 @@ class Hooks:
         self._process = os.getpid()
         try:
             self._start()
-        except Exception:  # noqa: BLE001 - there is nobody above who would end the process
+        except Exception:  # noqa: BLE001 - no caller is there to end the process
             # Celery would log it and go on, with a process that can execute nothing.
             _log.exception("the worker process could not start")
             sys.exit(1)

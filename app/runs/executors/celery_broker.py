@@ -20,10 +20,10 @@ FIRST, LAST = 0, 9
 
 CONNECT_SECONDS = 1.0
 ANSWER_SECONDS = 1.5
-"""How long whoever sends a message waits for the broker."""
+"""How long a sender waits for the broker."""
 
 PAUSE = 2.0
-"""Seconds for which a broker that failed is not tried again: nobody waits for it meanwhile."""
+"""Seconds for which a broker that failed is not tried again, so that no caller waits for it."""
 
 CONNECTIONS = 8
 """Of one process at most: callers take turns on them."""

@@ -135,7 +135,7 @@ class ThreadsExecutor:
     def _run(self, waiting: _Waiting, run_id: str) -> None:
         try:
             self._execute(run_id)
-        except Exception:  # noqa: BLE001 - nobody above hears of it, and the thread must live on
+        except Exception:  # noqa: BLE001 - no caller is there to be told, and the thread must go on
             _log.exception("the execution of %s did not come to its end", run_id)
         finally:
             self._ended(waiting, run_id)

@@ -66,7 +66,7 @@ class Batcher:
         """
         answer = self._wait(self._enqueue(request))
         if isinstance(answer, Exception):
-            # One failure may be the answer to many callers, none of whom should see the others.
+            # One failure may be the answer to many callers: none should see the others' tracebacks.
             raise answer.with_traceback(None)
         return answer
 

@@ -1,15 +1,16 @@
 """The store in Redis (or Valkey), shared by all processes of all machines.
 
 It is as durable as Redis is configured: ``docs/scale-out.md`` says what each setting loses. Every
-method is one command or one script of :mod:`app.runs.stores.redis_scripts`. Connections are opened by
-the first calls, and anew after a failure, so that everything heals without a restart; a process
-that was forked opens its own.
+method is one command, or one script of :mod:`app.runs.stores.redis_scripts`. The first calls open
+connections, and after a failure they are opened again, so no restart is needed. A forked process
+opens its own.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import ssl
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -164,6 +165,7 @@ def open_client(url: str, timeout: float, connections: int) -> Redis:
     Raises:
         ValueError: this is not the URL of a Redis.
     """
+    tls = url.startswith("rediss:")
     pool = BlockingConnectionPool.from_url(
         url,
         max_connections=connections,
@@ -173,9 +175,11 @@ def open_client(url: str, timeout: float, connections: int) -> Redis:
         socket_keepalive=True,
         decode_responses=True,
         protocol=2,
-        # Nothing is repeated behind our back: when an answer was lost, a second ADD would say that
-        # the run exists already. Whoever calls knows what may be repeated.
+        # The client repeats nothing: after a lost answer, a second ADD would say that the run
+        # exists already. The caller knows what may be repeated.
         retry=Retry(NoBackoff(), 0),
+        # As for services (app.config.tls): from 3.13 on, Python refuses many authorities companies made.
+        **({"ssl_exclude_verify_flags": [ssl.VERIFY_X509_STRICT]} if tls else {}),
     )
     return Redis(connection_pool=pool)
 

@@ -1,6 +1,6 @@
 """The Lua scripts of the Redis store: each runs on the server as one atomic step.
 
-``KEYS[1]`` is the prefix of all keys. Under it stand:
+``KEYS[1]`` is the prefix of all keys. Under it are:
 
 ==========================  ======================================================================
 ``run:ID``                  hash: the fields of the instance; one that is not set is not there
@@ -10,7 +10,7 @@
 ``holders``                 set: the owners that have such runs
 ``beats``                   hash: owner → last sign of life
 ``all``, ``flow:KEY``,      sorted sets: ids by ``created_at``, to find runs by; an id stays for a
-``status:S[:flow:KEY]``     while after its run has expired, so whoever reads them looks for it
+``status:S[:flow:KEY]``     while after its run has expired, so readers look for it
 ``ended``                   sorted set: JSON of id, status and flow of ended runs, by ``ended_at``
 ``source:DIGEST``           text of a flow file; expires after the last run that names it has ended
 ``uses``                    hash: digest → how many runs that have not ended name it
@@ -63,7 +63,7 @@ local function unended(id)
     flow = found[5], at = found[6], source = found[7], started_at = found[8]}
 end
 
--- The run, if it is under the hold whose owner, attempt and queued stand in ARGV from `first`.
+-- The run, if its claim (owner, attempt, queued) is the one in ARGV from `first`.
 local function held(id, first)
   local run = unended(id)
   if run and run.owner == ARGV[first] and run.attempt == ARGV[first + 1]
@@ -76,7 +76,7 @@ local function move(id, run, owner, queued)
   redis.call('HSET', key('run', id), 'owner', owner, 'queued', queued)
 end
 
--- Add a run: its id, its source's text and its fields stand in ARGV from `first`.
+-- Add a run: its id, its source's text and its fields are in ARGV from `first`.
 local function add(first)
   local id, text = ARGV[first], ARGV[first + 1]
   if redis.call('EXISTS', key('run', id)) == 1 then return 0 end

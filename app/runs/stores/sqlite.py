@@ -1,8 +1,8 @@
 """The store in one SQLite file, shared by all processes of one machine.
 
 What :meth:`SqliteStore.add` has returned for is on disk. A process reads on one connection and
-writes on another, each behind a :class:`~app.runs.stores.batcher.Batcher`. First use opens them, so a
-store may be made before a fork; one that was used before it is refused in the child.
+writes on another, each through a :class:`~app.runs.stores.batcher.Batcher`. The first use opens
+them: a store may be made before a fork. One that was used before a fork is refused in the child.
 """
 
 from __future__ import annotations

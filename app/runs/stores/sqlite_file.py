@@ -14,7 +14,7 @@ from app.errors import SettingsError
 
 _SMALL = 500_000_000
 """Bytes of a file that is looked through at a start: about half a second, from memory. Meanwhile
-nobody can commit, so a larger one is not."""
+no process can commit, so a larger one is not."""
 
 
 def journal_mode(version: tuple[int, int, int]) -> str:
@@ -195,12 +195,12 @@ _FROM_VERSION_1 = (
     "ALTER TABLE instance ADD COLUMN crashes INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE instance ADD COLUMN reason TEXT",
     "UPDATE instance SET queued = 1, attempt = 0 WHERE status = 'INIT'",
-    # Nobody is called so: the first sweep finds that their owner is gone.
+    # No process has this name: the first look of the reaper finds that their owner is dead.
     "UPDATE instance SET owner = 'v1' WHERE status = 'RUNNING'",
     *_BESIDE_INSTANCE,
 )
 
-# A file that was made without auto_vacuum stays without it until somebody runs VACUUM: what is
+# A file that was made without auto_vacuum stays without it until an operator runs VACUUM: what is
 # pruned is used again, but not given back.
 _UPGRADES = {0: (_INSTANCE, *_BESIDE_INSTANCE), 1: _FROM_VERSION_1}
 

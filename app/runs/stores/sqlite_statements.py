@@ -179,9 +179,10 @@ def find(
     """Runs by status and flow, the newest first."""
     rows = connection.execute(
         f"SELECT {_INSTANCE}, NULL FROM instance {_narrowed(status, flow_key)} "
-        "AND (?1 IS NULL OR status = ?1) AND (?2 IS NULL OR flow_key = ?2) "
-        "ORDER BY created_at DESC, rowid DESC LIMIT ?3",
-        (status, flow_key, limit),
+        "AND (:status IS NULL OR status = :status) "
+        "AND (:flow_key IS NULL OR flow_key = :flow_key) "
+        "ORDER BY created_at DESC, rowid DESC LIMIT :limit",
+        {"status": status, "flow_key": flow_key, "limit": limit},
     )
     return [_instance(row) for row in rows]
 
@@ -193,7 +194,7 @@ def _narrowed(status: Status | None, flow_key: str | None) -> str:
     if status == Status.ABORT:
         return "INDEXED BY instance_aborted WHERE status = 'ABORT'"
     if flow_key is not None:
-        return "INDEXED BY instance_flow WHERE flow_key = ?2"
+        return "INDEXED BY instance_flow WHERE flow_key = :flow_key"
     return "INDEXED BY instance_created WHERE TRUE"
 
 
