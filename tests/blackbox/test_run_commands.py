@@ -10,7 +10,7 @@ import pytest
 
 from tests.blackbox.client import eventually
 from tests.blackbox.server import Server, serving
-from tests.downstream import SEVEN, Downstream
+from tests.downstream import Downstream
 from tests.pages import SITESWAP
 
 TELLING = """\
@@ -51,17 +51,17 @@ def test_a_retried_run_is_taken_by_a_server(server: Server) -> None:
     assert server.client.ended(second).envelope["result"] == {"userAge": 18}
 
 
-def test_cancelling_what_a_worker_has_under_way(server: Server) -> None:
+def test_cancelling_what_a_worker_has_under_way(server: Server, gate: Downstream) -> None:
     """The run ends at once, for everybody, whatever its step still does."""
-    with Downstream(SEVEN, is_open=False) as gate:
-        instance = server.client.trigger("fetch_async", url=gate.url).run_id
-        gate.wait_for(1)
-        assert f"{instance}  fetch_async" in siteswap_runs(server, "list", "--status", "RUNNING")
-        assert siteswap_runs(server, "cancel", instance) == f"{instance} ABORT cancelled\n"
-        gate.is_open.set()
-        assert server.client.poll(instance).outcome == (200, 2000061010)
-    shown = siteswap_runs(server, "show", instance)
-    assert re.search(r"^call +http +UNKNOWN ", shown, re.MULTILINE)
+    instance = server.client.trigger("fetch_async", url=gate.url).run_id
+    gate.wait_for(1)
+    assert f"{instance}  fetch_async" in siteswap_runs(server, "list", "--status", "RUNNING")
+    assert siteswap_runs(server, "cancel", instance) == f"{instance} ABORT cancelled\n"
+    gate.is_open.set()
+    assert server.client.poll(instance).outcome == (200, 2000061010)
+    assert re.search(
+        r"^call +http +UNKNOWN ", siteswap_runs(server, "show", instance), re.MULTILINE
+    )
 
 
 def test_the_delivery_of_a_callback_is_shown(server: Server) -> None:

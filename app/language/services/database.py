@@ -232,7 +232,7 @@ class AddressField(fields.Field[Address]):
         except ExpressionSyntaxError as error:
             raise ValidationError(list(error.problems)) from None
         # What can be said of it before its values are known.
-        scheme, mark, _ = value.partition("${")[0].partition("://")
+        scheme, mark, _rest = value.partition("${")[0].partition("://")
         if whole.constant:
             location(value)
         elif mark:
