@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+
+from click.testing import CliRunner, Result
+
+from app.cli import main
+from app.cli.project import Project
 
 PROJECT = Path(__file__).parents[1]
 SITESWAP = Path(sys.executable).with_name("siteswap")
@@ -22,6 +29,8 @@ PAGES = [README, *sorted((PROJECT / "docs").glob("*.md"))]
 HEADING_OR_BLOCK = re.compile(r"^#+ ([^\n]+)$|^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NAMED_FILE = re.compile(r"# flows/(\w+/v\d+|services)\.yaml\n")
 SEPARATOR = "=====8<====="
+OURS = re.compile(r"siteswap (?!serve)([^$`|<>;&\\]|'[^']*')*")
+"""A command for which no shell is needed."""
 
 Session = Sequence[tuple[str, str]]
 """Commands, each with the output shown below it."""
@@ -88,16 +97,17 @@ def perform(
     variables: Mapping[str, str],
     changed: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
-    """Type commands into a new shell and compare what comes out with what is shown.
+    """Type commands and compare what comes out with what is shown; ``…`` stands for anything.
 
-    ``changed`` has what the page calls differently, and its real name.
+    ``changed`` has what the page calls differently, and its real name. Commands of ours are typed
+    into this process, which saves its start; with others among them, all go into one shell.
     """
-    script = "\n".join(["exec 2>&1", *(f"{command}\necho '{SEPARATOR}'" for command, _ in typed)])
-    shell = subprocess.run(
-        ["bash", "-c", _replaced(script, changed)],
-        cwd=folder, env=variables, capture_output=True, timeout=120, check=False,
-    )  # fmt: skip
-    outputs = shell.stdout.decode().split(f"{SEPARATOR}\n")
+    commands = [_replaced(command, changed) for command, _ in typed]
+    if all(OURS.fullmatch(command) for command in commands):
+        words = [shlex.split(command)[1:] for command in commands]
+        outputs = [siteswap(folder, *each, variables=variables).output for each in words]
+    else:
+        outputs = _shell(commands, folder, variables)
     for (command, expected), output in zip(typed, outputs, strict=False):
         compare(command, _replaced(expected, changed), output)
 
@@ -106,6 +116,23 @@ def compare(command: str, expected: str, output: str) -> None:
     """Fail unless a command has printed what is shown; ``…`` stands for anything."""
     pattern = ".*?".join(map(re.escape, expected.strip().split("…")))
     assert re.fullmatch(pattern, output.strip(), re.DOTALL), f"$ {command}\n{output}"
+
+
+def siteswap(folder: Path, *words: str, variables: Mapping[str, str]) -> Result:
+    """``siteswap <words>`` in this folder and this process."""
+    with chdir(folder):
+        return CliRunner(catch_exceptions=False).invoke(
+            main, words, obj=Project(variables, folder), prog_name="siteswap"
+        )
+
+
+def _shell(commands: Sequence[str], folder: Path, variables: Mapping[str, str]) -> list[str]:
+    script = "\n".join(["exec 2>&1", *(f"{command}\necho '{SEPARATOR}'" for command in commands)])
+    shell = subprocess.run(
+        ["bash", "-c", script],
+        cwd=folder, env=variables, capture_output=True, timeout=120, check=False,
+    )  # fmt: skip
+    return shell.stdout.decode().split(f"{SEPARATOR}\n")
 
 
 def _replaced(text: str, changed: Mapping[str, str]) -> str:
@@ -117,3 +144,8 @@ def _replaced(text: str, changed: Mapping[str, str]) -> str:
 def with_siteswap(variables: Mapping[str, str]) -> dict[str, str]:
     """The environment, with this installation's ``siteswap`` first in the path."""
     return {**variables, "PATH": f"{SITESWAP.parent}:{os.environ['PATH']}"}
+
+
+def lint(folder: Path) -> str:
+    """What ``siteswap lint`` says of the flows of a project folder."""
+    return siteswap(folder, "lint", variables={}).output

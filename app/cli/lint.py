@@ -35,7 +35,7 @@ class Report:
 def lint(paths: Sequence[Path], services: Services) -> list[Report]:
     """Check files, and all files of folders: flows, and the ``services.yaml`` beside them.
 
-    A flow may call those of the folder that it stands in, and those of the flows folder.
+    A flow may call the flows of its own folder, and those of the flows folder.
 
     Raises:
         ClickException: a file cannot be read.
@@ -43,16 +43,16 @@ def lint(paths: Sequence[Path], services: Services) -> list[Report]:
     services.secrets.refresh()
     files = [file for path in paths for file in _files(path)]
     drafts = {file: read_draft(file) for file in files if file.name != FILE_NAME}
-    environment = _Around(services, list(drafts.values()))
+    environments = _Environments(services, list(drafts.values()))
     return [
-        _of_flow(file, drafts[file], environment)
+        _of_flow(file, drafts[file], environments)
         if file in drafts
         else _of_services(file, services)
         for file in files
     ]
 
 
-def _of_flow(file: Path, draft: Draft, environments: _Around) -> Report:
+def _of_flow(file: Path, draft: Draft, environments: _Environments) -> Report:
     environment = environments(file.absolute().parent.parent)
     return Report(file, draft.text, draft.check(environment).diagnostics)
 
@@ -63,8 +63,8 @@ def _of_services(file: Path, services: Services) -> Report:
     return Report(file, data.decode("utf-8", "replace"), diagnostics)
 
 
-class _Around:
-    """What the flows of a folder may use; found out once."""
+class _Environments:
+    """What the flows of each folder may use; looked up once a folder."""
 
     def __init__(self, services: Services, linted: Sequence[Draft]) -> None:
         self._services = services
@@ -90,9 +90,9 @@ class _Around:
         return [read_draft(file) for file in files if file.name != FILE_NAME]
 
     def _look(self, folder: Path) -> Environment:
-        """Nobody knows the services of a folder without a ``services.yaml``.
+        """Without a ``services.yaml`` the services of a folder are unknown.
 
-        In the flows folder itself, no such file means that there are none.
+        Only in the flows folder itself no such file means that there are none.
         """
         file, readable = folder / FILE_NAME, self._services.readable
         if file.is_file():
@@ -110,7 +110,7 @@ def _files(path: Path) -> Iterator[Path]:
         return
     if (path / FILE_NAME).is_file():
         yield path / FILE_NAME
-    found = (Path(file) for file, _ in [*flow_files(path), *files_of(path)])
+    found = (Path(file) for file in [*flow_files(path), *files_of(path)])
     yield from sorted(file for file in found if file.name != FILE_NAME)
 
 

@@ -18,7 +18,7 @@ from app.web import envelope
 REQUEST: dict[str, Any] = {
     "method": "CLI", "headers": {}, "query": {}, "body": None, "raw": None,
 }  # fmt: skip
-"""What a flow reads as ``request`` when nobody sent one."""
+"""What a flow reads as ``request`` in a run without one."""
 
 
 def given_inputs(pairs: Sequence[str], file: IO[bytes] | None) -> dict[str, Any]:

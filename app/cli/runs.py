@@ -149,7 +149,7 @@ def prune(project: Project) -> None:
 
 @contextmanager
 def _runner(project: Project, run_id: str = "") -> Iterator[Runner]:
-    """Whom to ask for runs; what goes wrong is one sentence about this run, or about the store.
+    """The runner; what goes wrong is one sentence about this run, or about the store.
 
     Raises:
         ClickException: always where something is wrong.

@@ -22,9 +22,9 @@ from app.language.fields import (
     StrictSchema,
     String,
     about,
-    describe,
     is_name,
     validation_error,
+    wrong_type,
 )
 from app.language.flow import Flow
 from app.language.retry import RetryField
@@ -56,9 +56,9 @@ class OnErrorField(BlockField):
         if value == "continue":
             return ()
         if isinstance(value, str):
-            raise validation_error(
-                "wrong-type",
-                f"expected a list of steps or the word continue, got {describe(value)}",
+            raise wrong_type(
+                "a list of steps or the word continue",
+                value,
                 "write `on_error: continue`, or a list of steps below it",
             )
         return super()._deserialize(value, *args, **options)
@@ -199,7 +199,7 @@ def _schema(verb: str) -> StepSchema:
 def _verb_of(raw: Any) -> str:
     if not isinstance(raw, dict):
         hint = "write a verb and its value, like `set: {name: value}`"
-        raise validation_error("wrong-type", f"expected a step, got {describe(raw)}", hint)
+        raise wrong_type("a step", raw, hint)
     found = _without_options([key for key in raw if key in Step.verbs])
     if len(found) == 1:
         return found[0]

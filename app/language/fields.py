@@ -1,9 +1,9 @@
 """The marshmallow fields that flow files are made of, and the mistakes they report.
 
 A field raises :class:`marshmallow.ValidationError` whose messages are :class:`Issue` objects:
-they carry a code, a hint and the place in the scalar, which the loader turns into line and column.
-A field says itself what it accepts, by a method ``json_schema``: JSON Schema, draft 7, which editors
-know best. See :mod:`app.catalog.editor_schema` for the whole.
+they carry a code, a hint and the place in the scalar, which becomes a line and a column later.
+The method ``json_schema`` of a field says what it accepts, as JSON Schema of draft 7, which editors
+know best; :mod:`app.catalog.editor_schema` makes the whole of it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from marshmallow import EXCLUDE, Schema, ValidationError, fields, validates_schema
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, validates_schema
 
 from app.durations import duration_pattern, parse_duration
 from app.expression import (
@@ -86,6 +86,11 @@ def validation_error(code: str, message: str, hint: str | None = None) -> Valida
     return ValidationError([issue(code, message, hint)])
 
 
+def wrong_type(wanted: str, value: Any, hint: str | None = None) -> ValidationError:
+    """The error for a value that is not what was ``wanted``."""
+    return validation_error("wrong-type", f"expected {wanted}, got {describe(value)}", hint)
+
+
 def too_long(seconds: float) -> Issue:
     """What is wrong with a wait in a flow whose runs may take no longer than this."""
     message = f"a run of this flow may take {seconds:g} s in all"
@@ -112,11 +117,13 @@ class StrictSchema(Schema):
     """A mapping whose unknown keys are errors with a "did you mean".
 
     ``MISPLACED`` maps keys that people write here by habit to the sentence that helps them;
-    ``EXAMPLE`` says what to write when something else than an object stands here.
+    ``EXAMPLE`` says what to write when something else than an object was given. ``RECORD`` is what
+    is made of the keys and values, a ``dict`` by default.
     """
 
     MISPLACED: Mapping[str, str] = {}
     EXAMPLE: str | None = None
+    RECORD: type[Any] | None = None
 
     class Meta:
         unknown = EXCLUDE
@@ -130,6 +137,10 @@ class StrictSchema(Schema):
         if isinstance(original, dict) and not original.keys() <= self.known:
             wrong = [key for key in original if key not in self.known]
             raise ValidationError({key: [self._unknown_key(key)] for key in wrong})
+
+    @post_load
+    def _make(self, data: dict[str, Any], **_: Any) -> Any:
+        return data if self.RECORD is None else self.RECORD(**data)
 
     def _unknown_key(self, key: str) -> Issue:
         return issue("unknown-key", f"unknown key `{key}`", self._instead_of(key))
@@ -149,11 +160,11 @@ class StrictSchema(Schema):
         )
 
     def elsewhere(self, data: Mapping[str, Any]) -> frozenset[str]:
-        """The keys that are wrong only because what belongs to them stands in another place."""
+        """The keys that are wrong only because their values were given in another place."""
         return frozenset()
 
     def handle_error(self, error: ValidationError, data: Any, **_: Any) -> None:
-        """Say what stands in place of an object; a misspelt key is not missing as well."""
+        """Say what was given in place of an object; a misspelt key is not missing as well."""
         if not isinstance(data, dict):
             message = f"expected an object of `key: value` lines, got {describe(data)}"
             error.messages = {"_schema": [issue("wrong-type", message, self.EXAMPLE)]}
@@ -194,8 +205,7 @@ class Collection(fields.Field[Any]):
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> Any:
         if not isinstance(value, self.KIND):
-            message = f"expected {self.WANTED}, got {describe(value)}"
-            raise validation_error("wrong-type", message, self.EXAMPLE)
+            raise wrong_type(self.WANTED, value, self.EXAMPLE)
         found: dict[Any, Any] = {}
         errors: dict[Any, list[Any]] = {}
         is_list = self.KIND is list
@@ -223,9 +233,7 @@ class String(fields.String):
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
         if isinstance(value, str):
             return value
-        raise validation_error(
-            "wrong-type", f"expected text, got {describe(value)}", _quote_hint(value)
-        )
+        raise wrong_type("text", value, _quote_hint(value))
 
 
 def _quote_hint(value: Any) -> str | None:
@@ -246,7 +254,7 @@ class Boolean(fields.Field[bool]):
         word = str(value).lower()
         meant = word if word in ("true", "false") else _FLAGS.get(word)
         hint = f"write `{meant}`, without quotes" if meant else "write `true` or `false`"
-        raise validation_error("wrong-type", f"expected true or false, got {describe(value)}", hint)
+        raise wrong_type("true or false", value, hint)
 
 
 class Integer(fields.Field[int]):
@@ -267,8 +275,7 @@ class Integer(fields.Field[int]):
         ):
             return value
         wanted = f"a whole number from {self.low} to {self.high}"
-        message = f"expected {wanted}, got {describe(value)}"
-        raise validation_error("wrong-type", message, self._hint(value))
+        raise wrong_type(wanted, value, self._hint(value))
 
     def _hint(self, value: Any) -> str | None:
         if isinstance(value, str) and value.isdecimal():
@@ -341,11 +348,7 @@ class Condition(fields.Field[Compiled]):
         if isinstance(value, bool):
             value = "true" if value else "false"
         if not isinstance(value, str):
-            raise validation_error(
-                "wrong-type",
-                f"expected an expression, got {describe(value)}",
-                "write a condition like `inputs.age >= 18`",
-            )
+            raise wrong_type("an expression", value, "write a condition like `inputs.age >= 18`")
         return _compiled(compile_expression, value)
 
 
@@ -359,9 +362,7 @@ class Expression(Condition):
 
     def _deserialize(self, value: Any, *args: Any, **options: Any) -> Compiled:
         if not isinstance(value, str):
-            raise validation_error(
-                "wrong-type", f"expected an expression, got {describe(value)}", self.EXAMPLE
-            )
+            raise wrong_type("an expression", value, self.EXAMPLE)
         return super()._deserialize(value, *args, **options)
 
 
@@ -380,9 +381,7 @@ class TextTemplate(Template):
 
     def _deserialize(self, value: Any, *args: Any, **options: Any) -> Compiled:
         if not isinstance(value, str):
-            raise validation_error(
-                "wrong-type", f"expected text, got {describe(value)}", _quote_hint(value)
-            )
+            raise wrong_type("text", value, _quote_hint(value))
         return super()._deserialize(value, *args, **options)
 
 
@@ -394,8 +393,7 @@ class ObjectTemplate(Template):
 
     def _deserialize(self, value: Any, *args: Any, **options: Any) -> Compiled:
         if not isinstance(value, dict):
-            message = f"expected an object of `name: value` lines, got {describe(value)}"
-            raise validation_error("wrong-type", message, _object_hint(value))
+            raise wrong_type("an object of `name: value` lines", value, _object_hint(value))
         return super()._deserialize(value, *args, **options)
 
 

@@ -109,9 +109,8 @@ def _check(value: Any, path: tuple[Any, ...] = ()) -> None:
         raise NotPlainError(path, f"is of type {type(value).__name__}, which JSON does not have")
     if len(path) == MAX_DEPTH:
         raise NotPlainError(path, f"is nested deeper than {MAX_DEPTH}")
-    is_object = isinstance(value, dict)
-    for key, item in value.items() if is_object else enumerate(value):
-        if is_object and not isinstance(key, str):
+    for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+        if not isinstance(key, str) and isinstance(value, dict):
             raise NotPlainError(path, f"has a key that is of type {type(key).__name__}, not text")
         _check(item, (*path, key))
 

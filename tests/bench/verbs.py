@@ -16,8 +16,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
 
-from app.catalog.linking import link
-from app.catalog.loader import read_flow
+from app.catalog.loader import link, read_flow
 from app.engine.interpreter import Interpreter
 from app.http.message import Request, Response
 from app.language.environment import Environment

@@ -44,7 +44,7 @@ MOMENT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
 
 
 class Runs(Shell):
-    """A project folder with one flow. Nobody serves it: ``runner`` plays the servers' part."""
+    """A project folder with one flow. No server runs: ``runner`` plays its part."""
 
     def __init__(self, root: Path, **variables: str) -> None:
         super().__init__(root, **variables)
@@ -110,7 +110,7 @@ def test_list_without_runs(shell: Runs) -> None:
 
 
 def test_list_shows_the_newest_first(shell: Runs) -> None:
-    """One line a run: what it is, how it stands, when it was accepted, how long it took."""
+    """One line a run: what it is, its state, when it was accepted, how long it took."""
     shell.flow("no", "mode: async\nsteps:\n  - fail: {message: no}\n")
     shell.runner.catalog.refresh()
     ended, failed = shell.execute(shell.accept()), shell.execute(shell.accept("no"))
@@ -178,7 +178,7 @@ def test_show_a_run_that_waits(shell: Runs) -> None:
 def test_show_a_run_that_failed(shell: Runs) -> None:
     """Code, reason and message, and no secret among them.
 
-    The secret stands in the url that the message quotes, in the inputs and in the outputs.
+    The secret is in the url that the message quotes, in the inputs and in the outputs.
     """
     instance = shell.execute(shell.accept(pin="hunter2", path="hunter2"))
     shown = answer(shell.runs("show", instance))
@@ -203,7 +203,7 @@ def test_what_a_run_says_cannot_steer_a_terminal(shell: Runs) -> None:
 
 
 def test_show_a_step_that_is_under_way(shell: Runs) -> None:
-    """It is running while somebody has the run; afterwards nobody knows how it ended."""
+    """It is running while a process has the run; afterwards its end is unknown."""
     claim = shell.claim(instance := shell.accept())
     shell.runner.store.record(claim, StepRecord("0", "order", "http", 1, time.time()))
     shown = answer(shell.runs("show", instance)).splitlines()[-1].split()
@@ -213,7 +213,7 @@ def test_show_a_step_that_is_under_way(shell: Runs) -> None:
 
 
 def test_show_names_the_delivery_of_a_callback(shell: Runs) -> None:
-    """The run that tells somebody of the end has an id of its own, and is shown like any other."""
+    """The delivery is a run with an id of its own, and is shown like any other."""
     instance = shell.execute(shell.accept(tell="https://nowhere.example/?key=hunter2"))
     delivery = delivery_id(instance)
     shown = answer(shell.runs("show", instance))
@@ -287,7 +287,7 @@ def test_retry_takes_the_flow_as_it_is_now(shell: Runs) -> None:
 
 
 def test_a_run_whose_flow_is_gone_is_still_shown(shell: Runs) -> None:
-    """Once nobody knows any more which of its inputs are secret, its outputs are not shown."""
+    """Once it is unknown which of its inputs are secret, its outputs are not shown."""
     instance = shell.execute(shell.accept(pin="hunter2"))
     shell.flow("order", f"enabled: false\n{ORDER}")
     assert '"pin":"***"' in answer(shell.runs("show", instance))
@@ -375,7 +375,7 @@ def test_a_file_that_is_no_store(tmp_path: Path) -> None:
 
 
 def test_a_store_that_is_busy(shell: Runs) -> None:
-    """Somebody holds the file for longer than a command waits."""
+    """Another process holds the file for longer than a command waits."""
     instance = shell.accept()
     file = shell.settings.store.path
     assert file is not None

@@ -301,17 +301,17 @@ class DatabaseTests:
         """Connections of the old one are closed, one in use when it comes back."""
         with world.block() as session:
             put(session, "select 1")
-            old = world.databases._sources["shop"][1]
+            old = world.databases._pools["shop"]
             world.declared = {"shop": declare(self.url, pool_size=3)}
             world.databases.refresh()
             put(session, "insert into items (id) values (50)")
-        assert old._pool.checkedin() == 0  # type: ignore[attr-defined]
+        assert old._engine.pool.checkedin() == 0  # type: ignore[attr-defined]
         assert len(self.names(world)) == 4
         world.declared = {"shop": declare(self.url, pool_size=3)}
-        kept = world.databases._sources["shop"][1]
+        kept = world.databases._pools["shop"]
         world.databases.refresh()
         assert len(self.names(world)) == 4
-        assert world.databases._sources["shop"][1] is kept
+        assert world.databases._pools["shop"] is kept
 
     def test_an_unknown_database_is_an_error(self, world: World) -> None:
         """A name that nothing is declared by, and no name where there are several."""

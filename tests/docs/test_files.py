@@ -7,8 +7,7 @@ from pathlib import Path, PurePath
 
 import pytest
 
-from app.catalog.linking import link
-from app.catalog.loader import read_flow
+from app.catalog.loader import link, read_flow
 from app.language.environment import Environment
 from app.language.services.file import load_services
 from app.yaml.diagnostics import Diagnostic, render

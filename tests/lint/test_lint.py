@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from click.testing import Result
 
 from app.catalog.loader import load_flow
 from app.cli.lint import flows_to_call, read_draft
@@ -22,31 +21,14 @@ from tests.lint.corpus import (
     SERVICES_FOLDERS,
     expected,
 )
-from tests.pages import SITESWAP
+from tests.pages import siteswap
 
 PROJECT = ROOT.parent.parent
 
 
-def lint(
-    *arguments: str, cwd: Path = PROJECT, **variables: str
-) -> subprocess.CompletedProcess[str]:
+def lint(*arguments: str, cwd: Path = PROJECT, **variables: str) -> Result:
     """The command as a person types it who trusts authors; else with nothing of our settings."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("SITESWAP_")}
-    return subprocess.run(
-        [str(SITESWAP), "lint", *arguments],
-        cwd=cwd,
-        env={
-            **kept,
-            "PYTHONPATH": str(PROJECT),
-            "PYTHONUTF8": "1",
-            "SITESWAP_PYTHON_STEPS": "on",
-            **variables,
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    return siteswap(cwd, "lint", *arguments, variables={"SITESWAP_PYTHON_STEPS": "on", **variables})
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.parent.name)
@@ -77,10 +59,10 @@ def test_text_output_reads_well() -> None:
     done = lint("tests/lint/broken")
     assert done.stdout == (ROOT / "expected.txt").read_text(encoding="utf-8")
     assert done.stderr == ""
-    assert done.returncode == 1
+    assert done.exit_code == 1
 
 
-def lint_services(*arguments: str) -> subprocess.CompletedProcess[str]:
+def lint_services(*arguments: str) -> Result:
     """The command for the folders with a ``services.yaml``, where two secrets are known."""
     folders = [str(folder.relative_to(PROJECT)) for folder in SERVICES_FOLDERS]
     return lint(*folders, *arguments, SITESWAP_SECRET_KEY="k", SITESWAP_SECRET_CRM_KEY="k")
@@ -108,7 +90,7 @@ def test_text_about_services_reads_well() -> None:
     """
     done = lint_services()
     assert done.stdout == (ROOT / "expected_services.txt").read_text(encoding="utf-8"), done.stdout
-    assert done.returncode == 1
+    assert done.exit_code == 1
 
 
 def test_json_output_holds_the_same_findings() -> None:
@@ -123,7 +105,7 @@ def test_json_output_holds_the_same_findings() -> None:
     keys = ("path", "line", "column", "severity", "code")
     assert [tuple(row[key] for key in keys) for row in rows] == wanted
     assert all(row["message"] and row["length"] >= 1 and "hint" in row for row in rows)
-    assert done.returncode == 1
+    assert done.exit_code == 1
 
 
 def test_the_shipped_flows_are_clean() -> None:
@@ -131,14 +113,14 @@ def test_the_shipped_flows_are_clean() -> None:
     done = lint()
     assert re.fullmatch(r"\d+ files: 0 errors, 0 warnings\n", done.stdout)
     assert done.stderr == ""
-    assert done.returncode == 0
+    assert done.exit_code == 0
 
 
 def test_warnings_alone_are_no_failure() -> None:
     """A file with nothing but warnings can be served, so the status is 0."""
     done = lint("tests/lint/broken/unused_inputs")
     assert "1 file: 0 errors, 2 warnings" in done.stdout
-    assert done.returncode == 0
+    assert done.exit_code == 0
 
 
 @pytest.mark.parametrize(
@@ -147,7 +129,7 @@ def test_warnings_alone_are_no_failure() -> None:
 def test_a_wrong_command_line_has_status_2(arguments: list[str]) -> None:
     """What is wrong with the command line is said on standard error, with status 2."""
     done = lint(*arguments)
-    assert done.returncode == 2
+    assert done.exit_code == 2
     assert "Usage: " in done.stderr
     assert done.stdout == ""
 
@@ -178,7 +160,7 @@ def test_a_flow_that_is_linted_alone(tmp_path: Path) -> None:
     for folder, status in (("flows", 1), ("known", 1), ("unknown", 0)):
         done = lint(f"{folder}/a/v1.yaml", cwd=tmp_path)
         assert ("there is no service `crm`" in done.stdout) is bool(status)
-        assert done.returncode == status
+        assert done.exit_code == status
 
 
 @pytest.mark.parametrize(

@@ -164,7 +164,9 @@ def _file(rest: str) -> Location:
     path, _, query = path.partition("?")
     if host or not slash:
         message = "the path of a SQLite file begins after the third slash"
-        raise BadUrlError(message, "write `sqlite:///data/shop.db`, or `sqlite:////var/lib/shop.db`")
+        raise BadUrlError(
+            message, "write `sqlite:///data/shop.db`, or `sqlite:////var/lib/shop.db`"
+        )
     if path in ("", ":memory:") or path.startswith("file:"):
         message = "a SQLite database is a file: in memory each connection would have its own"
         raise BadUrlError(message, "write `sqlite:///data/shop.db`")
@@ -230,7 +232,7 @@ class AddressField(fields.Field[Address]):
         except ExpressionSyntaxError as error:
             raise ValidationError(list(error.problems)) from None
         # What can be said of it before its values are known.
-        scheme, mark, _ = value.partition("${")[0].partition("://")
+        scheme, mark, _rest = value.partition("${")[0].partition("://")
         if whole.constant:
             location(value)
         elif mark:

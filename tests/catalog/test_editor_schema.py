@@ -18,7 +18,7 @@ from app.language.environment import Environment
 from app.language.services.file import load_services
 from app.verbs import VERBS
 from app.yaml.document import load
-from tests.spec.test_loader import FLOWS
+from tests.catalog.test_loader import FLOWS
 
 ROOT = Path(__file__).parent.parent.parent
 SHIPPED = ROOT / "flows" / "flow.schema.json"

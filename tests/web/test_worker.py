@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 from gunicorn.http import errors
 
-from app.web.receiving import REFUSALS, refusal_of
-from app.web.worker import refusal
+from app.web.worker import REFUSALS, refusal, refusal_of
 from tests.blackbox.client import exchange, read_answer, request
 from tests.blackbox.server import PROJECT, Server
 
