@@ -44,7 +44,7 @@ clean:
 	rm -rf $(VENV) .venv-* build *.egg-info
 
 $(VENV)/.installed: setup.cfg pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Siteswap needs Python 3.11 or newer; write: make PYTHON=python3.11 …")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11, 2) and "Siteswap needs Python 3.11.2 or newer; write: make PYTHON=python3.11 …")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
 	touch $@

@@ -1,9 +1,10 @@
-"""One error tree: a stable code, a public message, a private detail. It knows no HTTP.
+"""The errors that reach a caller: a stable code, a public message, a private detail. No HTTP here.
 
 The codes 2000011005, 2000061001, 2000061003 and 1 and their Chinese words are those of Juggle's
 open API; the other 20000610xx codes are ours, in the same scheme (``docs/open-api.md``).
-Everything raised on purpose derives from :class:`SiteswapError`; whatever else reaches an entry
-point is a bug, which is logged there once and withheld from the caller.
+Whatever a caller is told derives from :class:`SiteswapError`. Folders have errors of their own
+(``TransportError``, ``DatabaseError``, ``StepError`` …), which are translated before they leave.
+Any other exception is a bug: the entry point logs it once and withholds it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The running parts of one process: what is read at its start, watched, and closed at its end."""
+"""The running parts of one process: read at its start, watched, and closed at its end."""
 
 from __future__ import annotations
 
@@ -6,55 +6,86 @@ import gc
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from app.catalog.catalog import Catalog
 from app.catalog.services import Services
-from app.config.settings import Settings
 from app.config.tokens import TokenRegistry
 from app.database.named import NamedDatabases
 from app.errors import Busy
-from app.poller import Poller
 from app.runs.failure_detector import LOOKS_PER_LEASE
 from app.runs.reaper import Reaper
 from app.runs.runner import Runner
 
+INTERVAL = 1.0
+"""Seconds between two looks at the files."""
 
-class Siteswap:
-    """The running parts of one process, as ``app.extensions["siteswap"]``.
 
-    Making the application starts nothing; ``start`` reads flows and tokens and watches them, and
-    makes this process one that executes runs, by the name ``new_owner`` gives it.
+class Poller:
+    """Calls functions one after another every ``interval`` seconds, in a thread of its own.
+
+    It looks for changed files too: change notifications do not cross bind mounts and network file
+    systems.
     """
 
     def __init__(
-        self,
-        settings: Settings,
-        catalog: Catalog,
-        outside: Services,
-        databases: NamedDatabases,
-        tokens: TokenRegistry,
-        service: Runner,
-        reaper: Reaper,
-        new_owner: Callable[[], str],
-        log: logging.Logger,
+        self, *functions: Callable[[], object], log: logging.Logger, interval: float = INTERVAL
     ) -> None:
-        self.settings = settings
-        self.catalog = catalog
-        self.outside = outside
-        self.databases = databases
-        self.tokens = tokens
-        self.service = service
-        self.reaper = reaper
-        self._new_owner = new_owner
+        self._functions = functions
         self._log = log
-        self._watcher = Poller([catalog.refresh, databases.refresh, tokens.refresh], log)
-        self._sweeps = Poller([reaper.reap], log, settings.lease / LOOKS_PER_LEASE)
-        self._alarm = Poller([reaper.wake], log)
+        self._interval = interval
+        self._closing = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin; later calls do nothing."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="poller", daemon=True)
+            self._thread.start()
+
+    def _run(self) -> None:
+        while not self._closing.wait(self._interval):
+            for function in self._functions:
+                try:
+                    function()
+                except Exception:  # noqa: BLE001 - the next call may go well
+                    self._log.exception("a periodic task failed; it is called again")
+
+    def close(self) -> None:
+        """Stop, and wait for a call that is under way."""
+        self._closing.set()
+        if self._thread is not None:
+            self._thread.join()
+
+
+@dataclass(kw_only=True, eq=False)
+class Siteswap:
+    """The parts of one process, as ``app.extensions["siteswap"]``. Making them starts nothing."""
+
+    catalog: Catalog
+    services: Services
+    databases: NamedDatabases
+    tokens: TokenRegistry
+    runner: Runner
+    reaper: Reaper
+    lease: float
+    """Seconds, as in the settings."""
+    new_owner: Callable[[], str]
+    """Makes the name under which this process executes runs."""
+    log: logging.Logger
+
+    def __post_init__(self) -> None:
+        refresh = (self.catalog.refresh, self.databases.refresh, self.tokens.refresh)
+        self._pollers = (
+            Poller(*refresh, log=self.log),
+            Poller(self.reaper.reap, log=self.log, interval=self.lease / LOOKS_PER_LEASE),
+            Poller(self.reaper.wake, log=self.log),
+        )
         self._lock = threading.Lock()
         self._started = False
 
     def start(self) -> None:
-        """Read everything and begin to watch; later calls do nothing."""
+        """Read flows and tokens, watch them, and begin to execute runs; later calls do nothing."""
         if self._started:
             return
         with self._lock:
@@ -62,37 +93,38 @@ class Siteswap:
                 # What is read here stays as long as the process, and holds no cycles: garbage
                 # collection need not walk it while it grows, nor ever again.
                 gc.disable()
-                # Not load(): a tokens file that was broken since the boot must not end a worker.
+                # Not load(): a tokens file that broke since the server started ends no worker.
                 self.tokens.refresh()
                 self.catalog.refresh()
                 self.databases.prepare()
-                self._begin_to_execute()
-                self._watcher.start()
+                self._join()
+                for poller in self._pollers:
+                    poller.start()
                 gc.freeze()
                 gc.enable()
                 self._started = True
 
-    def _begin_to_execute(self) -> None:
-        _ = self.service.store
-        self.service.owner = self._new_owner()
-        self.service.announce = self.reaper.announce
+    def _join(self) -> None:
+        """Become one of the processes that execute runs."""
+        _ = self.runner.store
+        self.runner.owner = self.new_owner()
+        self.runner.announce = self.reaper.announce
         try:
             self.reaper.announce()
         except Busy as error:
-            self._log.warning("no run is accepted before the store answers: %s", error.public)
-        self._sweeps.start()
-        self._alarm.start()
+            self.log.warning("no run is accepted before the store answers: %s", error.public)
 
     def close(self, timeout: float) -> None:
-        """Finish what is under way for up to ``timeout`` seconds, and let go of everything."""
-        self._watcher.close()
-        self.service.close(timeout)
+        """Finish what is under way for up to ``timeout`` seconds, then close everything."""
+        watcher, *others = self._pollers
+        watcher.close()
+        self.runner.close(timeout)
         self.databases.close()
-        self.service.interpreter.close()
+        self.runner.interpreter.close()
         if self._started:
-            self._sweeps.close()
-            self._alarm.close()
+            for poller in others:
+                poller.close()
             self.reaper.retire()
-        self.service.close_store()
+        self.runner.close_store()
         # At its end the interpreter collects what is left; what is frozen would outlive gevent.
         gc.unfreeze()

@@ -11,7 +11,7 @@ from typing import Any
 
 from app.config.settings import Settings, check_serving
 from app.config.tokens import TokenRegistry
-from app.config.variables import StoreAddress
+from app.config.values import StoreAddress
 from app.errors import SettingsError
 from app.runs.stores.sqlite_file import prepare
 
@@ -41,7 +41,7 @@ def check(
     check_serving(settings, workers=workers)
     registry = TokenRegistry(settings.tokens_file, settings.tokens)
     registry.load()
-    for sentence in try_store(settings.store_address):
+    for sentence in try_store(settings.store):
         warn(sentence)
     return registry
 

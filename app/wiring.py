@@ -1,4 +1,4 @@
-"""Siteswap: one YAML file becomes an HTTP endpoint. ``create_app`` is the wiring diagram."""
+"""``create_app`` is the wiring diagram: it makes every part of a process and joins them."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ from app.errors import SiteswapError
 from app.http.client.connection import Resolve, resolve
 from app.http.client.transport import NetworkTransport
 from app.http.local import LocalTransport, RoutingTransport
+from app.http.message import Transport
 from app.native_threads import native_offload
 from app.process import Siteswap
 from app.python.pool import PythonPool
@@ -47,15 +48,15 @@ from app.runs.stores.memory import MemoryStore
 from app.runs.stores.sqlite import SqliteStore
 from app.runtime.scope import Dependencies
 from app.runtime.threads import ThreadPool
-from app.web import errors, example, health, open_api
-from app.web.auth import authenticator
-from app.web.sessions import NoSessions
+from app.web import example, health, open_api
+from app.web.application import new_application
 
 OFFLOAD_THREADS = 2
+"""Native threads for the store of a process."""
 BRANCH_THREADS = 1_000
-"""Branches that are under way at once in this process; more of them take turns."""
+"""Most branches that are under way at once in this process; more of them take turns."""
 CELERY_STOP_SECONDS = 5.0
-"""A worker of Celery that goes down has waited for its runs already."""
+"""For a worker of Celery that shuts down; it has waited for its runs already."""
 LOG_FORMAT = "[%(asctime)s] [%(process)d] [%(levelname)s] %(message)s"
 LOG_DATE_FORMAT = "%Y-%m-%d %H:%M:%S %z"
 """As gunicorn's own lines look."""
@@ -64,13 +65,13 @@ LOG_DATE_FORMAT = "%Y-%m-%d %H:%M:%S %z"
 def create_app(
     settings: Settings | None = None,
     *,
-    around_store: Callable[[Store], Store] | None = None,
+    wrap_store: Callable[[Store], Store] = lambda store: store,
     resolve: Resolve = resolve,
 ) -> Flask:
     """The Flask application, wired from the environment unless ``settings`` are given.
 
-    ``around_store`` may put something of its own around the store, such as one that fails;
-    ``resolve`` looks the names of other machines up.
+    ``wrap_store`` may return another store in place of the one that was opened, such as one that
+    fails; ``resolve`` looks up the names of other machines.
 
     Raises:
         SettingsError: a setting is wrong.
@@ -82,77 +83,72 @@ def create_app(
         log.warning(warning)
 
     SiteswapError.language = settings.language
-    app = _flask(settings)
+    app = new_application(
+        log,
+        max_body_bytes=settings.max_body_bytes,
+        always_200=settings.http_status == "always-200",
+    )
     routes = example.example_routes(today=date.today) if settings.example_api else {}
     network = NetworkTransport(resolve=resolve, private_networks=settings.private_networks)
-    transport = RoutingTransport(LocalTransport(routes, app), network)
-    known_secrets = Secrets(settings.secrets, settings.secrets_dir, log)
-    outside = Services(
-        settings.flows_dir, settings.env, known_secrets, log, runs_python=settings.python_steps
+    services = Services(
+        settings.flows_dir,
+        settings.env,
+        Secrets(settings.secrets, settings.secrets_dir, log),
+        log,
+        runs_python=settings.python_steps,
     )
-    databases = _databases(settings, outside)
-    catalog = Catalog(settings.flows_dir, outside.refresh, log)
-    tokens = TokenRegistry(settings.tokens_file, settings.tokens, log=log)
-    dependencies = _tools(settings, transport, outside, databases, log)
-    store = partial(_open_store, settings, around_store or _as_it_is)
-    service = _service(
-        catalog, dependencies, store, partial(_make_executor, settings, app, log), log
-    )
-    reaper = _sweeper(settings, service, log)
-    siteswap = Siteswap(
-        settings, catalog, outside, databases, tokens, service, reaper, _new_owner, log
-    )
-
-    app.register_blueprint(open_api.create_blueprint(service, authenticator(tokens, time.time)))
-    app.register_blueprint(health.create_blueprint(catalog, outside))
-    if settings.example_api:
-        app.register_blueprint(example.create_blueprint(routes))
-    errors.install(app, log, always_200=settings.http_status == "always-200")
-    app.extensions["siteswap"] = siteswap
-    app.wsgi_app = _starting_first(siteswap.start, app.wsgi_app)  # type: ignore[method-assign, assignment]
-    return app
-
-
-def _databases(settings: Settings, outside: Services) -> NamedDatabases:
-    return NamedDatabases(
-        lambda: outside.content.databases,
-        lambda: outside.scope,
+    databases = NamedDatabases(
+        lambda: services.content.databases,
+        lambda: services.scope,
         root=settings.flows_dir.parent,
         new_offload=native_offload,
     )
-
-
-def _service(
-    catalog: Catalog,
-    dependencies: Dependencies,
-    open_store: Callable[[], Store],
-    executor: Callable[[Callable[[str], None]], Executor],
-    log: logging.Logger,
-) -> Runner:
-    return Runner(
+    catalog = Catalog(settings.flows_dir, services.refresh, log)
+    tokens = TokenRegistry(settings.tokens_file, settings.tokens, log=log)
+    runner = Runner(
         catalog=catalog,
-        interpreter=Interpreter(dependencies),
-        open_store=open_store,
-        executor=executor,
+        interpreter=Interpreter(
+            _dependencies(
+                settings,
+                transport=RoutingTransport(LocalTransport(routes, app), network),
+                services=services,
+                databases=databases,
+                log=log,
+            )
+        ),
+        open_store=lambda: wrap_store(_open_store(settings)),
+        executor=partial(_make_executor, settings, app, log),
         clock=time.time,
         sleep=time.sleep,
         new_id=partial(new_id, token_bytes=secrets.token_bytes),
         new_seed=partial(secrets.token_hex, 16),
         log=log,
     )
+    reaper = Reaper(
+        runner,
+        FailureDetector(settings.lease, time.monotonic),
+        Retention(settings.retention, settings.retention_runs),
+        clock=time.time,
+        log=log,
+    )
+    siteswap = Siteswap(
+        catalog=catalog,
+        services=services,
+        databases=databases,
+        tokens=tokens,
+        runner=runner,
+        reaper=reaper,
+        lease=settings.lease,
+        new_owner=lambda: new_owner(socket.gethostname(), os.getpid(), secrets.token_hex(4)),
+        log=log,
+    )
 
-
-def _sweeper(settings: Settings, service: Runner, log: logging.Logger) -> Reaper:
-    watch = FailureDetector(settings.lease, time.monotonic)
-    retention = Retention(settings.retention, settings.retention_runs)
-    return Reaper(service, watch, retention, clock=time.time, log=log)
-
-
-def _flask(settings: Settings) -> Flask:
-    app = Flask("siteswap", static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
-    app.url_map.merge_slashes = False
-    app.session_interface = NoSessions()
+    app.register_blueprint(open_api.create_blueprint(runner, tokens, time.time))
+    app.register_blueprint(health.create_blueprint(catalog, services))
+    if settings.example_api:
+        app.register_blueprint(example.create_blueprint(routes))
+    app.extensions["siteswap"] = siteswap
+    app.wsgi_app = _starting_first(siteswap.start, app.wsgi_app)  # type: ignore[method-assign, assignment]
     return app
 
 
@@ -167,7 +163,7 @@ def _starting_first(start: Callable[[], None], wsgi: WSGIApplication) -> WSGIApp
 
 
 def _logger() -> logging.Logger:
-    """Our logger. It writes to standard error unless whoever runs us has decided otherwise."""
+    """Our logger. It writes to standard error unless logging was set up before."""
     log = logging.getLogger("app")
     if not log.hasHandlers():
         handler = logging.StreamHandler()
@@ -177,13 +173,15 @@ def _logger() -> logging.Logger:
     return log
 
 
-def _tools(
+def _dependencies(
     settings: Settings,
-    transport: RoutingTransport,
-    outside: Services,
+    *,
+    transport: Transport,
+    services: Services,
     databases: NamedDatabases,
     log: logging.Logger,
 ) -> Dependencies:
+    """The means by which steps act."""
     return Dependencies(
         transport=transport,
         python=PythonPool(
@@ -198,17 +196,13 @@ def _tools(
         now=lambda: datetime.now(UTC),
         uuid=lambda: str(uuid.uuid4()),
         env=settings.env,
-        secrets=outside.secrets,
+        secrets=services.secrets,
         max_response_bytes=settings.max_response_bytes,
         thread_pool=ThreadPool(BRANCH_THREADS),
         log=log.getChild("flow"),
-        service=outside.service,
+        service=services.service,
         databases=databases,
     )
-
-
-def _new_owner() -> str:
-    return new_owner(socket.gethostname(), os.getpid(), secrets.token_hex(4))
 
 
 def _make_executor(
@@ -220,7 +214,7 @@ def _make_executor(
     from app.runs.executors.celery import CeleryExecutor, make_celery
 
     def check() -> None:
-        for warning in startup.try_store(settings.store_address):
+        for warning in startup.try_store(settings.store):
             log.warning(warning)
 
     app.extensions["celery"] = celery = make_celery(
@@ -233,16 +227,12 @@ def _make_executor(
     return CeleryExecutor(celery, queue_size=settings.queue_size)
 
 
-def _open_store(settings: Settings, environment: Callable[[Store], Store]) -> Store:
-    address = settings.store_address
+def _open_store(settings: Settings) -> Store:
+    address = settings.store
     if address.path is not None:
-        return environment(SqliteStore(address.path, offload=native_offload(OFFLOAD_THREADS)))
+        return SqliteStore(address.path, offload=native_offload(OFFLOAD_THREADS))
     if address.url is None:
-        return environment(MemoryStore())
+        return MemoryStore()
     from app.runs.stores.redis import RedisStore
 
-    return environment(RedisStore(address.url, retention=settings.retention))
-
-
-def _as_it_is(store: Store) -> Store:
-    return store
+    return RedisStore(address.url, retention=settings.retention)

@@ -13,7 +13,7 @@ pytest_plugins = ["tests.left_behind"]
 
 SLOW = (
     "chaos",
-    "test_docs.py",
+    "docs",
     "cookbook",
     "blackbox",
     "executors",

@@ -1,4 +1,4 @@
-"""What a page of the docs shows: its fenced blocks, its flows, its commands and their output."""
+"""What a page of the docs shows: its fenced blocks, its files, its commands and their output."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import chdir
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
@@ -20,8 +21,13 @@ from app.cli.project import Project
 PROJECT = Path(__file__).parents[1]
 SITESWAP = Path(sys.executable).with_name("siteswap")
 """The console script that is installed beside this Python."""
-BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-NAMED_FILE = re.compile(r"# flows/((\w+)/(v\d+)|services)\.yaml\n")
+README = PROJECT / "README.md"
+COOKBOOK = sorted((PROJECT / "docs" / "cookbook").glob("*.md"))
+PAGES = [README, *sorted((PROJECT / "docs").glob("*.md"))]
+"""All but those of the cookbook: the servers that its commands need are in tests/cookbook."""
+
+HEADING_OR_BLOCK = re.compile(r"^#+ ([^\n]+)$|^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+NAMED_FILE = re.compile(r"# flows/(\w+/v\d+|services)\.yaml\n")
 SEPARATOR = "=====8<====="
 OURS = re.compile(r"siteswap (?!serve)([^$`|<>;&\\]|'[^']*')*")
 """A command for which no shell is needed."""
@@ -30,24 +36,53 @@ Session = Sequence[tuple[str, str]]
 """Commands, each with the output shown below it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A fenced block, and the heading that it is below."""
+
+    language: str
+    text: str
+    heading: str
+
+    @property
+    def file(self) -> str | None:
+        """Of a flow or services file its name: ``key/version``, or ``services``."""
+        named = NAMED_FILE.match(self.text) if self.language == "yaml" else None
+        return named[1] if named else None
+
+
+def all_blocks(page: Path) -> Iterator[Block]:
+    """The fenced blocks of a page, in order."""
+    heading = ""
+    for match in HEADING_OR_BLOCK.finditer(page.read_text()):
+        if match[1]:
+            heading = match[1]
+        else:
+            yield Block(match[2], match[3], heading)
+
+
 def blocks(page: Path, language: str) -> list[str]:
-    """The fenced blocks of a page in one language."""
-    return [text for kind, text in BLOCK.findall(page.read_text()) if kind == language]
+    """The texts of the fenced blocks in one language."""
+    return [block.text for block in all_blocks(page) if block.language == language]
 
 
 def files(page: Path) -> dict[str, str]:
-    """The files that a page shows whole: ``key/version`` and ``services``, with their texts."""
-    shown = ((NAMED_FILE.match(text), text) for text in blocks(page, "yaml"))
-    return {named[1]: text for named, text in shown if named}
+    """The files that a page shows, by their names; the last text of one that is shown again."""
+    return {block.file: block.text for block in all_blocks(page) if block.file}
 
 
 def write(page: Path, folder: Path, changed: Mapping[str, str] = MappingProxyType({})) -> None:
     """Put the files of a page into a flows folder; ``changed`` is for ``services.yaml``."""
-    folder.mkdir(parents=True, exist_ok=True)
     for name, text in files(page).items():
-        file = folder / f"{name}.yaml"
-        file.parent.mkdir(exist_ok=True)
-        file.write_text(_replaced(text, changed) if name == "services" else text)
+        write_file(folder, name, _replaced(text, changed) if name == "services" else text)
+
+
+def write_file(folder: Path, name: str, text: str) -> None:
+    """Put one file into a flows folder, unless it is there as it should be."""
+    file = folder / f"{name}.yaml"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if not file.exists() or file.read_text() != text:
+        file.write_text(text)
 
 
 def session(block: str) -> Session:
@@ -74,8 +109,13 @@ def perform(
     else:
         outputs = _shell(commands, folder, variables)
     for (command, expected), output in zip(typed, outputs, strict=False):
-        pattern = ".*?".join(map(re.escape, _replaced(expected, changed).strip().split("…")))
-        assert re.fullmatch(pattern, output.strip(), re.DOTALL), f"$ {command}\n{output}"
+        compare(command, _replaced(expected, changed), output)
+
+
+def compare(command: str, expected: str, output: str) -> None:
+    """Fail unless a command has printed what is shown; ``…`` stands for anything."""
+    pattern = ".*?".join(map(re.escape, expected.strip().split("…")))
+    assert re.fullmatch(pattern, output.strip(), re.DOTALL), f"$ {command}\n{output}"
 
 
 def siteswap(folder: Path, *words: str, variables: Mapping[str, str]) -> Result:
@@ -102,7 +142,7 @@ def _replaced(text: str, changed: Mapping[str, str]) -> str:
 
 
 def with_siteswap(variables: Mapping[str, str]) -> dict[str, str]:
-    """The environment, with this interpreter's ``siteswap`` first in the path."""
+    """The environment, with this installation's ``siteswap`` first in the path."""
     return {**variables, "PATH": f"{SITESWAP.parent}:{os.environ['PATH']}"}
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from gevent import monkey
 
-import app.web.worker  # noqa: F401  (imports the whole package)
+import app.wiring  # noqa: F401  (imports the whole package)
 
 
 def left_behind() -> Iterator[str]:

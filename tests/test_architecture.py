@@ -17,14 +17,17 @@ APP = ROOT / "app"
 
 FLOORS = (
     ("app", "wiring config"),
-    ("cli", "wiring web catalog config errors language process runs runtime strict_json yaml"),
+    (
+        "cli",
+        "wiring web catalog config durations errors language process runs runtime strict_json yaml",
+    ),
     (
         "wiring",
         "web process startup runs catalog engine runtime database http python config "
         "native_threads errors",
     ),
     ("web", "catalog config errors http runs runtime strict_json yaml"),
-    ("process", "catalog config database errors poller runs"),
+    ("process", "catalog config database errors runs"),
     ("startup", "config errors runs"),
     ("runs", "catalog engine errors expression language native_threads runtime strict_json"),
     ("catalog", "config engine errors expression language runtime verbs yaml"),
@@ -34,11 +37,11 @@ FLOORS = (
     ("database", "expression language native_threads"),
     ("http", "config strict_json"),
     ("python", "strict_json"),
-    ("language", "config errors expression strict_json yaml"),
-    ("config", "errors"),
+    ("language", "config durations errors expression strict_json yaml"),
+    ("config", "durations errors"),
     ("yaml", ""),
     ("expression", "strict_json"),
-    ("poller", ""),
+    ("durations", ""),
     ("native_threads", ""),
     ("strict_json", ""),
     ("errors", ""),

@@ -1,27 +1,31 @@
-"""From the text of a flow file to a flow, or to everything that is wrong with it.
+"""From the texts of flow files to programs, or to everything that is wrong with them.
 
-``yaml`` (text → raw data with places) → ``schemas`` (raw data → records) → ``checks`` (the flow as
-a whole). Each stage goes on where the one before left something usable, so one run shows all.
+``yaml`` (text → raw data with places) → ``schemas`` (raw data → a draft) → ``checks`` (the flow as
+a whole, and what it calls) → ``compiler``. Each stage goes on with what the one before could read,
+so one run shows all errors. Flows that call each other are linked: checked and compiled in an order
+in which each comes after those that it calls.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 
 from marshmallow import ValidationError
 
 import app.verbs  # noqa: F401 - fills the table of verbs, by which a flow is read
+from app.engine.compiler import compile_flow
 from app.expression import Issue, find_braces
 from app.language.checks import check, secret_literals
 from app.language.diagnose import diagnostic_at, once, problems
-from app.language.environment import Environment
+from app.language.environment import CallableFlows, Environment
 from app.language.fields import issue
 from app.language.flow import Flow
 from app.language.schemas import FlowSchema
 from app.language.step import called_in
+from app.runtime.program import Program
 from app.yaml.diagnostics import Diagnostic, Severity, did_you_mean
 from app.yaml.document import Document, Path, YamlError, load
 
@@ -29,7 +33,9 @@ KEY = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 VERSION = re.compile(r"v(?:0|[1-9]\d{0,8})")
 
 _CONSEQUENCES = {"inputs": "unknown-input", "outputs": "unknown-output"}
-"""What every step is blamed for when a key of the flow could not be read."""
+"""Key of the flow → the error that every step that uses it has where the key cannot be read."""
+
+_SCHEMA = FlowSchema()
 
 FlowIssue = tuple[Path, Issue]
 """A path from the root of the document, and what is wrong there."""
@@ -37,7 +43,7 @@ FlowIssue = tuple[Path, Issue]
 
 @dataclass(frozen=True, slots=True)
 class LoadedFlow:
-    """What became of a file. ``flow`` is ``None`` exactly when a finding is an error."""
+    """A file that was read and checked. ``flow`` is ``None`` exactly when it has an error."""
 
     flow: Flow | None
     diagnostics: tuple[Diagnostic, ...]
@@ -59,9 +65,10 @@ def name_of(path: PurePath) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A flow as far as it can be read by itself; the checks have not seen it yet.
+    """A flow that was read but not checked yet.
 
-    ``flow`` is ``None`` where nothing usable was found. Then ``findings`` say why.
+    ``flow`` is ``None`` where nothing usable was found. Then ``diagnostics`` say why. ``issues``
+    are those of the schemas; ``diagnostics`` has them too.
     """
 
     path: PurePath
@@ -69,7 +76,7 @@ class Draft:
     flow: Flow | None
     diagnostics: tuple[Diagnostic, ...]
     document: Document | None
-    mistakes: tuple[FlowIssue, ...] = ()
+    issues: tuple[FlowIssue, ...] = ()
 
     @property
     def name(self) -> str | None:
@@ -88,7 +95,7 @@ class Draft:
             return LoadedFlow(None, self.diagnostics)
         diagnostics = list(self.diagnostics)
         if flow is not None:
-            diagnostics += _checked(document, flow, environment, self.mistakes)
+            diagnostics += _checked(document, flow, environment, self.issues)
         diagnostics = once(document, diagnostics)
         if any(diagnostic.severity is Severity.ERROR for diagnostic in diagnostics):
             flow = None
@@ -105,11 +112,11 @@ def read_flow(path: PurePath, data: str | bytes) -> Draft:
     except YamlError as error:
         found = tuple(sorted([*diagnostics, *error.diagnostics]))
         return Draft(path, text, None, found, None)
-    flow, mistakes = _flow(named or ("flow", "v1"), document)
+    flow, issues = _flow(named or ("flow", "v1"), document)
     diagnostics += [
-        diagnostic_at(document, where, Severity.ERROR, found) for where, found in mistakes
+        diagnostic_at(document, where, Severity.ERROR, found) for where, found in issues
     ]
-    return Draft(path, text, flow, tuple(diagnostics), document, tuple(mistakes))
+    return Draft(path, text, flow, tuple(diagnostics), document, tuple(issues))
 
 
 def load_flow(path: PurePath, data: str | bytes, environment: Environment) -> LoadedFlow:
@@ -134,35 +141,32 @@ def _bad_path(path: PurePath) -> Diagnostic:
 
 def _flow(named: tuple[str, str], document: Document) -> tuple[Flow | None, list[FlowIssue]]:
     """The flow, as far as it can be read, and what is wrong with its parts."""
-    mistakes: list[FlowIssue] = []
+    issues: list[FlowIssue] = []
     try:
         data = _SCHEMA.load(document.data)
     except ValidationError as error:
-        mistakes += problems(error.messages, (), document.places)
+        issues += problems(error.messages, (), document.places)
         data = error.valid_data if isinstance(error.valid_data, dict) else {}
         if "steps" not in data:
-            return None, mistakes
+            return None, issues
     flow = Flow(key=named[0], version=named[1], **{**data, "steps": tuple(data["steps"])})
-    return flow, mistakes
+    return flow, issues
 
 
 def _checked(
-    document: Document, flow: Flow, environment: Environment, mistakes: Iterable[FlowIssue]
+    document: Document, flow: Flow, environment: Environment, issues: Iterable[FlowIssue]
 ) -> Iterator[Diagnostic]:
-    """What the checks find, but for what follows from an unreadable or misspelt key of the flow."""
-    wrong = {path[0] for path, _ in mistakes if len(path) == 1}
-    hushed = {
+    """What the checks find, without what follows from an unreadable or misspelt key of the flow."""
+    wrong = {path[0] for path, _ in issues if len(path) == 1}
+    implied = {
         code
         for key, code in _CONSEQUENCES.items()
-        if any(key in (word, did_you_mean(str(word), FlowSchema().known)) for word in wrong)
+        if any(key in (word, did_you_mean(str(word), _SCHEMA.known)) for word in wrong)
     }
     for path, severity, found in check(flow, environment):
-        if found.code not in hushed:
+        if found.code not in implied:
             yield diagnostic_at(document, path, severity, found)
     yield from _warnings(document)
-
-
-_SCHEMA = FlowSchema()
 
 
 def _warnings(document: Document) -> Iterator[Diagnostic]:
@@ -174,3 +178,86 @@ def _warnings(document: Document) -> Iterator[Diagnostic]:
         yield diagnostic_at(document, path, Severity.WARNING, found)
     for found in find_braces(document.data):
         yield diagnostic_at(document, (), Severity.WARNING, found)
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """A checked and compiled draft. ``program`` is ``None`` exactly when it has an error."""
+
+    program: Program | None
+    diagnostics: tuple[Diagnostic, ...]
+
+
+def link(
+    drafts: Collection[Draft], served: Mapping[str, Program], environment: Environment
+) -> list[Linked]:
+    """Check and compile these drafts, each after those that it calls.
+
+    ``served`` are the programs there are already, by ``key/version``: those of flows that are not
+    among the drafts, and those that callers get in place of a draft with errors.
+    """
+    linker = _Linker(drafts, served, environment)
+    named = {draft.name: draft for draft in drafts if draft.name}
+    linked = {name: linker.link(named[name]) for name in _in_order(named)}
+    return [linked[draft.name] if draft.name else linker.link(draft) for draft in drafts]
+
+
+def _in_order(drafts: Mapping[str, Draft]) -> Iterator[str]:
+    """The names, called ones first where they do not call each other in a circle."""
+    seen: set[str] = set()
+    for first in sorted(drafts):
+        pending = [(first, False)]
+        while pending:
+            name, is_last = pending.pop()
+            if is_last:
+                yield name
+            elif name not in seen and name in drafts:
+                seen.add(name)
+                pending.append((name, True))
+                pending += [(called, False) for called in sorted(drafts[name].calls)]
+
+
+class _Linker:
+    def __init__(
+        self, drafts: Iterable[Draft], served: Mapping[str, Program], environment: Environment
+    ) -> None:
+        self._programs = dict(served)
+        self._flows = {name: program.flow for name, program in served.items()}
+        self._broken: set[str] = set()
+        calls = {name: program.calls for name, program in served.items()}
+        for draft in drafts:
+            if draft.name and draft.flow:
+                self._flows[draft.name] = draft.flow
+                calls[draft.name] = draft.calls
+        callable_flows = CallableFlows(self._flows, calls, self._broken)
+        self._environment = replace(environment, flows=callable_flows)
+
+    def link(self, draft: Draft) -> Linked:
+        self._broken |= {name for name in draft.calls if self._is_outdated(name)}
+        loaded = draft.check(self._environment)
+        if loaded.flow is None:
+            self._use_served(draft.name)
+            return Linked(None, loaded.diagnostics)
+        program = compile_flow(loaded.flow, draft.text, self._programs)
+        if draft.name:
+            self._programs[draft.name] = program
+        return Linked(program, loaded.diagnostics)
+
+    def _is_outdated(self, name: str) -> bool:
+        """Whether a program was compiled against older versions of the flows it calls.
+
+        That is so where it has an error by now. Its callers are then outdated as well: a program
+        has one text of each flow, so that a run can be replayed from them.
+        """
+        program = self._programs.get(name)
+        called = program.called if program else {}
+        now = self._programs
+        return any(each not in now or now[each].text != text for each, text in called.items())
+
+    def _use_served(self, name: str | None) -> None:
+        """Let callers use the served version of a flow whose draft has errors, if there is one."""
+        if name in self._programs:
+            self._flows[name] = self._programs[name].flow
+        elif name:
+            self._flows.pop(name, None)
+            self._broken.add(name)

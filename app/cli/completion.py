@@ -58,7 +58,7 @@ def run_ids(context: click.Context) -> Iterable[tuple[str, str]]:
     project = project_of(context)
     if not project.has_store:
         return []
-    runner = project.siteswap.service
+    runner = project.siteswap.runner
     found: list[RunRecord] = []
     asking = Thread(target=lambda: found.extend(runner.find(limit=RUNS)), daemon=True)
     asking.start()

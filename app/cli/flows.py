@@ -80,7 +80,7 @@ def lint(project: Project, paths: Sequence[Path], style: str) -> None:
     from app.cli.lint import as_json, as_text, lint
 
     named = paths or (project.shown(project.settings.flows_dir),)
-    reports = lint(named, project.siteswap.outside)
+    reports = lint(named, project.siteswap.services)
     if style == "json":
         echo_json(as_json(reports))
     else:
@@ -128,7 +128,7 @@ def run(
 
     given, program = given_inputs(pairs, file), project.program(key, version)
     trace = Trace() if traced else None
-    text, is_well = run(project.siteswap.service, program, given, trace)
+    text, is_well = run(project.siteswap.runner, program, given, trace)
     if trace is not None:
         click.echo(describe_trace(trace), err=True)
     click.echo(text)

@@ -32,40 +32,42 @@ class Report:
         return sum(diagnostic.severity is Severity.ERROR for diagnostic in self.diagnostics)
 
 
-def lint(paths: Sequence[Path], outside: Services) -> list[Report]:
+def lint(paths: Sequence[Path], services: Services) -> list[Report]:
     """Check files, and all files of folders: flows, and the ``services.yaml`` beside them.
 
-    A flow may call those of the folder that it stands in, and those of the flows folder.
+    A flow may call the flows of its own folder, and those of the flows folder.
 
     Raises:
         ClickException: a file cannot be read.
     """
-    outside.secrets.refresh()
+    services.secrets.refresh()
     files = [file for path in paths for file in _files(path)]
     drafts = {file: read_draft(file) for file in files if file.name != FILE_NAME}
-    environment = _Around(outside, list(drafts.values()))
+    environments = _Environments(services, list(drafts.values()))
     return [
-        _of_flow(file, drafts[file], environment) if file in drafts else _of_services(file, outside)
+        _of_flow(file, drafts[file], environments)
+        if file in drafts
+        else _of_services(file, services)
         for file in files
     ]
 
 
-def _of_flow(file: Path, draft: Draft, environments: _Around) -> Report:
+def _of_flow(file: Path, draft: Draft, environments: _Environments) -> Report:
     environment = environments(file.absolute().parent.parent)
     return Report(file, draft.text, draft.check(environment).diagnostics)
 
 
-def _of_services(file: Path, outside: Services) -> Report:
+def _of_services(file: Path, services: Services) -> Report:
     data = read_bytes(file)
-    diagnostics = outside.check(file.absolute().parent, data).diagnostics
+    diagnostics = services.check(file.absolute().parent, data).diagnostics
     return Report(file, data.decode("utf-8", "replace"), diagnostics)
 
 
-class _Around:
-    """What the flows of a folder may use; found out once."""
+class _Environments:
+    """What the flows of each folder may use; looked up once a folder."""
 
-    def __init__(self, outside: Services, linted: Sequence[Draft]) -> None:
-        self._outside = outside
+    def __init__(self, services: Services, linted: Sequence[Draft]) -> None:
+        self._services = services
         self._linted = linted
         self._known: dict[Path, Environment] = {}
 
@@ -83,20 +85,20 @@ class _Around:
 
     @cached_property
     def _served(self) -> list[Draft]:
-        folder = self._outside.folder
+        folder = self._services.folder
         files = _files(folder) if folder.is_dir() else ()
         return [read_draft(file) for file in files if file.name != FILE_NAME]
 
     def _look(self, folder: Path) -> Environment:
-        """Nobody knows the services of a folder without a ``services.yaml``.
+        """Without a ``services.yaml`` the services of a folder are unknown.
 
-        In the flows folder itself, no such file means that there are none.
+        Only in the flows folder itself no such file means that there are none.
         """
-        file, readable = folder / FILE_NAME, self._outside.readable
+        file, readable = folder / FILE_NAME, self._services.readable
         if file.is_file():
-            loaded = self._outside.check(folder, read_bytes(file))
+            loaded = self._services.check(folder, read_bytes(file))
             return replace(readable, services=loaded.services, databases=loaded.databases)
-        if folder == self._outside.folder:
+        if folder == self._services.folder:
             return replace(readable, services=frozenset(), databases=frozenset())
         return readable
 
@@ -108,7 +110,7 @@ def _files(path: Path) -> Iterator[Path]:
         return
     if (path / FILE_NAME).is_file():
         yield path / FILE_NAME
-    found = (Path(file) for file, _ in [*flow_files(path), *files_of(path)])
+    found = (Path(file) for file in [*flow_files(path), *files_of(path)])
     yield from sorted(file for file in found if file.name != FILE_NAME)
 
 

@@ -123,7 +123,7 @@ class Project:
     @property
     def has_store(self) -> bool:
         """Whether there is a store to look into: looking makes no file."""
-        path = self.settings.store_address.path
+        path = self.settings.store.path
         return path is None or path.exists()
 
     @cached_property

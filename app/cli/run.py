@@ -18,7 +18,7 @@ from app.web import envelope
 REQUEST: dict[str, Any] = {
     "method": "CLI", "headers": {}, "query": {}, "body": None, "raw": None,
 }  # fmt: skip
-"""What a flow reads as ``request`` when nobody sent one."""
+"""What a flow reads as ``request`` in a run without one."""
 
 
 def given_inputs(pairs: Sequence[str], file: IO[bytes] | None) -> dict[str, Any]:
@@ -50,14 +50,14 @@ def _json_inputs(file: IO[bytes] | None) -> dict[str, Any]:
 
 
 def run(
-    service: Runner, program: Program, given: dict[str, Any], trace: Trace | None
+    runner: Runner, program: Program, given: dict[str, Any], trace: Trace | None
 ) -> tuple[str, bool]:
     """The envelope as text, and whether all went well. An async flow is run to its end."""
     try:
         inputs = coerce(program.flow.inputs, given)
     except SiteswapError as error:
         return envelope.failure(error.code, error.public), False
-    answer = service.run(program, inputs, REQUEST, trace)
+    answer = runner.run(program, inputs, REQUEST, trace)
     return _answer(program, answer), answer.error is None
 
 

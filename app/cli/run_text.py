@@ -49,7 +49,7 @@ def one_line_state(run: RunRecord) -> str:
 
 
 def describe_run(view: dict[str, Any], delivery: RunRecord | None) -> str:
-    """A view (:mod:`app.runs.view`) as lines and a table; ``delivery`` is the run of its callback."""
+    """A view (:mod:`app.runs.view`) as lines and a table; ``delivery`` delivers its callback."""
     lines = [f"{view['flowInstanceId']} {coloured(view['status'])}"]
     lines += [f"  {name:<9} {value}" for name, value in _facts(view, delivery)]
     if view["steps"]:

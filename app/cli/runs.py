@@ -66,7 +66,7 @@ def list_(
         click.echo(list_runs(found))
     else:
         matching = "matching " if status or flow else ""
-        click.echo(f"No {matching}runs in {project.settings.store_address}")
+        click.echo(f"No {matching}runs in {project.settings.store}")
 
 
 @runs.command()
@@ -149,19 +149,19 @@ def prune(project: Project) -> None:
 
 @contextmanager
 def _runner(project: Project, run_id: str = "") -> Iterator[Runner]:
-    """Whom to ask for runs; what goes wrong is one sentence about this run, or about the store.
+    """The runner; what goes wrong is one sentence about this run, or about the store.
 
     Raises:
         ClickException: always where something is wrong.
     """
-    store = project.settings.store_address
+    store = project.settings.store
     if store.kind == "memory":
         raise click.ClickException(
             "SITESWAP_STORE=memory: keeps runs inside the server's own process, "
             "where no command can see them"
         )
     try:
-        yield project.siteswap.service
+        yield project.siteswap.runner
     except Busy as error:
         raise click.ClickException(f"{error.english} ({store})") from None
     except SiteswapError as error:

@@ -11,7 +11,7 @@ from app.cli.output import echo_json, json_option, table
 from app.cli.project import Commands, Project
 
 if TYPE_CHECKING:
-    from app.config.token_file import Token
+    from app.config.tokens import Token
 
 
 @click.group(cls=Commands)
@@ -78,7 +78,7 @@ def revoke(project: Project, name: str) -> None:
 
 
 def _facts(token: Token, now: float) -> dict[str, Any]:
-    from app.config.token_file import format_moment
+    from app.config.tokens import format_moment
 
     return {
         "name": token.name,

@@ -1,41 +1,98 @@
-"""Named tokens: who may call which flows. Only digests are kept, so a copied file opens nothing.
+"""Named tokens: who may call which flows, and the file that lists them.
 
-A token is 256 random bits, which nobody guesses, so one plain SHA-256 is enough: the slow hashes
-that passwords need would be paid on every request. A digest is looked up in a table; what the time
-of that tells a caller is about a digest, not about a token.
+Only digests are kept, so a copied file opens nothing. A token is 256 random bits, which cannot be
+guessed, so one plain SHA-256 is enough: the slow hashes that passwords need would be paid on every
+request. A digest is looked up in a table; what the time of that tells a caller is about a digest,
+not about a token.
+
+The file is YAML, written by ``siteswap tokens`` and fit to be edited by hand::
+
+    tokens:
+      - name: crm
+        sha256: 4b3f…                          # 64 hex digits, of the token
+        created: '2026-01-31T12:00:00+00:00'
+        flows: [order_*, sync_example]         # left out: every flow
+        expires: '2026-12-31T00:00:00+00:00'   # left out: never
+
+No message made here repeats a value of the file: it may be a token, put where its digest belongs.
 """
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import logging
 import os
 import re
 import secrets
+import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
-from app.config.token_file import (
-    NAME,
-    PATTERN,
-    Token,
-    TokenError,
-    only_writer,
-    parse_moment,
-    read_tokens,
-    write_tokens,
-)
+import yaml
+from marshmallow import Schema, ValidationError, fields, validate
+
+from app.config.watched import WatchedFiles
+from app.durations import parse_duration
+from app.errors import SiteswapError
 
 PREFIX = "sws_"
 """Begins every token made here, so that secret scanners can tell what a leaked one is."""
 
-_SPAN = re.compile(r"([0-9]{1,6})([smhd])")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+"""A token's name: log lines and tables show it, so it is short and plain."""
 
-_Signature = tuple[int, int, int, int]
+PATTERN = re.compile(r"[A-Za-z0-9_*?\[\]!-]{1,64}")
+"""A shell pattern over flow keys: the characters of a key, and ``* ? [ ] !``."""
+
+MAX_BYTES = 1_000_000
+"""Of the file."""
+
+HEADER = """\
+# Who may call flows. Kept by `siteswap tokens new|list|revoke`, which drops comments of your own.
+# `sha256` is the digest of a token, never the token itself.
+"""
+
+
+class TokenError(SiteswapError):
+    """The tokens file, or what was asked of it, is wrong; the message says what to do."""
+
+    words = "Token error"
+    words_en = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One named token; times are seconds since the epoch. No ``flows`` means every flow."""
+
+    name: str
+    sha256: str
+    flows: tuple[str, ...] = ()
+    created: float | None = None
+    expires: float | None = None
+    inline: bool = False
+    """It comes from the environment, not from the file."""
+
+    def is_expired(self, now: float) -> bool:
+        return self.expires is not None and now >= self.expires
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who sent a request, known by a token."""
+
+    name: str
+    patterns: tuple[str, ...] = ()
+
+    def may_call(self, flow_key: str) -> bool:
+        """Whether a pattern covers this flow; no pattern at all covers every flow."""
+        return not self.patterns or any(fnmatchcase(flow_key, each) for each in self.patterns)
 
 
 def random_token() -> str:
@@ -52,11 +109,12 @@ def parse_expiry(text: str, now: float) -> float:
     """The end of ``30d``, ``12h``, ``2026-12-31`` or an ISO date-time, in seconds since the epoch.
 
     Raises:
-        TokenError: it is none of these, or is over already.
+        TokenError: it is none of these, is over already, or lies beyond the year 9999.
     """
     try:
-        span = _SPAN.fullmatch(text)
-        end = now + int(span[1]) * _SECONDS[span[2]] if span else parse_moment(text)
+        seconds = parse_duration(text)
+        end = parse_moment(text) if seconds is None else now + seconds
+        format_moment(end)
     except (ValueError, OverflowError):
         raise TokenError(f"{text!r} is not a time; write 30d, 12h or 2026-12-31") from None
     if end <= now:
@@ -64,16 +122,23 @@ def parse_expiry(text: str, now: float) -> float:
     return end
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who sent a request, known by a token."""
+def parse_moment(text: str) -> float:
+    """Seconds since the epoch of an ISO 8601 date or date-time; UTC unless it says otherwise.
 
-    name: str
-    patterns: tuple[str, ...] = ()
+    A date alone means the end of that day: what expires on the 31st still works on the 31st.
 
-    def may_call(self, flow_key: str) -> bool:
-        """Whether a pattern covers this flow; no pattern at all covers every flow."""
-        return not self.patterns or any(fnmatchcase(flow_key, each) for each in self.patterns)
+    Raises:
+        ValueError: it is neither.
+    """
+    moment = datetime.fromisoformat(text)
+    if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+        moment += timedelta(days=1)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def format_moment(seconds: float) -> str:
+    """ISO 8601 in UTC, to the second: what :func:`parse_moment` reads."""
+    return datetime.fromtimestamp(int(seconds), UTC).isoformat()
 
 
 class TokenRegistry:
@@ -101,11 +166,11 @@ class TokenRegistry:
         self._clock = clock
         self._make_token = make_token
         self._log = log or logging.getLogger(__name__)
-        self._seen: _Signature | None = None
+        self._file = WatchedFiles(path)
         self._use(())
 
     def authenticate(self, token: str, now: float) -> Caller | None:
-        """Who this token stands for; ``None`` if nobody, or it has expired at ``now``."""
+        """Whose token this is; ``None`` if it is unknown, or has expired at ``now``."""
         known = self._known.get(digest_of(token))
         if known is None or known[0].is_expired(now):
             return None
@@ -115,10 +180,9 @@ class TokenRegistry:
         """Read the file; no file is no tokens.
 
         Raises:
-            TokenError: it cannot be read, or holds mistakes; all of them are told.
+            TokenError: it cannot be read, or has errors; the message has a line for each.
         """
-        # Taken before the content: a change in between is seen as a change next time.
-        self._seen = self._signature()
+        self._file.remember([self._path])
         self._use(self._read())
 
     def refresh(self) -> None:
@@ -126,12 +190,11 @@ class TokenRegistry:
 
         A broken file is logged once, and the tokens read before stay valid.
         """
-        if self._signature() == self._seen:
-            return
-        try:
-            self.load()
-        except TokenError as error:
-            self._log.error("%s; the tokens read before stay valid", error.message)
+        if self._file.have_changed():
+            try:
+                self.load()
+            except TokenError as error:
+                self._log.error("%s; the tokens read before stay valid", error.message)
 
     def list(self) -> tuple[Token, ...]:
         """Every token, those of the file first, as they are now.
@@ -169,25 +232,22 @@ class TokenRegistry:
 
         def remove(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
             kept = tuple(token for token in tokens if token.name != name)
-            if len(kept) == len(tokens):
-                raise TokenError(self._why_unknown(name))
-            return kept
+            if len(kept) < len(tokens):
+                return kept
+            if any(name == token.name for token in self._inline):
+                raise TokenError(f"the token {name} is set in SITESWAP_TOKENS; take it out there")
+            raise TokenError(f"there is no token named {name}")
 
         self._change(remove)
 
     def _change(self, edit: Callable[[tuple[Token, ...]], tuple[Token, ...]]) -> None:
         try:
-            with only_writer(self._path):
+            with _only_writer(self._path):
                 tokens = edit(self._read())
                 write_tokens(self._path, tokens)
         except OSError as error:
             raise TokenError(f"{self._path} cannot be written: {error.strerror}") from error
         self._use(tokens)
-
-    def _why_unknown(self, name: str) -> str:
-        if any(name == token.name for token in self._inline):
-            return f"the token {name} is set in SITESWAP_TOKENS; take it out there"
-        return f"there is no token named {name}"
 
     def _use(self, tokens: tuple[Token, ...]) -> None:
         # One assignment: a request sees the tokens of before or of after, never a part.
@@ -207,13 +267,6 @@ class TokenRegistry:
             lines = error.message.splitlines()
             raise TokenError("\n".join(f"{self._path}: {line}" for line in lines)) from None
 
-    def _signature(self) -> _Signature | None:
-        try:
-            status = os.stat(self._path)
-        except OSError:
-            return None
-        return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
-
 
 def ensure_first_token(registry: TokenRegistry) -> str | None:
     """Make the token ``first`` if there is no token at all, and return its text; else ``None``.
@@ -222,6 +275,72 @@ def ensure_first_token(registry: TokenRegistry) -> str | None:
         TokenError: as :meth:`TokenRegistry.new`.
     """
     return None if registry.list() else registry.new("first")
+
+
+def read_tokens(text: bytes) -> tuple[Token, ...]:
+    """The tokens of a file's content.
+
+    Raises:
+        TokenError: with a line for each error.
+    """
+    document = _parse(text)
+    if document in (None, "", {"tokens": ""}):
+        return ()
+    try:
+        tokens = tuple(Token(**entry) for entry in _FileSchema().load(document)["tokens"])
+    except ValidationError as error:
+        raise TokenError("\n".join(_sentences(error.messages))) from None
+    for key in ("name", "sha256"):
+        seen: set[str] = set()
+        for number, token in enumerate(tokens, start=1):
+            if (value := getattr(token, key)) in seen:
+                raise TokenError(f"token {number} has the same {key} as one before it")
+            seen.add(value)
+    return tokens
+
+
+def write_tokens(path: Path, tokens: Sequence[Token]) -> None:
+    """Replace the file at once: a reader sees the old content or the new, never a part.
+
+    Raises:
+        OSError: nothing has changed then.
+    """
+    target = Path(os.path.realpath(path))
+    entries = {"tokens": [_entry(token) for token in tokens]}
+    # mkstemp makes the file with mode 0600.
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    try:
+        with open(descriptor, "w", encoding="utf-8") as file:
+            file.write(HEADER + yaml.safe_dump(entries, sort_keys=False))
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+    with _opened_folder(target.parent) as folder:
+        os.fsync(folder)
+
+
+@contextlib.contextmanager
+def _only_writer(path: Path) -> Iterator[None]:
+    """Keep out every other writer of this file, in this process or another.
+
+    The folder is locked, not the file: the file is another one after each write.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _opened_folder(path.parent) as folder:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
+def _opened_folder(path: Path) -> Iterator[int]:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def _check(name: str, flows: Sequence[str]) -> None:
@@ -233,3 +352,101 @@ def _check(name: str, flows: Sequence[str]) -> None:
     for pattern in flows:
         if not PATTERN.fullmatch(pattern):
             raise TokenError(f"{pattern!r} is not a flow key or a pattern such as order_*")
+
+
+class _Moment(fields.Field[float]):
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> float:
+        try:
+            return parse_moment(value)
+        except (TypeError, ValueError, OverflowError):
+            raise ValidationError("is not a date such as 2026-12-31T00:00:00Z") from None
+
+
+class _Flows(fields.Field[tuple[str, ...]]):
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> tuple[str, ...]:
+        if not isinstance(value, list) or not all(
+            isinstance(item, str) and PATTERN.fullmatch(item) for item in value
+        ):
+            raise ValidationError("is not a list of flow keys or patterns such as [order_*]")
+        return tuple(value)
+
+
+def _required_text(pattern: str, error: str) -> fields.String:
+    return fields.String(
+        required=True,
+        error_messages={"required": "is missing", "invalid": "is not text", "null": "is missing"},
+        validate=validate.Regexp(rf"{pattern}\Z", error=error),
+    )
+
+
+class _TokenSchema(Schema):
+    error_messages = {  # noqa: RUF012  (marshmallow declares it so)
+        "unknown": "is not a key of a token",
+        "type": "is not a mapping",
+    }
+
+    name = _required_text(NAME.pattern, "is not a name such as crm or ci-2")
+    sha256 = _required_text("[0-9a-f]{64}", "is not the 64 hex digits of a token's SHA-256")
+    flows = _Flows()
+    created = _Moment()
+    expires = _Moment()
+
+
+class _FileSchema(Schema):
+    error_messages = {  # noqa: RUF012  (marshmallow declares it so)
+        "unknown": "is not a key of this file; it has one, tokens",
+        "type": "is not a mapping with the key tokens",
+    }
+
+    tokens = fields.List(
+        fields.Nested(_TokenSchema),
+        required=True,
+        error_messages={"required": "has no key tokens", "invalid": "is not a list of tokens"},
+    )
+
+
+def _parse(text: bytes) -> Any:
+    if len(text) > MAX_BYTES:
+        raise TokenError(f"the file is larger than {MAX_BYTES} bytes")
+    try:
+        # BaseLoader makes text, lists and mappings only: a digest of digits alone stays text.
+        # Not CBaseLoader: deep nesting ends the whole process there.
+        return yaml.load(text.decode("utf-8-sig"), Loader=yaml.BaseLoader)
+    except UnicodeDecodeError:
+        raise TokenError("the file is not UTF-8") from None
+    except yaml.YAMLError as error:
+        # Not str(error), which quotes the file.
+        mark = getattr(error, "problem_mark", None)
+        where = f"line {mark.line + 1}: " if mark else ""
+        raise TokenError(f"{where}this is not YAML; quote what has special characters") from None
+    except RecursionError:
+        raise TokenError("the file is nested too deep") from None
+
+
+def _entry(token: Token) -> dict[str, Any]:
+    entry: dict[str, Any] = {"name": token.name, "sha256": token.sha256}
+    if token.created is not None:
+        entry["created"] = format_moment(token.created)
+    if token.flows:
+        entry["flows"] = list(token.flows)
+    if token.expires is not None:
+        entry["expires"] = format_moment(token.expires)
+    return entry
+
+
+def _sentences(messages: Any, path: str = "") -> Iterator[str]:
+    """marshmallow's messages, each with its place: ``token 1, name is missing``."""
+    if isinstance(messages, Mapping):
+        for key, inner in messages.items():
+            yield from _sentences(inner, f"{path}{_step(key)}")
+    else:
+        where = path.rstrip(", ") or "the file"
+        yield from (f"{where} {message}" for message in messages)
+
+
+def _step(key: str | int) -> str:
+    if isinstance(key, int):
+        return f"token {key + 1}, "
+    if key in ("_schema", "tokens"):
+        return ""
+    return f"{key}, " if re.fullmatch(r"[a-z0-9_]{1,20}", key) else "some key, "

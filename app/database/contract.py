@@ -1,8 +1,7 @@
 """The Databases contract: statements of one transaction, bounded in time, with failures named.
 
-Databases are known by the names that ``services.yaml`` gives them. A connection is borrowed for a
-transaction and given back when it has ended; what a transaction did counts when it was committed,
-and never otherwise.
+Databases are known by the names that ``services.yaml`` gives them. A transaction has a connection
+of its own. What it changed counts when it was committed, and never otherwise.
 """
 
 from __future__ import annotations
@@ -43,23 +42,23 @@ class QueryResult:
 
 @dataclass(frozen=True, slots=True)
 class TransactionOptions:
-    """What a transaction is to be like. ``seconds_left`` is asked before each statement."""
+    """How a transaction is carried out. ``seconds_left`` is asked before each statement."""
 
     seconds_left: Callable[[], float]
     undoable: bool = False
-    """The block may raise after its first statement, and that is to be undone then."""
+    """The block may raise after its first statement, which then has to be undone."""
     forgiving: bool = False
-    """A statement that fails may be caught, and the transaction go on as if it had not been."""
+    """The transaction may go on after a statement that failed; that one changes nothing."""
 
 
 class DatabaseError(Exception):
-    """A statement failed, and has changed nothing. ``kind`` is a word for step errors.
+    """A statement failed, and has changed nothing. ``kind`` is the kind of the step's error.
 
     ``connection``  refused, unreachable, wrong password, lost before the transaction was committed
     ``timeout``     it did not end in the time it was given
     ``conflict``    a deadlock or a clash with another transaction: it may work the next time
     ``integrity``   a key, a reference or a rule of the database forbids it
-    ``sql``         everything else; also a commit of which nobody knows whether it was done
+    ``sql``         everything else; also a commit of which is unknown whether it was done
     """
 
     def __init__(self, kind: str, message: str) -> None:
@@ -83,14 +82,14 @@ class Databases(Protocol):
     """The databases of this process; safe to use from many threads or greenlets at once."""
 
     def session(
-        self, name: str | None, terms: TransactionOptions
+        self, name: str | None, options: TransactionOptions
     ) -> AbstractContextManager[DatabaseSession]:
         """A transaction: committed when the block ends, rolled back when it raises.
 
         ``name`` may be ``None`` where one database is declared.
 
         Raises:
-            DatabaseError: no connection can be had, or the commit failed.
+            DatabaseError: there is no connection in time, or the commit failed.
         """
 
 
@@ -98,7 +97,7 @@ class NoDatabases:
     """Where nothing is declared."""
 
     def session(
-        self, name: str | None, terms: TransactionOptions
+        self, name: str | None, options: TransactionOptions
     ) -> AbstractContextManager[DatabaseSession]:
-        """Never any."""
+        """See :class:`Databases`; always an error."""
         raise DatabaseError("sql", f"there is no database {f'`{name}`' if name else ''} here")

@@ -7,11 +7,10 @@ import socket
 from typing import Any
 
 import pymysql
-from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.engine import URL
+from sqlalchemy import Connection, Engine
 
-from app.database.kind import ConnectionPlan, DriverFault
-from app.database.watchdog import cut_off
+from app.database.contract import DatabaseError
+from app.database.kind import DatabaseKind, PoolOptions, cut_off, server_engine
 
 _TOO_LATE = {1969, 3024, 1317}
 """max_statement_time (MariaDB), max_execution_time (MySQL), a query that was interrupted."""
@@ -21,37 +20,12 @@ _UNREACHABLE = {1040, 1044, 1045, 1049, 1053, 1129, 1130, 1203, 1226, 1927}
 """Too many connections, access denied, unknown database, shutting down, blocked, killed."""
 
 
-class MysqlKind:
-    """MySQL and MariaDB."""
+class MysqlKind(DatabaseKind):
+    """MySQL and MariaDB. A statement that fails undoes itself."""
 
-    style = "%({})s"
-    needs_begin = True
-
-    def engine(self, plan: ConnectionPlan) -> Engine:
-        location = plan.location
-        url = URL.create(
-            f"{location.kind}+pymysql",
-            location.username,
-            location.password,
-            location.host,
-            location.port,
-            location.name,
-            {"charset": "utf8mb4", **location.options},
-        )
-        engine = create_engine(
-            url,
-            pool_size=plan.pool_size,
-            max_overflow=0,
-            pool_reset_on_return=None,
-            isolation_level="AUTOCOMMIT",
-            skip_autocommit_rollback=True,
-        )
-
-        @event.listens_for(engine, "do_connect")
-        def connect(_dialect: Any, _record: Any, _args: Any, options: dict[str, Any]) -> Any:
-            return _connect(options, plan.seconds_left())
-
-        return engine
+    def engine(self, options: PoolOptions) -> Engine:
+        driver = f"{options.location.kind}+pymysql"
+        return server_engine(driver, options, _connect, {"charset": "utf8mb4"})
 
     def begin(self, connection: Connection, seconds: float, *, read_only: bool) -> None:
         self.bound(connection, seconds)
@@ -73,32 +47,29 @@ class MysqlKind:
         connection.exec_driver_sql(f"SET SESSION {limit}, SESSION {waiting}")
         info["bound"] = seconds
 
-    def protect(self, connection: Connection) -> None:
-        """A statement that fails undoes itself."""
-
-    def recover(self, connection: Connection, fault: DriverFault) -> bool:
-        # A deadlock ends the whole transaction; what came after would be committed one by one.
+    def recover(self, connection: Connection, fault: DatabaseError) -> bool:
+        # A deadlock ends the whole transaction; later statements would be committed one by one.
         return fault.kind != "conflict"
 
     def descriptor(self, raw: Any) -> int | None:
         wire = raw._sock
         return None if wire is None else wire.fileno()
 
-    def fault(self, error: BaseException) -> DriverFault:
+    def fault(self, error: BaseException) -> DatabaseError:
         if not isinstance(error, pymysql.MySQLError):
-            return DriverFault("sql", "the database and its driver do not understand each other")
+            return DatabaseError("sql", "the database and its driver do not understand each other")
         number, *rest = error.args or (0, "")
         if not isinstance(number, int):
-            return DriverFault("sql", str(number))
+            return DatabaseError("sql", str(number))
         text = f"{_without_statement(str(rest[0] if rest else ''))} (error {number})"
         if number in _TOO_LATE:
-            return DriverFault("timeout", "it was interrupted")
+            return DatabaseError("timeout", "it was interrupted")
         if number in _CONFLICTS:
-            return DriverFault("conflict", text)
+            return DatabaseError("conflict", text)
         if (number >= 2000 and number < 3000) or number in _UNREACHABLE:
-            return DriverFault("connection", text)
+            return DatabaseError("connection", text)
         is_integrity = isinstance(error, pymysql.IntegrityError) or number in (3819, 4025)
-        return DriverFault("integrity" if is_integrity else "sql", text)
+        return DatabaseError("integrity" if is_integrity else "sql", text)
 
 
 def _without_statement(text: str) -> str:
@@ -106,9 +77,9 @@ def _without_statement(text: str) -> str:
     return re.sub(r" near '.*' at line", " at line", text, flags=re.DOTALL)
 
 
-def _connect(options: dict[str, Any], seconds: float) -> Any:
-    connection = pymysql.connect(**options, connect_timeout=seconds, defer_connect=True)
-    path = options.get("unix_socket")
+def _connect(arguments: dict[str, Any], seconds: float) -> Any:
+    connection = pymysql.connect(**arguments, connect_timeout=seconds, defer_connect=True)
+    path = arguments.get("unix_socket")
     try:
         wire = _dial(path, connection.host, connection.port, seconds)
     except OSError as error:

@@ -9,6 +9,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,14 +20,15 @@ from app.native_threads import Offload
 
 if TYPE_CHECKING:
     from app.database.kind import DatabaseKind
-    from app.database.source import DatabasePool, PoolIdentity
+    from app.database.transaction import DatabasePool
 
 
 class NamedDatabases:
     """The databases of this process, for all of its runs: :class:`app.database.contract.Databases`.
 
-    ``declared`` says what there is now, and ``scope`` has the values for addresses. Relative paths
-    start at ``root``. ``new_offload`` gives so many native threads, for SQLite.
+    ``declared`` returns what is declared now, and ``scope`` the values for addresses. Relative
+    paths start at ``root``. ``new_offload`` returns an offload with so many native threads, for
+    SQLite.
     """
 
     def __init__(
@@ -42,78 +44,72 @@ class NamedDatabases:
         self._root = root
         self._new_offload = new_offload
         self._lock = threading.Lock()
-        self._sources: dict[str, tuple[Database, DatabasePool]] = {}
+        self._pools: dict[str, DatabasePool] = {}
 
     def session(
-        self, name: str | None, terms: TransactionOptions
+        self, name: str | None, options: TransactionOptions
     ) -> AbstractContextManager[DatabaseSession]:
+        """See :class:`app.database.contract.Databases`."""
         declared = self._declared()
         if name is None:
             name = _only(declared)
         if name not in declared:
             raise DatabaseError("sql", f"there is no database `{name}` in services.yaml")
-        database = declared[name]
-        return self._source(name, database).session(_bounded(terms, database.timeout))
+        return self._pool(name, declared[name]).session(_bounded(options, declared[name].timeout))
 
     def prepare(self) -> None:
-        """Import what the declared databases need: it takes half a second, while nobody waits."""
+        """Import what the declared databases need, before any request: it takes half a second."""
         for name, database in self._declared().items():
             with contextlib.suppress(DatabaseError):
-                self._source(name, database)
+                self._pool(name, database)
 
     def refresh(self) -> None:
-        """Close the pools of databases that are gone or are others now."""
+        """Close the pools of databases that are gone, and replace those that have changed."""
         declared = self._declared()
         with self._lock:
-            for name in list(self._sources):
-                database = declared.get(name)
-                if database is None or not self._is_current(name, database):
-                    self._sources.pop(name)[1].retire()
+            for name in list(self._pools):
+                if name in declared:
+                    self._current(name, declared[name])
+                else:
+                    self._pools.pop(name).retire()
 
     def close(self) -> None:
-        """Close every connection, those in use when they are given back."""
+        """Close every connection, those in use when their transactions end."""
         with self._lock:
-            for _, source in self._sources.values():
-                source.retire()
-            self._sources.clear()
+            while self._pools:
+                self._pools.popitem()[1].retire()
 
-    def _source(self, name: str, database: Database) -> DatabasePool:
-        known = self._sources.get(name)
-        if known is not None and known[0] is database:
-            return known[1]
+    def _pool(self, name: str, database: Database) -> DatabasePool:
+        known = self._pools.get(name)
+        if known is not None and known.declared is database:
+            return known
         with self._lock:
-            if name not in self._sources or not self._is_current(name, database):
-                self._open(name, database)
-            return self._sources[name][1]
+            return self._current(name, database)
 
-    def _is_current(self, name: str, database: Database) -> bool:
-        source = self._sources[name][1]
+    def _current(self, name: str, database: Database) -> DatabasePool:
+        """The pool that fits the address and options of now, while the lock is held.
+
+        Raises:
+            DatabaseError: the address cannot be used. A pool that is there already is kept.
+        """
+        from app.database.kind import PoolOptions
+        from app.database.transaction import DatabasePool
+
+        pool = self._pools.get(name)
         try:
-            is_same = source.identity == self._identity(database)
-        except BadUrlError:
-            return True
-        self._sources[name] = (database, source)
-        return is_same
-
-    def _open(self, name: str, database: Database) -> None:
-        from app.database.source import DatabasePool
-
-        try:
-            identity = self._identity(database)
+            location = database.url.locate(self._scope())
         except BadUrlError as error:
-            raise DatabaseError(
-                "connection", f"database `{name}`: {error.problem.message}"
-            ) from None
-        if name in self._sources:
-            self._sources.pop(name)[1].retire()
-        source = DatabasePool(name, identity, self._kind(identity.location.kind))
-        self._sources[name] = (database, source)
-
-    def _identity(self, database: Database) -> PoolIdentity:
-        from app.database.source import PoolIdentity
-
-        location = database.url.locate(self._scope())
-        return PoolIdentity(location, database.pool_size, database.read_only)
+            if pool is not None:
+                return pool
+            message = f"database `{name}`: {error.issue.message}"
+            raise DatabaseError("connection", message) from None
+        options = PoolOptions(location, database.pool_size, database.read_only)
+        if pool is None or pool.options != options:
+            if pool is not None:
+                pool.retire()
+            pool = self._pools[name] = DatabasePool(name, options, self._kind(location.kind))
+        pool.declared = database
+        return pool
 
     def _kind(self, name: str) -> DatabaseKind:
         if name == "postgresql":
@@ -135,9 +131,8 @@ def _only(declared: Mapping[str, Database]) -> str:
     raise DatabaseError("sql", f"services.yaml names {len(declared)} databases: say `database`")
 
 
-def _bounded(terms: TransactionOptions, timeout: float | None) -> TransactionOptions:
-    """The terms, with the database's own limit for each statement."""
+def _bounded(options: TransactionOptions, timeout: float | None) -> TransactionOptions:
+    """The options, with the database's own limit for each statement."""
     if timeout is None:
-        return terms
-    seconds_left = terms.seconds_left
-    return TransactionOptions(lambda: min(seconds_left(), timeout), terms.undoable, terms.forgiving)
+        return options
+    return replace(options, seconds_left=lambda: min(options.seconds_left(), timeout))

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.engine import URL
+from sqlalchemy import Connection, Engine
 
-from app.database.kind import ConnectionPlan, DriverFault
+from app.database.contract import DatabaseError
+from app.database.kind import DatabaseKind, PoolOptions, server_engine
 
 _TOO_LATE = ("57014",)
 _CONFLICTS = ("40001", "40P01", "55P03")
@@ -19,40 +19,15 @@ _UNREACHABLE = ("08", "28", "3D000", "53300", "57P")
 """Connection failures, wrong passwords, no such database, too many connections, shutting down."""
 
 
-class PostgresqlKind:
+class PostgresqlKind(DatabaseKind):
     """PostgreSQL."""
 
-    style = "%({})s"
-    needs_begin = True
-
-    def engine(self, plan: ConnectionPlan) -> Engine:
-        location = plan.location
-        url = URL.create(
-            "postgresql+psycopg",
-            location.username,
-            location.password,
-            location.host,
-            location.port,
-            location.name,
-            dict(location.options),
+    def engine(self, options: PoolOptions) -> Engine:
+        # No prepared statements: a pooler between may give each transaction another session.
+        arguments = {"prepare_threshold": None, "application_name": "siteswap"}
+        return server_engine(
+            "postgresql+psycopg", options, _bound_connect, {}, connect_args=arguments
         )
-        engine = create_engine(
-            url,
-            pool_size=plan.pool_size,
-            max_overflow=0,
-            pool_reset_on_return=None,
-            isolation_level="AUTOCOMMIT",
-            skip_autocommit_rollback=True,
-            # A pooler between may give each transaction another session.
-            connect_args={"prepare_threshold": None, "application_name": "siteswap"},
-        )
-
-        @event.listens_for(engine, "do_connect")
-        def bound(_dialect: Any, _record: Any, _args: Any, options: dict[str, Any]) -> None:
-            # Less than two seconds are two to the library.
-            options["connect_timeout"] = max(2, round(plan.seconds_left()))
-
-        return engine
 
     def begin(self, connection: Connection, seconds: float, *, read_only: bool) -> None:
         begin = "BEGIN READ ONLY" if read_only else "BEGIN"
@@ -68,31 +43,36 @@ class PostgresqlKind:
     def protect(self, connection: Connection) -> None:
         connection.exec_driver_sql("SAVEPOINT siteswap")
 
-    def recover(self, connection: Connection, fault: DriverFault) -> bool:
+    def recover(self, connection: Connection, fault: DatabaseError) -> bool:
         connection.exec_driver_sql("ROLLBACK TO SAVEPOINT siteswap")
         return True
 
     def descriptor(self, raw: Any) -> int | None:
         return None if raw.closed else int(raw.fileno())
 
-    def fault(self, error: BaseException) -> DriverFault:
+    def fault(self, error: BaseException) -> DatabaseError:
         import psycopg
 
         if not isinstance(error, psycopg.Error):
-            return DriverFault("sql", "the database and its driver do not understand each other")
+            return DatabaseError("sql", "the database and its driver do not understand each other")
         state = error.sqlstate or ""
         primary = error.diag.message_primary or str(error).strip()
         text = f"{primary} (SQLSTATE {state})" if state else primary
         if state in _TOO_LATE:
-            return DriverFault("timeout", "it was interrupted")
+            return DatabaseError("timeout", "it was interrupted")
         if state in _CONFLICTS:
-            return DriverFault("conflict", text)
+            return DatabaseError("conflict", text)
         if state.startswith(_UNREACHABLE) or (
             not state and isinstance(error, psycopg.OperationalError)
         ):
-            return DriverFault("connection", text)
-        return DriverFault("integrity" if state.startswith("23") else "sql", text)
+            return DatabaseError("connection", text)
+        return DatabaseError("integrity" if state.startswith("23") else "sql", text)
 
 
 def _limit(seconds: float) -> str:
     return f"SET LOCAL statement_timeout = {max(1, round(seconds * 1000))}"
+
+
+def _bound_connect(arguments: dict[str, Any], seconds: float) -> None:
+    # Less than two seconds are two to the library.
+    arguments["connect_timeout"] = max(2, round(seconds))

@@ -13,10 +13,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.pool import QueuePool
 
-from app.database.kind import ConnectionPlan, DriverFault
+from app.database.contract import DatabaseError
+from app.database.kind import DatabaseKind, PoolOptions, new_engine
 from app.native_threads import Offload
 
 T = TypeVar("T")
@@ -28,8 +29,8 @@ _READ_AT_ONCE = 200
 """Rows that come with the execution of a statement."""
 
 
-class SqliteKind:
-    """SQLite; ``root`` is what relative paths are relative to."""
+class SqliteKind(DatabaseKind):
+    """SQLite; relative paths start at ``root``. A statement that fails undoes itself."""
 
     style = ":{}"
     needs_begin = False
@@ -38,20 +39,12 @@ class SqliteKind:
         self._root = root
         self._new_offload = new_offload
 
-    def engine(self, plan: ConnectionPlan) -> Engine:
-        uri = (self._root / plan.location.name).absolute().as_uri()
-        mode = "ro" if plan.read_only else "rwc"
-        offload = self._new_offload(plan.pool_size)
-        return create_engine(
-            "sqlite://",
-            creator=partial(_connect, f"{uri}?mode={mode}", offload),
-            poolclass=QueuePool,
-            pool_size=plan.pool_size,
-            max_overflow=0,
-            pool_reset_on_return=None,
-            isolation_level="AUTOCOMMIT",
-            skip_autocommit_rollback=True,
-        )
+    def engine(self, options: PoolOptions) -> Engine:
+        uri = (self._root / options.location.name).absolute().as_uri()
+        mode = "ro" if options.read_only else "rwc"
+        offload = self._new_offload(options.pool_size)
+        creator = partial(_connect, f"{uri}?mode={mode}", offload)
+        return new_engine("sqlite://", options, creator=creator, poolclass=QueuePool)
 
     def begin(self, connection: Connection, seconds: float, *, read_only: bool) -> None:
         self.bound(connection, seconds)
@@ -61,26 +54,20 @@ class SqliteKind:
     def bound(self, connection: Connection, seconds: float) -> None:
         _raw(connection).bound(seconds)
 
-    def protect(self, connection: Connection) -> None:
-        """A statement that fails undoes itself."""
-
-    def recover(self, connection: Connection, fault: DriverFault) -> bool:
+    def recover(self, connection: Connection, fault: DatabaseError) -> bool:
         # A full disk and an interrupted change end the whole transaction.
         return _raw(connection).in_transaction
 
-    def descriptor(self, raw: Any) -> int | None:
-        return None
-
-    def fault(self, error: BaseException) -> DriverFault:
+    def fault(self, error: BaseException) -> DatabaseError:
         name = getattr(error, "sqlite_errorname", "")
         text = f"{error} ({name})" if name else str(error)
         if isinstance(error, sqlite3.IntegrityError):
-            return DriverFault("integrity", text)
+            return DatabaseError("integrity", text)
         if name.startswith("SQLITE_INTERRUPT"):
-            return DriverFault("timeout", "it was interrupted")
+            return DatabaseError("timeout", "it was interrupted")
         if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-            return DriverFault("conflict", text)
-        return DriverFault("connection" if name.startswith("SQLITE_CANTOPEN") else "sql", text)
+            return DatabaseError("conflict", text)
+        return DatabaseError("connection" if name.startswith("SQLITE_CANTOPEN") else "sql", text)
 
 
 def _raw(connection: Connection) -> _OffloadedConnection:

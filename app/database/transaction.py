@@ -1,26 +1,27 @@
-"""A transaction: from its first statement to its commit, each within its time."""
+"""One database: its pool, and its transactions, each statement within its time."""
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any, Protocol
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
 
 from sqlalchemy import Connection, CursorResult
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from app.database.contract import DatabaseError, Query, QueryResult, TransactionOptions
-from app.database.kind import DatabaseKind
+from app.database.kind import CONNECT_UNTIL, DatabaseKind, PoolOptions, cut_off
 from app.database.values import UnreadableValueError, json_rows
-from app.database.watchdog import cut_off
+from app.language.services.database import Database
 
 GRACE_SECONDS = 0.2
 """How much later than its end a statement is cut off that the database did not end itself."""
 ROLLBACK_SECONDS = 1.0
 """For what is done after the end: a connection that takes longer is closed instead."""
 
-_UNFIT = (OverflowError, ValueError, TypeError, UnicodeError)
+_BAD_VALUES = (OverflowError, ValueError, TypeError, UnicodeError)
 """What drivers raise for values that they cannot send."""
 _NOT_SENT = "a parameter is of a type or size that the database does not have"
 _BAD_OPTION = "the driver does not know an option after the `?` of the url"
@@ -28,31 +29,69 @@ _ENDED = "an error before has ended the transaction"
 _DOUBTFUL = "the connection was lost during the commit: nobody knows whether it was done"
 
 
-class _NewError(Protocol):
-    def __call__(self, kind: str, text: str) -> DatabaseError: ...
+class DatabasePool:
+    """One database, by the ``name`` that messages call it. Opens nothing before it is used.
+
+    ``declared`` is the entry of ``services.yaml`` that it was last found to fit.
+    """
+
+    declared: Database
+
+    def __init__(self, name: str, options: PoolOptions, kind: DatabaseKind) -> None:
+        self.options = options
+        self.kind = kind
+        self._name = name
+        self._turns = threading.BoundedSemaphore(options.pool_size)
+        self._engine = kind.engine(options)
+        self._is_retired = False
+
+    def retire(self) -> None:
+        """Close every connection, those in use when their transactions end."""
+        self._is_retired = True
+        self._engine.pool.dispose()
+
+    @contextmanager
+    def session(self, options: TransactionOptions) -> Iterator[OpenTransaction]:
+        """A transaction; see :meth:`app.database.contract.Databases.session`."""
+        if not self._turns.acquire(timeout=max(0.0, options.seconds_left())):
+            size = self.options.pool_size
+            raise self.error("timeout", f"all {size} connections are in use; see `pool_size`")
+        try:
+            transaction = OpenTransaction(self, options)
+            with transaction.carried_out():
+                yield transaction
+        finally:
+            if self._is_retired:
+                self._engine.pool.dispose()
+            self._turns.release()
+
+    def connect(self, end: float) -> Connection:
+        """A kept connection, or a new one opened before ``end`` on the monotonic clock."""
+        token = CONNECT_UNTIL.set(end)
+        try:
+            return self._engine.connect()
+        except TypeError:
+            raise self.error("connection", _BAD_OPTION) from None
+        except OSError as error:
+            raise self.error("connection", error.strerror or type(error).__name__) from None
+        except RuntimeError as error:
+            raise self.error("connection", str(error)) from None
+        finally:
+            CONNECT_UNTIL.reset(token)
+
+    def error(self, kind: str, text: str) -> DatabaseError:
+        """An error that names the database."""
+        return DatabaseError(kind, f"database `{self._name}`: {' '.join(text.split())}")
 
 
 class OpenTransaction:
-    """A :class:`app.database.contract.DatabaseSession` on one connection.
+    """A :class:`app.database.contract.DatabaseSession` on one connection of a pool."""
 
-    ``connect`` gives that, before a time on the monotonic clock; ``new_error`` names the database.
-    """
-
-    def __init__(
-        self,
-        kind: DatabaseKind,
-        terms: TransactionOptions,
-        connect: Callable[[float], Connection],
-        new_error: _NewError,
-        *,
-        read_only: bool,
-    ) -> None:
-        self._kind = kind
-        self._terms = terms
-        self._connect = connect
-        self._error = new_error
-        self._read_only = read_only
-        self._has_begin = terms.undoable or kind.needs_begin
+    def __init__(self, pool: DatabasePool, options: TransactionOptions) -> None:
+        self._pool = pool
+        self._kind = pool.kind
+        self._options = options
+        self._has_begin = options.undoable or pool.kind.needs_begin
         self._is_over = False
         self._end = 0.0
 
@@ -73,8 +112,8 @@ class OpenTransaction:
         """Carry out one statement; see :meth:`app.database.contract.DatabaseSession.run`."""
         with self._within_time():
             if self._is_over or self._connection.invalidated:
-                raise self._error("sql", _ENDED)
-            if self._terms.forgiving:
+                raise self._pool.error("sql", _ENDED)
+            if self._options.forgiving:
                 self._kind.protect(self._connection)
             try:
                 return self._run(query)
@@ -85,40 +124,24 @@ class OpenTransaction:
     def _begin(self) -> None:
         """Take a connection and begin.
 
-        One that was kept may have been closed by the database meanwhile. Nothing has happened by
-        then, so it is all done again with a new one.
+        The database may have closed one that was kept. Nothing has happened by then, so it is all
+        done again with a new one.
         """
         with self._within_time():
             for is_new in (False, True):
-                self._connection = self._connected()
+                self._connection = self._pool.connect(self._end)
                 try:
-                    self._send_begin()
+                    if self._has_begin:
+                        read_only = self._pool.options.read_only
+                        with self._cut_off():
+                            self._kind.begin(self._connection, self._seconds(), read_only=read_only)
                     return
                 except BaseException as error:
                     self._connection.invalidate()
                     self._connection.close()
-                    if is_new or not self._was_stale(error):
+                    was_stale = isinstance(error, DBAPIError) and error.connection_invalidated
+                    if is_new or not was_stale or time.monotonic() >= self._end:
                         raise
-
-    def _was_stale(self, error: BaseException) -> bool:
-        is_lost = isinstance(error, DBAPIError) and error.connection_invalidated
-        return is_lost and time.monotonic() < self._end
-
-    def _connected(self) -> Connection:
-        try:
-            return self._connect(self._end)
-        except TypeError:
-            raise self._error("connection", _BAD_OPTION) from None
-        except OSError as error:
-            raise self._error("connection", error.strerror or type(error).__name__) from None
-        except RuntimeError as error:
-            raise self._error("connection", str(error)) from None
-
-    def _send_begin(self) -> None:
-        if self._has_begin:
-            with self._cut_off():
-                seconds = self._seconds()
-                self._kind.begin(self._connection, seconds, read_only=self._read_only)
 
     def _run(self, query: Query) -> QueryResult:
         with self._cut_off():
@@ -131,15 +154,15 @@ class OpenTransaction:
             options = {"yield_per": query.max_rows + 1} if is_portioned else {}
             try:
                 result = self._connection.exec_driver_sql(text, values, execution_options=options)
-            except _UNFIT:
-                raise self._error("sql", _NOT_SENT) from None
+            except _BAD_VALUES:
+                raise self._pool.error("sql", _NOT_SENT) from None
             try:
                 return _answer(result, query.max_rows)
             finally:
                 result.close()
 
     def _recovers(self, error: Exception) -> bool:
-        if not self._terms.forgiving or self._connection.invalidated:
+        if not self._options.forgiving or self._connection.invalidated:
             return False
         fault = self._kind.fault(getattr(error, "orig", None) or error)
         return self._kind.recover(self._connection, fault)
@@ -149,13 +172,13 @@ class OpenTransaction:
             return
         with self._within_time():
             if self._is_over:
-                raise self._error("sql", _ENDED)
+                raise self._pool.error("sql", _ENDED)
             try:
                 with self._cut_off():
                     self._connection.exec_driver_sql("COMMIT")
             except DBAPIError as error:
                 if error.connection_invalidated:
-                    raise self._error("sql", _DOUBTFUL) from None
+                    raise self._pool.error("sql", _DOUBTFUL) from None
                 raise
 
     def _roll_back(self) -> None:
@@ -171,37 +194,34 @@ class OpenTransaction:
 
     @contextmanager
     def _within_time(self) -> Iterator[None]:
-        """What drivers and libraries raise, as errors of the database."""
-        seconds = self._terms.seconds_left()
+        """Set the end of what follows; turn what drivers and libraries raise into our error."""
+        seconds = self._options.seconds_left()
         if seconds <= 0:
-            raise self._error("timeout", "there was no time left")
+            raise self._pool.error("timeout", "there was no time left")
         self._end = time.monotonic() + seconds
         try:
             yield
         except DBAPIError as error:
             raise self._translated(error) from None
         except UnreadableValueError as error:
-            raise self._error("sql", str(error)) from None
+            raise self._pool.error("sql", str(error)) from None
         except SQLAlchemyError as error:
-            raise self._error("connection", type(error).__name__) from None
+            raise self._pool.error("connection", type(error).__name__) from None
 
     def _translated(self, error: DBAPIError) -> DatabaseError:
         fault = self._kind.fault(error.orig or error)
         is_late = time.monotonic() >= self._end and fault.kind in ("connection", "conflict")
         if fault.kind == "timeout" or is_late:
-            return self._error("timeout", "it took too long and was ended")
+            return self._pool.error("timeout", "it took too long and was ended")
         kind = "connection" if error.connection_invalidated else fault.kind
-        return self._error(kind, fault.text)
+        return self._pool.error(kind, fault.message)
 
-    @contextmanager
-    def _cut_off(self) -> Iterator[None]:
+    def _cut_off(self) -> AbstractContextManager[None]:
         raw = self._connection.connection.driver_connection
         descriptor = self._kind.descriptor(raw)
         if descriptor is None:
-            yield
-            return
-        with cut_off(descriptor, self._seconds() + GRACE_SECONDS):
-            yield
+            return nullcontext()
+        return cut_off(descriptor, self._seconds() + GRACE_SECONDS)
 
     def _seconds(self) -> float:
         return max(0.001, self._end - time.monotonic())
@@ -216,6 +236,5 @@ def _answer(result: CursorResult[Any], max_rows: int) -> QueryResult:
     if not result.returns_rows:
         return QueryResult(None, [], count)
     columns = tuple(result.keys())
-    if not max_rows:
-        return QueryResult(columns, [], count)
-    return QueryResult(columns, json_rows(columns, result.fetchmany(max_rows + 1)), count)
+    rows = result.fetchmany(max_rows + 1) if max_rows else []
+    return QueryResult(columns, json_rows(columns, rows), count)

@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 import base64
+import ipaddress as ip
 import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from ipaddress import (
-    IPv4Address,
-    IPv4Interface,
-    IPv4Network,
-    IPv6Address,
-    IPv6Interface,
-    IPv6Network,
-)
 from typing import Any
 from uuid import UUID
 
@@ -27,7 +20,7 @@ def json_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[tup
     """The rows with JSON values.
 
     Raises:
-        ValueProblemError: a value has no form in JSON; it names the column.
+        UnreadableValueError: a value has no form in JSON; it names the column.
     """
     return [tuple(map(_named, columns, row)) for row in rows]
 
@@ -43,14 +36,12 @@ def json_value(value: Any) -> Any:
     """A number, text, list … for what a driver gives.
 
     Raises:
-        ValueProblemError: there is none.
+        UnreadableValueError: there is none.
     """
     converter = _CONVERTERS.get(type(value))
     if converter is None:
-        raise UnreadableValueError(
-            f"is of the type {type(value).__name__}, which JSON does not have: "
-            "let the database write it as text, with CAST"
-        )
+        message = f"is of the type {type(value).__name__}, which JSON does not have"
+        raise UnreadableValueError(f"{message}: let the database write it as text, with CAST")
     return converter(value)
 
 
@@ -97,6 +88,6 @@ _CONVERTERS: Mapping[type, Callable[[Any], Any]] = {
     date: date.isoformat, datetime: datetime.isoformat, time: time.isoformat, timedelta: _duration,
     bytes: _bytes, bytearray: _bytes, memoryview: _bytes,
     list: _list, tuple: _list, dict: _object,
-    **dict.fromkeys((UUID, IPv4Address, IPv4Interface, IPv4Network,
-                     IPv6Address, IPv6Interface, IPv6Network), str),
+    **dict.fromkeys((UUID, ip.IPv4Address, ip.IPv4Interface, ip.IPv4Network,
+                     ip.IPv6Address, ip.IPv6Interface, ip.IPv6Network), str),
 }  # fmt: skip

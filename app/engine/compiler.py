@@ -86,7 +86,7 @@ class Compiler:
         return line_in_file(self._text, self._flow.steps, step, key, line)
 
     def may_repeat(self, step: Step) -> bool:
-        return self._flow.retryable if step.retryable is None else step.retryable
+        return step.may_repeat(self._flow)
 
     def block(self, steps: Sequence[Step], path: Path = ()) -> Action:
         outer = self._path

@@ -39,8 +39,9 @@ def _whole(source: Source, code: str, message: str, hint: str | None = None) -> 
 
 
 def _syntax_problem(source: Source, error: SyntaxError) -> Issue:
-    # Python gives offset 0 for a text that ends too early.
-    start = min(error.offset - 1 if error.offset else len(source.text), len(source.text))
+    # Where a text ends too early, Python gives offset 0, or from 3.14 on its last character.
+    is_over = not error.offset or error.end_offset == -1
+    start = len(source.text) if is_over else min((error.offset or 0) - 1, len(source.text))
     token = TOKEN.match(source.text, start)
     shown = token[0] if token else ""
     hint = None

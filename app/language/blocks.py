@@ -14,6 +14,7 @@ from app.language.environment import Environment
 from app.language.fields import (
     STEP_REF,
     Boolean,
+    Collection,
     Condition,
     Duration,
     Identifier,
@@ -21,9 +22,9 @@ from app.language.fields import (
     StrictSchema,
     String,
     about,
-    describe,
     is_name,
     validation_error,
+    wrong_type,
 )
 from app.language.flow import Flow
 from app.language.retry import RetryField
@@ -31,30 +32,18 @@ from app.language.step import Block, Path, Step, Use
 from app.yaml.diagnostics import did_you_mean
 
 
-class BlockField(fields.Field[tuple[Step, ...]]):
+class BlockField(Collection):
     """A list of steps, each recognised by its verb."""
 
+    WANTED = "a list of steps"
+    EXAMPLE = "begin each step with `- `"
     stand_in: tuple[Step, ...] = ()
 
     def json_schema(self) -> JsonSchema:
         return {"type": "array", "items": STEP_REF}
 
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> tuple[Step, ...]:
-        if not isinstance(value, list):
-            hint = "begin each step with `- `"
-            raise validation_error(
-                "wrong-type", f"expected a list of steps, got {describe(value)}", hint
-            )
-        steps: list[Step] = []
-        errors: dict[int, Any] = {}
-        for index, raw in enumerate(value):
-            step, mistakes = load_step(raw)
-            steps.append(step)
-            if mistakes:
-                errors[index] = mistakes
-        if errors:
-            raise ValidationError(errors, valid_data=steps)
-        return tuple(steps)
+    def read(self, raw: Any) -> Step:
+        return load_step(raw)
 
 
 class OnErrorField(BlockField):
@@ -63,13 +52,13 @@ class OnErrorField(BlockField):
     def json_schema(self) -> JsonSchema:
         return {"anyOf": [{"const": "continue"}, super().json_schema()]}
 
-    def _deserialize(self, value: Any, *args: Any, **options: Any) -> tuple[Step, ...]:
+    def _deserialize(self, value: Any, *args: Any, **options: Any) -> Any:
         if value == "continue":
             return ()
         if isinstance(value, str):
-            raise validation_error(
-                "wrong-type",
-                f"expected a list of steps or the word continue, got {describe(value)}",
+            raise wrong_type(
+                "a list of steps or the word continue",
+                value,
                 "write `on_error: continue`, or a list of steps below it",
             )
         return super()._deserialize(value, *args, **options)
@@ -155,19 +144,23 @@ class BrokenStep(Step):
         return self.rest.uses() if self.rest else ()
 
 
-def load_step(raw: Any) -> tuple[Step, Any]:
-    """One step and no mistakes; or a :class:`BrokenStep` in its place and marshmallow's messages."""
+def load_step(raw: Any) -> Step:
+    """One step.
+
+    Raises:
+        ValidationError: its ``valid_data`` is a :class:`BrokenStep`.
+    """
     verb = None
     try:
         verb = _verb_of(raw)
-        return Step.verbs[verb](**_schema(verb).load(raw)), None
+        return Step.verbs[verb](**_schema(verb).load(raw))
     except ValidationError as error:
         ids, names = _named_in(raw)
         rest = _rest(verb, raw, error) if verb else {}
         whole = Step.verbs[verb](**rest) if verb and _required(verb) <= rest.keys() else None
         shared = {key: rest[key] for key in ("id", "when", "on_error") if key in rest}
-        broken = BrokenStep(ids=frozenset(ids), names=frozenset(names), rest=whole, **shared)
-        return broken, error.messages
+        broken: Any = BrokenStep(ids=frozenset(ids), names=frozenset(names), rest=whole, **shared)
+        raise ValidationError(error.messages, valid_data=broken) from None
 
 
 def _rest(verb: str, raw: dict[str, Any], error: ValidationError) -> dict[str, Any]:
@@ -177,7 +170,6 @@ def _rest(verb: str, raw: dict[str, Any], error: ValidationError) -> dict[str, A
     usable = {}
     for name, value in valid.items() if isinstance(valid, dict) else ():
         is_wrong = (fields[name].data_key or name) in wrong
-        # Blocks, branches and cases hold stand-ins for their own mistakes.
         if isinstance(value, list):
             usable[name] = tuple(value)
         elif not is_wrong or getattr(fields[name], "holds_stand_ins", False):
@@ -207,7 +199,7 @@ def _schema(verb: str) -> StepSchema:
 def _verb_of(raw: Any) -> str:
     if not isinstance(raw, dict):
         hint = "write a verb and its value, like `set: {name: value}`"
-        raise validation_error("wrong-type", f"expected a step, got {describe(raw)}", hint)
+        raise wrong_type("a step", raw, hint)
     found = _without_options([key for key in raw if key in Step.verbs])
     if len(found) == 1:
         return found[0]

@@ -108,6 +108,7 @@ class _Checker:
         for where, found in step.check(self.flow, self.environment):
             self.error((*path, *where), found)
         self.uses(step, path)
+        self.retries(step, path)
         self.useless_keys(step, path)
         after = self.inner_blocks(step, path, before).plus(definitions(step))
         if step.ends_flow:
@@ -121,6 +122,18 @@ class _Checker:
                 code, message, hint, severity = mistake
                 found = Issue(code, message, use.offset, use.length, hint)
                 self.error((*path, *use.path), found, severity)
+
+    def retries(self, step: Step, path: Path) -> None:
+        """A repetition that may carry out an effect twice, and no word that this does no harm."""
+        readable = step.rest if isinstance(step, BrokenStep) else step
+        if readable is None or readable.retry is None or readable.may_repeat(self.flow):
+            return
+        message, policy = readable.unsafe_repetition, readable.retry
+        if message and policy.times and not policy.idempotent:
+            hint = (
+                f"if that does no harm, write `retry: {{times: {policy.times}, idempotent: true}}`"
+            )
+            self.error((*path, "retry"), issue("unsafe-retry", message, hint))
 
     def useless_keys(self, step: Step, path: Path) -> None:
         if step.has_effect or isinstance(step, BrokenStep):

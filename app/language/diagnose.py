@@ -105,24 +105,9 @@ def diagnostic_at(document: Document, path: Path, severity: Severity, found: Iss
 
 
 _AT_KEY = frozenset(
-    [
-        "unknown-key",
-        "unknown-verb",
-        "two-verbs",
-        "two-bodies",
-        "two-auths",
-        "unreachable",
-        "bad-name",
-        "reserved-name",
-        "unknown-input",
-        "unknown-output",
-        "unknown-param",
-        "unused-input",
-        "unsafe-retry",
-        "useless-key",
-        "misplaced-limit",
-        "required-default",
-        "switched-off",
-    ]
-)
-"""Findings that are about a key rather than its value."""
+    {"unknown-key", "unknown-verb", "two-verbs", "two-bodies", "two-auths", "unreachable",
+     "bad-name", "reserved-name", "unknown-input", "unknown-output", "unknown-param",
+     "unused-input", "unsafe-retry", "useless-key", "misplaced-limit", "required-default",
+     "switched-off"}
+)  # fmt: skip
+"""Codes of what is wrong with a key rather than with its value."""

@@ -1,20 +1,21 @@
 """The marshmallow fields that flow files are made of, and the mistakes they report.
 
 A field raises :class:`marshmallow.ValidationError` whose messages are :class:`Issue` objects:
-they carry a code, a hint and the place in the scalar, which the loader turns into line and column.
-A field says itself what it accepts, by a method ``json_schema``: JSON Schema, draft 7, which editors
-know best. See :mod:`app.catalog.editor_schema` for the whole.
+they carry a code, a hint and the place in the scalar, which becomes a line and a column later.
+The method ``json_schema`` of a field says what it accepts, as JSON Schema of draft 7, which editors
+know best; :mod:`app.catalog.editor_schema` makes the whole of it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from marshmallow import EXCLUDE, Schema, ValidationError, fields, validates_schema
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, validates_schema
 
+from app.durations import duration_pattern, parse_duration
 from app.expression import (
     Compiled,
     ExpressionSyntaxError,
@@ -65,9 +66,8 @@ def _accepted(field: fields.Field[Any]) -> JsonSchema:
     return {}
 
 
-SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+DURATION_UNITS = ("ms", "s", "m", "h")
 MAX_DURATION = 24 * 3600.0
-_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h)")
 _TIME_IN_WORDS = re.compile(r"(\d{1,9}(?:\.\d{1,3})?) *([A-Za-z]*)")
 _UNITS = {
     "": "s", "sec": "s", "second": "s", "min": "m", "minute": "m", "hr": "h", "hour": "h",
@@ -84,6 +84,11 @@ def issue(code: str, message: str, hint: str | None = None) -> Issue:
 def validation_error(code: str, message: str, hint: str | None = None) -> ValidationError:
     """The same, as the error that a field raises."""
     return ValidationError([issue(code, message, hint)])
+
+
+def wrong_type(wanted: str, value: Any, hint: str | None = None) -> ValidationError:
+    """The error for a value that is not what was ``wanted``."""
+    return validation_error("wrong-type", f"expected {wanted}, got {describe(value)}", hint)
 
 
 def too_long(seconds: float) -> Issue:
@@ -112,11 +117,13 @@ class StrictSchema(Schema):
     """A mapping whose unknown keys are errors with a "did you mean".
 
     ``MISPLACED`` maps keys that people write here by habit to the sentence that helps them;
-    ``EXAMPLE`` says what to write when something else than an object stands here.
+    ``EXAMPLE`` says what to write when something else than an object was given. ``RECORD`` is what
+    is made of the keys and values, a ``dict`` by default.
     """
 
     MISPLACED: Mapping[str, str] = {}
     EXAMPLE: str | None = None
+    RECORD: type[Any] | None = None
 
     class Meta:
         unknown = EXCLUDE
@@ -130,6 +137,10 @@ class StrictSchema(Schema):
         if isinstance(original, dict) and not original.keys() <= self.known:
             wrong = [key for key in original if key not in self.known]
             raise ValidationError({key: [self._unknown_key(key)] for key in wrong})
+
+    @post_load
+    def _make(self, data: dict[str, Any], **_: Any) -> Any:
+        return data if self.RECORD is None else self.RECORD(**data)
 
     def _unknown_key(self, key: str) -> Issue:
         return issue("unknown-key", f"unknown key `{key}`", self._instead_of(key))
@@ -149,11 +160,11 @@ class StrictSchema(Schema):
         )
 
     def elsewhere(self, data: Mapping[str, Any]) -> frozenset[str]:
-        """The keys that are wrong only because what belongs to them stands in another place."""
+        """The keys that are wrong only because their values were given in another place."""
         return frozenset()
 
     def handle_error(self, error: ValidationError, data: Any, **_: Any) -> None:
-        """Say what stands in place of an object; a misspelt key is not missing as well."""
+        """Say what was given in place of an object; a misspelt key is not missing as well."""
         if not isinstance(data, dict):
             message = f"expected an object of `key: value` lines, got {describe(data)}"
             error.messages = {"_schema": [issue("wrong-type", message, self.EXAMPLE)]}
@@ -161,6 +172,56 @@ class StrictSchema(Schema):
         for key in self.misspelt(data) | self.elsewhere(data):
             if isinstance(error.messages, dict):
                 error.messages.pop(key, None)
+
+
+class Collection(fields.Field[Any]):
+    """A list or an object whose parts are read one by one; all of their errors are told at once.
+
+    A part that is wrong is replaced by a stand-in, so that later checks find what else is wrong.
+    """
+
+    KIND: Any = list
+    """``list``, which is read as a tuple, or ``dict``."""
+    WANTED = "a list"
+    EXAMPLE: str | None = None
+    """What to write where something else was given."""
+    holds_stand_ins = True
+
+    def read(self, raw: Any) -> Any:
+        """One part.
+
+        Raises:
+            ValidationError: it is wrong.
+        """
+        raise NotImplementedError
+
+    def instead(self, error: ValidationError) -> Any:
+        """The stand-in for a part that is wrong."""
+        return error.valid_data
+
+    def key_issues(self, key: Any) -> Iterable[Issue]:
+        """What is wrong with the name of a part."""
+        return ()
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> Any:
+        if not isinstance(value, self.KIND):
+            raise wrong_type(self.WANTED, value, self.EXAMPLE)
+        found: dict[Any, Any] = {}
+        errors: dict[Any, list[Any]] = {}
+        is_list = self.KIND is list
+        for key, raw in enumerate(value) if is_list else value.items():
+            wrong: list[Any] = list(self.key_issues(key))
+            try:
+                found[key] = self.read(raw)
+            except ValidationError as error:
+                wrong.append(error.messages)
+                found[key] = self.instead(error)
+            if wrong:
+                errors[key] = wrong
+        whole: Any = tuple(found.values()) if is_list else found
+        if errors:
+            raise ValidationError(errors, valid_data=whole)
+        return whole
 
 
 class String(fields.String):
@@ -172,9 +233,7 @@ class String(fields.String):
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
         if isinstance(value, str):
             return value
-        raise validation_error(
-            "wrong-type", f"expected text, got {describe(value)}", _quote_hint(value)
-        )
+        raise wrong_type("text", value, _quote_hint(value))
 
 
 def _quote_hint(value: Any) -> str | None:
@@ -195,7 +254,7 @@ class Boolean(fields.Field[bool]):
         word = str(value).lower()
         meant = word if word in ("true", "false") else _FLAGS.get(word)
         hint = f"write `{meant}`, without quotes" if meant else "write `true` or `false`"
-        raise validation_error("wrong-type", f"expected true or false, got {describe(value)}", hint)
+        raise wrong_type("true or false", value, hint)
 
 
 class Integer(fields.Field[int]):
@@ -216,8 +275,7 @@ class Integer(fields.Field[int]):
         ):
             return value
         wanted = f"a whole number from {self.low} to {self.high}"
-        message = f"expected {wanted}, got {describe(value)}"
-        raise validation_error("wrong-type", message, self._hint(value))
+        raise wrong_type(wanted, value, self._hint(value))
 
     def _hint(self, value: Any) -> str | None:
         if isinstance(value, str) and value.isdecimal():
@@ -231,14 +289,17 @@ class Duration(fields.Field[float]):
     """``200ms``, ``5s``, ``10m``, ``2h``; in seconds once read."""
 
     def json_schema(self) -> JsonSchema:
-        return {"type": "string", "pattern": f"^{_DURATION.pattern}$"}
+        return {
+            "type": "string",
+            "pattern": f"^{duration_pattern(DURATION_UNITS, fractions=True)}$",
+        }
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> float:
-        match = _DURATION.fullmatch(value) if isinstance(value, str) else None
-        if match is None:
+        text = value if isinstance(value, str) else ""
+        seconds = parse_duration(text, DURATION_UNITS, fractions=True)
+        if seconds is None:
             message = f"expected a duration like 200ms, 5s, 10m or 2h, got {describe(value)}"
             raise validation_error("bad-duration", message, _duration_hint(value))
-        seconds = float(match[1]) * SECONDS[match[2]]
         if not 0 < seconds <= MAX_DURATION:
             raise validation_error(
                 "bad-duration", f"a duration is more than 0 and at most 24h, not {value}"
@@ -287,11 +348,7 @@ class Condition(fields.Field[Compiled]):
         if isinstance(value, bool):
             value = "true" if value else "false"
         if not isinstance(value, str):
-            raise validation_error(
-                "wrong-type",
-                f"expected an expression, got {describe(value)}",
-                "write a condition like `inputs.age >= 18`",
-            )
+            raise wrong_type("an expression", value, "write a condition like `inputs.age >= 18`")
         return _compiled(compile_expression, value)
 
 
@@ -305,9 +362,7 @@ class Expression(Condition):
 
     def _deserialize(self, value: Any, *args: Any, **options: Any) -> Compiled:
         if not isinstance(value, str):
-            raise validation_error(
-                "wrong-type", f"expected an expression, got {describe(value)}", self.EXAMPLE
-            )
+            raise wrong_type("an expression", value, self.EXAMPLE)
         return super()._deserialize(value, *args, **options)
 
 
@@ -326,9 +381,7 @@ class TextTemplate(Template):
 
     def _deserialize(self, value: Any, *args: Any, **options: Any) -> Compiled:
         if not isinstance(value, str):
-            raise validation_error(
-                "wrong-type", f"expected text, got {describe(value)}", _quote_hint(value)
-            )
+            raise wrong_type("text", value, _quote_hint(value))
         return super()._deserialize(value, *args, **options)
 
 
@@ -340,8 +393,7 @@ class ObjectTemplate(Template):
 
     def _deserialize(self, value: Any, *args: Any, **options: Any) -> Compiled:
         if not isinstance(value, dict):
-            message = f"expected an object of `name: value` lines, got {describe(value)}"
-            raise validation_error("wrong-type", message, _object_hint(value))
+            raise wrong_type("an object of `name: value` lines", value, _object_hint(value))
         return super()._deserialize(value, *args, **options)
 
 

@@ -1,6 +1,6 @@
 """What a flow is: frozen records, made by the schemas, read by the checks and the compiler.
 
-Nothing here knows where it stood in a file; a *path* (``("steps", 0, "json")``) names a place, and
+Nothing here knows its line in a file; a *path* (``("steps", 0, "json")``) names a place, and
 :class:`app.yaml.document.Document` turns a path into a line and a column.
 """
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from app.language.url import UrlTemplate
 
 Reader = Callable[[Any], Any]
-"""Turns a value into one of a type, or raises :class:`app.language.value_issues.InvalidValue`."""
+"""Turns a value into one of a type, or raises :class:`app.language.inputs.InvalidValue`."""
 Readers = Mapping[str, Reader]
-"""A reader for each type: those of the door, which take text too, or those of JSON values."""
+"""A reader for each type: those for callers, which take text too, or those of JSON values."""
 
 MODES = ("sync", "async")
 DEFAULT_TIMEOUT = {"sync": 30.0, "async": 600.0}
@@ -29,8 +29,8 @@ DEFAULT_TIMEOUT = {"sync": 30.0, "async": 600.0}
 class Input:
     """One declared input, or the items of a list, or a property of an object.
 
-    ``read`` turns a value into the typed one, its limits checked and defaults filled in, or raises
-    :class:`app.language.value_issues.InvalidValue`. Which texts count is up to the readers that it is given.
+    ``read`` returns the typed value, its limits checked and defaults filled in, or raises
+    :class:`app.language.inputs.InvalidValue`. Its readers decide which texts count.
     """
 
     type: str

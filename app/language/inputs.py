@@ -1,22 +1,23 @@
-"""Types at the door: what a caller sent becomes what a flow declared, or a sentence says why not.
+"""The types of inputs: what a caller sent becomes what a flow declared, or a sentence says why not.
 
-A *reader* takes a JSON value, or text as it stands in a query string or form, and returns the
-typed value; it raises :class:`app.language.value_issues.InvalidValue` with the reason. Inside a flow every value is
-a JSON value: dates and times are ISO 8601 text. The *JSON readers* take no text for anything else,
-and an *output check* has no limits either: a flow decides its types itself.
+A *reader* takes a JSON value, or text of a query string or form, and returns the typed value; it
+raises :class:`InvalidValue` with the reason. Inside a flow every value is a JSON value: dates and
+times are ISO 8601 text. The *JSON readers* take no text for anything else. An *output check* has
+no limits: a flow decides its types itself.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from app.errors import InputIssue, InputsInvalid
+from app.language.fields import describe
 from app.language.flow import Input, Reader, Readers
-from app.language.value_issues import InvalidValue, unfit
 from app.strict_json import JsonError, dumps, loads
 
 MAX_INTEGER = 2**63 - 1
@@ -30,6 +31,85 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _DATETIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}.{0,24}")
 _LOST_PLUS = re.compile(r" (?=[0-9]{2}:?[0-9]{2}$)")
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
+MAX_ISSUES = 20
+"""Issues of one value that are told; the others are counted."""
+
+_UNTOLD = object()
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class ValueIssue:
+    """One thing wrong in a value. ``path`` leads to it from the value: ``.address.zip``,
+    ``[3].id``, or empty for the value itself. ``got`` is what was given.
+    """
+
+    wanted: str
+    got: Any = _UNTOLD
+    path: str = ""
+
+    def sentence(self, mask: Callable[[str], str] = str) -> str:
+        """What was expected and, shortened, what came; texts of it pass through ``mask`` before."""
+        if self.got is _UNTOLD:
+            return self.wanted
+        got = mask(self.got) if isinstance(self.got, str) else self.got
+        return f"{self.wanted}, got {describe(got)}"
+
+
+class InvalidValue(ValueError):
+    """A value is not of its declared type, or outside of its limits.
+
+    ``issues`` are at most :data:`MAX_ISSUES`; there are ``more`` that they do not tell.
+    """
+
+    def __init__(self, issues: Sequence[ValueIssue], more: int = 0) -> None:
+        super().__init__()
+        self.issues = tuple(issues)
+        self.more = more
+
+    def __str__(self) -> str:
+        return "; ".join(self.sentences())
+
+    def sentences(self, mask: Callable[[str], str] = str) -> Iterator[str]:
+        """A sentence for each of them, which begins with its path."""
+        for each in self.issues:
+            sentence = each.sentence(mask)
+            yield f"{each.path}: {sentence}" if each.path else sentence
+        if self.more:
+            yield f"and {self.more} more"
+
+
+def unfit(wanted: str, got: Any = _UNTOLD) -> InvalidValue:
+    """The error for a value that is wrong as a whole."""
+    return InvalidValue([ValueIssue(wanted, got)])
+
+
+def read_parts(parts: Iterable[tuple[str | int, Callable[[], T]]]) -> list[T]:
+    """What the parts of a list or an object are read as; a part is its key and its reader.
+
+    Raises:
+        InvalidValue: the issues of all parts, with their paths.
+    """
+    found: list[T] = []
+    issues: list[ValueIssue] = []
+    more = 0
+    for key, read in parts:
+        try:
+            found.append(read())
+        except InvalidValue as error:
+            room = MAX_ISSUES - len(issues)
+            step = _step(key)
+            issues += [replace(each, path=step + each.path) for each in error.issues[:room]]
+            more += error.more + max(0, len(error.issues) - room)
+    if issues:
+        raise InvalidValue(issues, more)
+    return found
+
+
+def _step(key: str | int) -> str:
+    if isinstance(key, str) and key.isidentifier():
+        return f".{key}"
+    return f"[{key if isinstance(key, int) else dumps(key)}]"
 
 
 def coerce(inputs: Mapping[str, Input], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -54,8 +134,8 @@ def coerce(inputs: Mapping[str, Input], given: Mapping[str, Any]) -> dict[str, A
 
 
 def _problems(name: str, error: InvalidValue) -> Iterator[InputIssue]:
-    for misfit in error.misfits:
-        yield InputIssue(name + misfit.path, misfit.sentence())
+    for each in error.issues:
+        yield InputIssue(name + each.path, each.sentence())
     if error.more:
         yield InputIssue(name, f"and {error.more} more")
 
@@ -64,7 +144,7 @@ def read(spec: Input, value: Any, readers: Readers) -> Any:
     """The value as what was declared, or the default where there is none.
 
     Raises:
-        Unfit: everything that is wrong with it; of a secret only that it is.
+        InvalidValue: everything that is wrong with it; of a secret only that it is.
     """
     if value is None:
         if spec.required:

@@ -7,18 +7,19 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, post_load
 
+from app.expression import Issue
 from app.language.blocks import BlockField
 from app.language.fields import (
     INPUT_REF,
     Boolean,
     Choice,
+    Collection,
     Duration,
     Integer,
     JsonSchema,
     StrictSchema,
     String,
     about,
-    describe,
     field_schema,
     is_name,
     issue,
@@ -26,11 +27,9 @@ from app.language.fields import (
     validation_error,
 )
 from app.language.flow import DEFAULT_TIMEOUT, MODES, Input
-from app.language.input_limits import default_of, limited, value_issues
+from app.language.input_limits import Pattern, default_of, limited, value_issues
 from app.language.inputs import TYPES
-from app.language.patterns import Pattern
 from app.language.target import UrlField
-from app.language.url import UrlTemplate
 
 RESERVED_INPUTS = ("juggleToken", "flowData")
 """Parameter names that the open API uses itself."""
@@ -83,52 +82,44 @@ class NestedInput(fields.Nested):
 _TYPE_NAME = TypeName()
 
 
-class Declarations(fields.Field[dict[str, Any]]):
+class Declarations(Collection):
     """Names, and what each one is: ``inputs``, ``outputs`` and ``properties``.
 
-    A name whose declaration is wrong is declared all the same, by ``stand_in``: the checks then do
+    A name whose declaration is wrong is declared all the same, as ``default``: the checks then do
     not blame the steps that use it. ``what`` is ``None`` where names follow no rule.
     """
+
+    KIND = dict
+    WANTED = "an object"
+    EXAMPLE = "write `name: type` lines, like `age: integer`"
 
     def __init__(
         self,
         what: str | None,
         values: fields.Field[Any],
-        stand_in: Any,
+        default: Any,
         *,
         reserved: tuple[str, ...] = (),
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        self.what, self.values, self.stand_in, self.reserved = what, values, stand_in, reserved
+        self.what, self.values, self.default, self.reserved = what, values, default, reserved
 
     def json_schema(self) -> JsonSchema:
         return {"type": "object", "additionalProperties": field_schema(self.values)}
 
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> dict[str, Any]:
-        if not isinstance(value, dict):
-            hint = "write `name: type` lines, like `age: integer`"
-            raise validation_error("wrong-type", f"expected an object, got {describe(value)}", hint)
-        declared: dict[str, Any] = dict.fromkeys(value, self.stand_in)
-        errors: dict[str, Any] = {}
-        for name, raw in value.items():
-            found = list(self._refused(name))
-            try:
-                declared[name] = self.values.deserialize(raw)
-            except ValidationError as error:
-                found.append(error.messages)
-            if found:
-                errors[name] = found
-        if errors:
-            raise ValidationError(errors, valid_data=declared)
-        return declared
+    def read(self, raw: Any) -> Any:
+        return self.values.deserialize(raw)
 
-    def _refused(self, name: str) -> Iterator[Any]:
-        if name in self.reserved:
-            message = f"the open API uses the parameter `{name}` itself"
+    def instead(self, error: ValidationError) -> Any:
+        return self.default
+
+    def key_issues(self, key: str) -> Iterator[Issue]:
+        if key in self.reserved:
+            message = f"the open API uses the parameter `{key}` itself"
             yield issue("reserved-name", message, "choose another name")
-        elif self.what and not is_name(name):
-            yield issue("bad-name", f"`{name}` is not a name for an {self.what}", name_hint(name))
+        elif self.what and not is_name(key):
+            yield issue("bad-name", f"`{key}` is not a name for an {self.what}", name_hint(key))
 
 
 _UNREAD = Input(type="object", read=lambda value, _: value)
@@ -190,9 +181,8 @@ class CallbackSchema(StrictSchema):
     url = UrlField(required=True, metadata=about("The address; `null` means nobody."))
 
     @post_load
-    def _make(self, data: dict[str, Any], **_: Any) -> UrlTemplate:
-        url: UrlTemplate = data["url"]
-        return url
+    def _make(self, data: dict[str, Any], **_: Any) -> Any:
+        return data["url"]
 
 
 class FlowSchema(StrictSchema):

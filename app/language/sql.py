@@ -1,4 +1,4 @@
-"""One SQL statement as authors write it: where its ``:name`` parameters stand, and what it does.
+"""The text of a ``sql`` step: one statement, its ``:name`` parameters, and what it does.
 
 All databases must read the text alike, or a parameter could end up inside what one of them takes
 for a literal. Where they disagree (a backslash before a quote, ``#``, ``--5``) it is refused.
@@ -10,6 +10,11 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from marshmallow import ValidationError, fields
+
+from app.expression import Issue
+from app.language.fields import JsonSchema, describe, validation_error
 
 _TOKEN = re.compile(
     r"""
@@ -25,7 +30,8 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL | re.ASCII,
 )
-READS = frozenset({"select", "values", "table", "with", "show", "explain", "describe", "pragma"})
+_CLOSED = re.compile(r"""'[^']*'|"[^"]*"|`[^`]*`""")
+_READS = frozenset({"select", "values", "table", "with", "show", "explain", "describe", "pragma"})
 """Statements that begin like this give rows."""
 _CHANGES = frozenset({"insert", "update", "delete", "merge", "into"})
 _GIVES_ROWS = frozenset({"returning", "call"})
@@ -39,20 +45,6 @@ _SESSION = frozenset(
 """Statements whose effect stays with a connection, which another run is given next."""
 
 
-class SqlTextError(Exception):
-    """A text that is not one statement; ``offset`` and ``length`` say which part of it is wrong."""
-
-    def __init__(
-        self, code: str, message: str, offset: int, length: int, hint: str | None = None
-    ) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.offset = offset
-        self.length = length
-        self.hint = hint
-
-
 @dataclass(frozen=True, slots=True)
 class Name:
     """A ``:name`` in a statement; ``offset`` is that of its colon."""
@@ -63,7 +55,7 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A statement, cut where its parameters stand.
+    """A statement. ``pieces`` are its text, cut at its parameters.
 
     ``words`` are its keywords and plain names in lower case, in their order.
     """
@@ -74,13 +66,13 @@ class Statement:
 
     @property
     def names(self) -> tuple[Name, ...]:
-        """Its parameters in the order of the text; one may stand there twice."""
+        """Its parameters in the order of the text; a name may come twice."""
         return tuple(piece for piece in self.pieces if isinstance(piece, Name))
 
     @property
     def gives_rows(self) -> bool:
         """Whether it can have rows as its result."""
-        return self.words[0] in READS or not _GIVES_ROWS.isdisjoint(self.words)
+        return self.words[0] in _READS or not _GIVES_ROWS.isdisjoint(self.words)
 
     @property
     def only_reads(self) -> bool:
@@ -117,7 +109,7 @@ def parse(text: str) -> Statement:
     """Read a statement.
 
     Raises:
-        SqlTextError: it is not one statement, or databases would read it differently.
+        ValidationError: it is not one statement, or databases would read it differently.
     """
     pieces: list[str | Name] = []
     words: list[str] = []
@@ -126,8 +118,9 @@ def parse(text: str) -> Statement:
         kind = str(match.lastgroup)
         _refuse_doubtful(kind, match)
         if end < len(text) and kind not in ("line", "block", "end"):
-            raise _wrong(match, "two-statements", "a step has one statement; here begins another",
-                         "give it a step of its own, in a `transaction:` block")  # fmt: skip
+            hint = "give it a step of its own, in a `transaction:` block"
+            message = "a step has one statement; here begins another"
+            raise _wrong(match.span(), message, hint, "two-statements")
         if kind == "name":
             pieces += [text[since : match.start()], Name(match["word"], match.start())]
             since = match.end()
@@ -136,41 +129,44 @@ def parse(text: str) -> Statement:
         elif kind == "keyword":
             words.append(match[0].lower())
     pieces.append(text[since:end])
-    return _checked(Statement(text, tuple(pieces), tuple(words)))
+    _refuse_control(text, words)
+    return Statement(text, tuple(pieces), tuple(words))
 
 
-def _checked(statement: Statement) -> Statement:
-    words = statement.words
+def _refuse_control(text: str, words: list[str]) -> None:
+    """Refuse what is no statement, and what is about the transaction or the connection."""
     if not words:
-        raise SqlTextError("empty", "there is no statement", 0, 0, "write `sql: select …`")
-    offset, length = statement.text.lower().index(words[0]), len(words[0])
-    if words[0] in _TRANSACTION:
-        message = f"`{words[0]}` is not for a `sql` step: transactions begin and end with a block"
+        raise _wrong((0, 0), "there is no statement", "write `sql: select …`", "empty")
+    first = words[0]
+    start = text.lower().index(first)
+    if first in _TRANSACTION:
+        message = f"`{first}` is not for a `sql` step: transactions begin and end with a block"
         hint = "write `transaction:` and below it the `sql` steps that belong together"
-        raise SqlTextError("bad-statement", message, offset, length, hint)
-    if words[0] in _SESSION or words[:2] == ("lock", "tables"):
-        message = f"`{words[0]}` changes a connection, and the next step may be given another one"
+        raise _wrong((start, start + len(first)), message, hint)
+    if first in _SESSION or words[:2] == ["lock", "tables"]:
+        message = f"`{first}` changes a connection, and the next step may be given another one"
         hint = "set it up in the database itself, or in the url of `databases:`"
-        raise SqlTextError("bad-statement", message, offset, length, hint)
-    return statement
+        raise _wrong((start, start + len(first)), message, hint)
 
 
 def _refuse_doubtful(kind: str, match: re.Match[str]) -> None:
-    token = match[0]
+    """Refuse a token that does not end, or that databases read differently."""
+    token, span = match[0], match.span()
     if _is_open(kind, token):
-        raise _wrong(match, "unclosed", f"what begins with `{token[:2].strip()}` does not end here")
+        message = f"what begins with `{token[:2].strip()}` does not end here"
+        raise _wrong(span, message, code="unclosed")
     if kind == "quoted" and _has_escaped_quote(token):
-        raise _wrong(match, "bad-statement", "databases disagree about a backslash before a quote",
-                     f"write the quote twice, {token[0] * 2}, or use a parameter")  # fmt: skip
+        message = "databases disagree about a backslash before a quote"
+        raise _wrong(span, message, f"write the quote twice, {token[0] * 2}, or use a parameter")
     if kind == "line" and not token[2:3].isspace() and token != "--":
         message = "databases disagree about `--` without a space: a comment, or two minus signs"
-        raise _wrong(match, "bad-statement", message, "write a space after it, or between them")
+        raise _wrong(span, message, "write a space after it, or between them")
     if kind == "block" and "/*" in token[2:]:
         message = "databases disagree about a comment inside a comment"
-        raise _wrong(match, "bad-statement", message, "end the first one before it")
+        raise _wrong(span, message, "end the first one before it")
     if kind == "hash" and _may_open(match["rest"]):
         message = "databases disagree about `#`: a comment, or an operator"
-        raise _wrong(match, "bad-statement", message, "write `-- ` before a comment")
+        raise _wrong(span, message, "write `-- ` before a comment")
 
 
 def _is_open(kind: str, token: str) -> bool:
@@ -190,12 +186,34 @@ def _has_escaped_quote(token: str) -> bool:
 
 def _may_open(rest: str) -> bool:
     """Whether what follows a `#` in its line could begin a literal or a comment that goes on."""
-    left = _BALANCED.sub("", rest)
-    return "/*" in rest or any(mark in left for mark in "'\"`$")
+    return "/*" in rest or not set("'\"`$").isdisjoint(_CLOSED.sub("", rest))
 
 
-_BALANCED = re.compile(r"""'[^']*'|"[^"]*"|`[^`]*`""")
+def _wrong(
+    span: tuple[int, int], message: str, hint: str | None = None, code: str = "bad-statement"
+) -> ValidationError:
+    return ValidationError([Issue(code, message, span[0], span[1] - span[0], hint)])
 
 
-def _wrong(match: re.Match[str], code: str, message: str, hint: str | None = None) -> SqlTextError:
-    return SqlTextError(code, message, match.start(), len(match[0]), hint)
+class SqlText(fields.Field[Statement]):
+    """One statement, with ``:name`` in the place of each parameter."""
+
+    stand_in = parse("select 1")
+
+    def json_schema(self) -> JsonSchema:
+        return {"type": "string"}
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> Statement:
+        if not isinstance(value, str):
+            hint = "write `sql: select …`, or `sql: |` and the statement below it"
+            raise validation_error(
+                "wrong-type", f"expected a statement, got {describe(value)}", hint
+            )
+        if "${" in value:
+            start = value.index("${")
+            end = value.find("}", start) + 1 or len(value)
+            written = " ".join(value[start:end].split())
+            message = "no `${…}` in a statement: a value could become a part of it"
+            hint = f"write `:name` here, and `params: {{name: '{written}'}}` below"
+            raise _wrong((start, end), message, hint, "sql-template")
+        return parse(value)

@@ -75,7 +75,8 @@ class Step:
     ends_flow: ClassVar[bool] = False
     """Nothing after this step in its block can run."""
     has_effect: ClassVar[bool] = False
-    """It reaches outside of this process: it can fail for a while, and must not happen twice."""
+    """It changes or asks something outside this process, so it may fail for a while. Unless
+    :attr:`unsafe_repetition` says otherwise, it must not happen twice."""
 
     @property
     def label(self) -> str:
@@ -95,6 +96,20 @@ class Step:
     def fields(self, environment: Environment) -> tuple[str, ...]:
         """``result_fields``, also where they depend on what is around the flow."""
         return self.result_fields
+
+    @property
+    def unsafe_repetition(self) -> str | None:
+        """The sentence that warns of a repetition after a failure; ``None`` if that does no harm.
+
+        What has an effect is unsafe until its verb says otherwise.
+        """
+        if not self.has_effect:
+            return None
+        return f"a `{self.verb}` that is repeated may be carried out twice"
+
+    def may_repeat(self, flow: Flow) -> bool:
+        """Whether it says ``retryable: true``, or its flow does and it says nothing."""
+        return flow.retryable if self.retryable is None else self.retryable
 
     @property
     def calls(self) -> Iterable[str]:

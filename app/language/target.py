@@ -9,7 +9,13 @@ from typing import Any
 from marshmallow import ValidationError, fields
 
 from app.expression import Issue
-from app.language.fields import SCHEMES, SERVICE_NAME, JsonSchema, describe, validation_error
+from app.language.fields import (
+    SCHEMES,
+    SERVICE_NAME,
+    JsonSchema,
+    validation_error,
+    wrong_type,
+)
 from app.language.url import UrlTemplate, parse_url
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -47,8 +53,7 @@ class TargetField(fields.Field[Target]):
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> Target:
         if not isinstance(value, str):
-            message = f"expected a method and a url, got {describe(value)}"
-            raise validation_error("wrong-type", message, _target_hint(value))
+            raise wrong_type("a method and a url", value, _target_hint(value))
         method, _space, rest = value.partition(" ")
         if method not in METHODS:
             raise ValidationError([_bad_method(method, value)])
@@ -77,9 +82,7 @@ class UrlField(fields.Field[UrlTemplate]):
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> UrlTemplate:
         if not isinstance(value, str):
-            raise validation_error(
-                "wrong-type", f"expected a url, got {describe(value)}", _URL_EXAMPLE
-            )
+            raise wrong_type("a url", value, _URL_EXAMPLE)
         if not value:
             raise validation_error("bad-url", "the url is missing", _URL_EXAMPLE)
         return _url(value)

@@ -24,7 +24,7 @@ from app.expression import (
     compile_template,
     split_template,
 )
-from app.language.fields import describe
+from app.language.fields import SCHEMES, describe
 from app.strict_json import dumps
 
 _HOLE = "\0"
@@ -35,7 +35,6 @@ _DOT_SEGMENT = re.compile(r"/(?:\.|%2e){1,2}(?=/|$)", re.IGNORECASE)
 """A piece of a path that means this folder, or the one above it (RFC 3986 section 5.2.4)."""
 _ENDS_HOST = re.compile(r"[\x00-\x20\x7f-\xa0/?#@\\%]|\s")
 _BEGINNING = re.compile(r"https?://|/", re.IGNORECASE)
-_SCHEMES = ("http", "https")
 _OPERATORS_ROOTS = frozenset({"env", "secrets", "flow"})
 """Roots whose values whoever runs the flow has chosen; all others are data."""
 
@@ -174,7 +173,7 @@ def _beginning(value: Any) -> str:
 
 
 def _scheme(value: Any) -> str:
-    if value not in _SCHEMES:
+    if value not in SCHEMES:
         raise _refused("its scheme is neither http nor https")
     return str(value)
 

@@ -1,9 +1,9 @@
 """The program of a child process: it runs the code of ``python`` steps, one call after the other.
 
 It is started as a script of its own and imports nothing of ours. A call comes on standard input and
-is answered on standard output, each as its length in four bytes and a JSON object; both are moved
-out of the way of the code, whose prints go to standard error. When the other end of standard input
-is closed, this process ends, and with it all that its code has started.
+is answered on standard output, each as its length in four bytes and a JSON object. Both are moved
+to other descriptors before code runs, whose prints go to standard error. When the other end of
+standard input is closed, this process is killed, and with it all that its code has started.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import sys
 import threading
 from functools import lru_cache
 from types import CodeType
-from typing import Any
+from typing import Any, BinaryIO
 
 FILE = "<step>"
 MAX_DEPTH = 100
@@ -32,42 +32,40 @@ _LENGTH = struct.Struct("!I")
 
 
 class NotPlainError(Exception):
-    """Something in the result is not JSON data; ``keys`` lead to it, the last one first."""
+    """Something in the result is not JSON data; ``path``, keys and indexes, leads to it."""
 
-    def __init__(self, what: str) -> None:
-        super().__init__(what)
-        self.keys: list[Any] = []
-
-    def __str__(self) -> str:
-        path = "".join(f"[{key!r:.80}]" for key in reversed(self.keys))
-        return (
-            f"{path[-200:]} of the result {self.args[0]}" if path else f"the result {self.args[0]}"
-        )
+    def __init__(self, path: tuple[Any, ...], what: str) -> None:
+        keys = "".join(f"[{key!r:.80}]" for key in path)[-200:]
+        super().__init__(f"{keys} of the result {what}" if keys else f"the result {what}")
 
 
 def main(memory: int) -> None:
     """Serve calls until the parent is gone, or one of them has used up this process."""
     calls, answers = _own_pipes()
-    threading.Thread(target=_end_with_parent, args=(calls,), daemon=True).start()
+    threading.Thread(target=_end_with_parent, args=(calls.fileno(),), daemon=True).start()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with contextlib.suppress(ValueError):  # Where the limit is lower already, or unknown (macOS).
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     process, is_spent = os.getpid(), False
     while not is_spent:
-        answer, is_spent = answered(json.loads(_receive(calls)))
+        (length,) = _LENGTH.unpack(_read(calls, _LENGTH.size))
+        answer, is_spent = _answer(json.loads(_read(calls, length)))
         if os.getpid() != process:
             os._exit(0)  # The code forked, and this is the copy.
-        _send(answers, answer)
+        answers.write(_LENGTH.pack(len(answer)) + answer)
+        answers.flush()
     # Not an orderly end, which could wait for threads of the code.
     os._exit(0)
 
 
-def answered(call: dict[str, Any]) -> tuple[bytes, bool]:
+def _answer(call: dict[str, Any]) -> tuple[bytes, bool]:
     """The answer to a call, and whether this process must not be used again."""
     sys.stdout = sys.stderr = output = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
-    is_spent, message, line = False, "", None
+    is_spent, line = False, None
     try:
-        value = json.dumps(_plain(_result(call)), ensure_ascii=False, allow_nan=False).encode()
+        result = _result(call)
+        _check(result)
+        value = json.dumps(result, ensure_ascii=False, allow_nan=False).encode()
         if len(value) <= call["max_bytes"]:
             return b'{"value":%b}' % value, False
         message = f"the result takes {len(value)} bytes, and {call['max_bytes']} are allowed"
@@ -75,13 +73,12 @@ def answered(call: dict[str, Any]) -> tuple[bytes, bool]:
         message = str(error)
     except UnicodeEncodeError:
         message = "the result holds half a character (a lone surrogate)"
-    except MemoryError as error:
-        message = "MemoryError: the code needs more memory than it may have"
-        is_spent, line = True, _line(error)
     except BaseException as error:  # noqa: BLE001 - whatever the code does, its caller is told
-        is_spent, message, line = not isinstance(error, Exception), _described(error), _line(error)
+        is_spent = isinstance(error, MemoryError) or not isinstance(error, Exception)
+        message, line = _described(error), _line(error)
     finally:
-        _flush(output)
+        with contextlib.suppress(OSError, ValueError, MemoryError):  # The code has closed it.
+            output.flush()
     return json.dumps({"error": message, "line": line, "spent": is_spent}).encode(), is_spent
 
 
@@ -100,34 +97,29 @@ def _compiled(text: str, parameters: tuple[str, ...]) -> CodeType:
     return compile(tree, FILE, "exec")
 
 
-def _plain(value: Any, depth: int = 0) -> Any:
-    """The value, if it is JSON data that a reader gets back as it is; a tuple counts as a list."""
+def _check(value: Any, path: tuple[Any, ...] = ()) -> None:
+    """Refuse what a reader of JSON would not get back as it is; a tuple counts as a list."""
     if value is None or isinstance(value, str | bool | int):
-        return value
-    if isinstance(value, float) and math.isfinite(value):
-        return value
+        return
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise NotPlainError(path, f"is {value}, which JSON does not have")
+        return
     if not isinstance(value, dict | list | tuple):
-        raise NotPlainError(f"is {_kind(value)}, which JSON does not have")
-    if depth == MAX_DEPTH:
-        raise NotPlainError(f"is nested deeper than {MAX_DEPTH}")
+        raise NotPlainError(path, f"is of type {type(value).__name__}, which JSON does not have")
+    if len(path) == MAX_DEPTH:
+        raise NotPlainError(path, f"is nested deeper than {MAX_DEPTH}")
     for key, item in value.items() if isinstance(value, dict) else enumerate(value):
-        if isinstance(value, dict) and not isinstance(key, str):
-            raise NotPlainError(f"has a key that is {_kind(key)}, not text")
-        try:
-            _plain(item, depth + 1)
-        except NotPlainError as error:
-            error.keys.append(key)
-            raise
-    return value
-
-
-def _kind(value: Any) -> str:
-    return f"{value}" if isinstance(value, float) else f"of type {type(value).__name__}"
+        if not isinstance(key, str) and isinstance(value, dict):
+            raise NotPlainError(path, f"has a key that is of type {type(key).__name__}, not text")
+        _check(item, (*path, key))
 
 
 def _described(error: BaseException) -> str:
     if isinstance(error, SystemExit):
         return f"the code ended its process ({error.code!r:.80})"
+    if isinstance(error, MemoryError):
+        return "MemoryError: the code needs more memory than it may have"
     try:
         text = str(error)[:MAX_MESSAGE]
     except Exception:  # noqa: BLE001 - an exception of the code may be as broken as it likes
@@ -145,14 +137,9 @@ def _line(error: BaseException) -> int | None:
     return line
 
 
-def _flush(output: Any) -> None:
-    with contextlib.suppress(OSError, ValueError, MemoryError):  # The code has closed it.
-        output.flush()
-
-
-def _own_pipes() -> tuple[int, int]:
-    """Standard input and output, where no code finds them by accident."""
-    calls, answers = os.dup(0), os.dup(1)
+def _own_pipes() -> tuple[BinaryIO, BinaryIO]:
+    """Standard input and output, at descriptors that no code uses by accident."""
+    calls, answers = open(os.dup(0), "rb"), open(os.dup(1), "wb")  # noqa: SIM115
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.dup2(2, 1)
@@ -161,32 +148,18 @@ def _own_pipes() -> tuple[int, int]:
 
 
 def _end_with_parent(calls: int) -> None:
-    """Wait until the other end of the pipe is closed, also while code runs."""
+    """Wait until the other end of the pipe is closed, also while code runs; then end everything."""
     poll = select.poll()
-    poll.register(calls, 0)  # Asks for nothing, and so hears only of the end.
+    poll.register(calls, 0)  # Asks for nothing, and so is told of the end alone.
     poll.poll()
     os.killpg(0, signal.SIGKILL)
 
 
-def _receive(calls: int) -> bytes:
-    (length,) = _LENGTH.unpack(_read(calls, _LENGTH.size))
-    return _read(calls, length)
-
-
-def _read(calls: int, size: int) -> bytes:
-    data = bytearray()
-    while len(data) < size:
-        piece = os.read(calls, size - len(data))
-        if not piece:
-            os.killpg(0, signal.SIGKILL)
-        data += piece
-    return bytes(data)
-
-
-def _send(answers: int, answer: bytes) -> None:
-    view = memoryview(_LENGTH.pack(len(answer)) + answer)
-    while view:
-        view = view[os.write(answers, view) :]
+def _read(calls: BinaryIO, size: int) -> bytes:
+    data = calls.read(size)
+    if len(data) < size:
+        os.killpg(0, signal.SIGKILL)
+    return data
 
 
 if __name__ == "__main__":

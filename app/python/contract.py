@@ -1,4 +1,4 @@
-"""The Python contract: code that an author is trusted with runs in a process that is not ours."""
+"""The Python contract: trusted code runs in a process of its own."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class PythonCall:
 
 @dataclass(frozen=True, slots=True)
 class PythonFailure:
-    """Why there is no result. ``line`` is of the code, from 1, if the code raised something.
+    """Why there is no result. ``line`` is that of the code, from 1, if the code raised an error.
 
-    ``is_late`` says that the time was over: the code was stopped, or found no process to run in.
+    ``is_late``: the time was over; the code was stopped, or no process was free to run it.
     """
 
     message: str
@@ -48,4 +48,7 @@ class PythonRunner(Protocol):
         """Run it to its end, or to the end of its time. Never raises for what the code does."""
 
     def close(self) -> None:
-        """End every process. Calls that are under way fail."""
+        """Keep no idle process. A call that is under way runs on, to the end of its time at most.
+
+        All children end with this process, however it ends.
+        """

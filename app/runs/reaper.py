@@ -38,13 +38,13 @@ class Reaper:
 
     def __init__(
         self,
-        service: Runner,
+        runner: Runner,
         detector: FailureDetector,
         retention: Retention,
         clock: Callable[[], float],
         log: logging.Logger,
     ) -> None:
-        self._service = service
+        self._runner = runner
         self._detector = detector
         self._retention = retention
         self._clock = clock
@@ -70,7 +70,7 @@ class Reaper:
             Busy: the store cannot take it now.
         """
         self._beats += 1
-        self._service.heartbeat(self._beats)
+        self._runner.heartbeat(self._beats)
         self._announced = True
 
     def reap(self) -> None:
@@ -80,7 +80,7 @@ class Reaper:
             self._take_over()
             self._forget_unanswered()
             self._find_lost()
-            self._service.prune(self._retention.seconds, self._retention.runs, CALLS_PER_LOOK)
+            self._runner.prune(self._retention.seconds, self._retention.runs, CALLS_PER_LOOK)
             self._is_late = False
         except Busy as error:
             self._detector.forget()
@@ -91,14 +91,14 @@ class Reaper:
     def retire(self) -> None:
         """Say goodbye, so that other processes take over what is left here without waiting."""
         try:
-            self._service.retire(self._service.owner)
+            self._runner.retire(self._runner.owner)
         except Busy:
             self._log.warning("the store is busy: our runs wait until our lease has passed")
 
     def wake(self) -> None:
         """Queue the runs whose wait is over. If the store is busy, the next look does it."""
         with suppress(Busy):
-            waits = {owner: suspended_until(owner) for owner in self._service.owners()}
+            waits = {owner: suspended_until(owner) for owner in self._runner.owners()}
             now = self._clock()
             over = {owner for owner, until in waits.items() if until is not None and until <= now}
             if over:
@@ -106,26 +106,26 @@ class Reaper:
 
     def _adopt_from(self, owners: Collection[str], level: int) -> None:
         for _ in range(CALLS_PER_LOOK):
-            claims = self._service.claims_of(owners, ADOPTED_AT_ONCE)
+            claims = self._runner.claims_of(owners, ADOPTED_AT_ONCE)
             if self._adopt(claims, level) < ADOPTED_AT_ONCE:
                 break
 
     def _take_over(self) -> None:
-        present = self._service.owners_here
-        owners = self._service.owners()
+        present = self._runner.owners_here
+        owners = self._runner.owners()
         live = {owner: count for owner, count in owners.items() if suspended_until(owner) is None}
         gone = self._detector.gone(live, present)
         if gone:
             self._adopt_from(gone, logging.INFO)
         for owner in gone & self._emptied(gone):
-            self._service.retire(owner)
+            self._runner.retire(owner)
 
     def _emptied(self, owners: Collection[str]) -> set[str]:
-        return {owner for owner in owners if not self._service.claims_of([owner], 1)}
+        return {owner for owner in owners if not self._runner.claims_of([owner], 1)}
 
     def _adopt(self, claims: Sequence[Claim], level: int = logging.INFO) -> int:
         """Queue these here, as far as there is room; how many were tried."""
-        tried, adopted = self._service.adopt(claims)
+        tried, adopted = self._runner.adopt(claims)
         if adopted:
             runs = "run" if adopted == 1 else "runs"
             self._log.log(level, "took over %d %s that no process had in hand", adopted, runs)
@@ -140,18 +140,18 @@ class Reaper:
         held = frozenset(self._own())
         stale = sorted(held & self._before, key=lambda claim: claim.run_id)
         self._before = held
-        self._adopt([c for c in stale if not c.queued and not self._service.is_under_way(c.run_id)])
-        self._service.submit_again([claim.run_id for claim in stale if claim.queued])
+        self._adopt([c for c in stale if not c.queued and not self._runner.is_under_way(c.run_id)])
+        self._runner.submit_again([claim.run_id for claim in stale if claim.queued])
 
     def _forget_unanswered(self) -> None:
         """End the runs that were refused to their callers, and that the store has all the same.
 
         They are looked for during one lease: a call without an answer may still arrive.
         """
-        unanswered = self._service.unanswered
+        unanswered = self._runner.unanswered
         for claim in self._own() if unanswered else ():
             if claim.run_id in unanswered:
-                self._service.withdraw(claim.run_id)
+                self._runner.withdraw(claim.run_id)
         for run_id, looks in list(unanswered.items()):
             if looks < LOOKS_PER_LEASE:
                 unanswered[run_id] = looks + 1
@@ -159,4 +159,4 @@ class Reaper:
                 del unanswered[run_id]
 
     def _own(self) -> Sequence[Claim]:
-        return self._service.claims_of(self._service.owners_here, MOST_HELD)
+        return self._runner.claims_of(self._runner.owners_here, MOST_HELD)

@@ -31,19 +31,19 @@ UNKNOWN = "UNKNOWN"
 """A step that began, whose end was not written down, and that no process executes now."""
 
 
-def view(service: Runner, run: RunRecord) -> dict[str, Any]:
+def view(runner: Runner, run: RunRecord) -> dict[str, Any]:
     """A run as a JSON object.
 
     Raises:
         Busy: the store cannot be read now.
     """
-    records = service.records(run.id, MAX_STEPS)
+    records = runner.records(run.id, MAX_STEPS)
     return {
         "flowInstanceId": run.id,
         "flowKey": run.flow_key,
         "flowVersion": run.flow_version,
         "status": run.status,
-        "data": _data(service, run),
+        "data": _data(runner, run),
         "error": _error(run),
         "attempt": run.attempt,
         "createdAt": moment(run.created_at),
@@ -66,13 +66,13 @@ def milliseconds(begin: float | None, end: float | None) -> int | None:
     return None if begin is None or end is None else max(round((end - begin) * 1_000), 0)
 
 
-def _data(service: Runner, run: RunRecord) -> Any:
+def _data(runner: Runner, run: RunRecord) -> Any:
     """The outputs; ``None`` if they are too long, or it is not known any more what is secret."""
     text = run.outcome.result if run.outcome else None
     if text is None or len(text) > MAX_DATA:
         return None
     try:
-        mask = service.masker(run)
+        mask = runner.masker(run)
     except FlowNotFound:
         return None
     return mask_value(loads(text, PAYLOAD_DEPTH), mask)

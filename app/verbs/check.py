@@ -14,10 +14,9 @@ from app.expression import Compiled
 from app.language.blocks import StepSchema
 from app.language.fields import Condition, about
 from app.language.flow import Input
-from app.language.inputs import JSON_READERS, read
+from app.language.inputs import JSON_READERS, InvalidValue, read
 from app.language.schemas import NestedInput
 from app.language.step import Path
-from app.language.value_issues import InvalidValue
 from app.runtime.scope import Action, Run
 from app.runtime.signals import StepError
 from app.runtime.verb import Builder, Verb

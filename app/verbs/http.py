@@ -10,23 +10,21 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from marshmallow import ValidationError, fields, validates_schema
+from marshmallow import ValidationError, validates_schema
 
-from app.expression import Compiled, Issue
+from app.expression import Compiled
 from app.http import form
 from app.http.message import Content, Form, Json, Request, Response, TransportError
 from app.language.blocks import StepSchema
-from app.language.environment import Environment
 from app.language.fields import (
     Boolean,
+    Collection,
     JsonSchema,
     ObjectTemplate,
     Template,
     describe,
-    issue,
     validation_error,
 )
-from app.language.flow import Flow
 from app.language.retry import RetryPolicy
 from app.language.step import Path, Use
 from app.language.target import Target, TargetField
@@ -47,35 +45,27 @@ _GROUPS = ("1xx", "2xx", "3xx", "4xx", "5xx")
 _SUCCESS = frozenset(range(200, 300))
 
 
-class Expect(fields.Field[frozenset[int]]):
+class Expect(Collection):
     """The statuses that count as success: ``200``, ``2xx``, or a list of these."""
+
+    holds_stand_ins = False
 
     def json_schema(self) -> JsonSchema:
         group = {"enum": list(_GROUPS)}
         status = {"anyOf": [group, {"type": "integer", "minimum": 100, "maximum": 599}]}
         return {"anyOf": [status, {"type": "array", "items": status}]}
 
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> frozenset[int]:
+    def _deserialize(self, value: Any, *args: Any, **options: Any) -> frozenset[int]:
         if not isinstance(value, list):
-            return self._statuses(value)
-        errors: dict[int, Any] = {}
-        statuses: set[int] = set()
-        for index, item in enumerate(value):
-            try:
-                statuses |= self._statuses(item)
-            except ValidationError as error:
-                errors[index] = error.messages
-        if errors:
-            raise ValidationError(errors)
-        return frozenset(statuses)
+            return self.read(value)
+        return frozenset().union(*super()._deserialize(value, *args, **options))
 
-    @staticmethod
-    def _statuses(item: Any) -> frozenset[int]:
-        if isinstance(item, int) and not isinstance(item, bool) and 100 <= item <= 599:
-            return frozenset({item})
-        if isinstance(item, str) and item in _GROUPS:
-            return frozenset(range(int(item[0]) * 100, int(item[0]) * 100 + 100))
-        message = f"expected a status like 200 or 2xx, got {describe(item)}"
+    def read(self, raw: Any) -> frozenset[int]:
+        if isinstance(raw, int) and not isinstance(raw, bool) and 100 <= raw <= 599:
+            return frozenset({raw})
+        if isinstance(raw, str) and raw in _GROUPS:
+            return frozenset(range(int(raw[0]) * 100, int(raw[0]) * 100 + 100))
+        message = f"expected a status like 200 or 2xx, got {describe(raw)}"
         raise validation_error(
             "bad-status", message, "write `expect: 200`, or a list like `[2xx, 404]`"
         )
@@ -142,15 +132,12 @@ class Http(Verb):
         if name is not None:
             yield Use("services", name, ("http",), self.target.offset, len(name))
 
-    def check(self, flow: Flow, environment: Environment) -> Iterable[tuple[Path, Issue]]:
+    @property
+    def unsafe_repetition(self) -> str | None:
         method = self.target.method
-        may_repeat = flow.retryable if self.retryable is None else self.retryable
-        is_safe = method in IDEMPOTENT or may_repeat
-        if self.retry and self.retry.times and not is_safe and not self.retry.idempotent:
-            message = f"a {method} that is repeated may be carried out twice"
-            times = self.retry.times
-            hint = f"if that does no harm, write `retry: {{times: {times}, idempotent: true}}`"
-            yield ("retry",), issue("unsafe-retry", message, hint)
+        if method in IDEMPOTENT:
+            return None
+        return f"a {method} that is repeated may be carried out twice"
 
     def detail(self, result: dict[str, Any]) -> str:
         return f"{self.summary} → {result['status']}"
@@ -159,7 +146,7 @@ class Http(Verb):
         name = self.target.service
         if name is None:
             return None
-        is_safe = self.target.method in IDEMPOTENT or builder.may_repeat(self)
+        is_safe = self.unsafe_repetition is None or builder.may_repeat(self)
 
         def find(run: Run) -> RetryPolicy | None:
             service = run.dependencies.service(name)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from marshmallow import ValidationError, fields
+from marshmallow import ValidationError
 
 from app.expression import Issue
 from app.language.blocks import BlockField, StepSchema
@@ -15,6 +15,7 @@ from app.language.environment import Environment
 from app.language.fields import (
     STEP_REF,
     Choice,
+    Collection,
     JsonSchema,
     about,
     describe,
@@ -33,39 +34,29 @@ MOST_BRANCHES = 50
 _EXAMPLE = "write a name for each branch, and its steps below it: `user:`, then `- http: …`"
 
 
-class BranchesField(fields.Field[Mapping[str, tuple[Step, ...]]]):
+class BranchesField(Collection):
     """Names of branches and their steps."""
 
+    KIND = dict
+    WANTED = "branches with names"
+    EXAMPLE = _EXAMPLE
     stand_in: Mapping[str, tuple[Step, ...]] = {}
-    holds_stand_ins = True
-    """A part of it that is wrong has a stand-in of its own, so the rest can be checked."""
 
     def json_schema(self) -> JsonSchema:
         branch = {"type": "array", "items": STEP_REF}
         return {"type": "object", "additionalProperties": branch, "minProperties": 1}
 
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> dict[str, tuple[Step, ...]]:
-        if not isinstance(value, dict):
-            message = f"expected branches with names, got {describe(value)}"
-            raise validation_error("wrong-type", message, _EXAMPLE)
-        if not 1 <= len(value) <= MOST_BRANCHES:
+    def read(self, raw: Any) -> Any:
+        return BlockField().deserialize(raw)
+
+    def instead(self, error: ValidationError) -> Any:
+        return error.valid_data or ()
+
+    def _deserialize(self, value: Any, *args: Any, **options: Any) -> Any:
+        if isinstance(value, dict) and not 1 <= len(value) <= MOST_BRANCHES:
             message = f"expected 1 to {MOST_BRANCHES} branches, got {len(value)}"
             raise validation_error("bad-branches", message, _EXAMPLE)
-        branches: dict[str, tuple[Step, ...]] = {}
-        errors: dict[str, Any] = {}
-        for name, steps in value.items():
-            try:
-                branches[name] = tuple(BlockField().deserialize(steps) or ())
-            except ValidationError as error:
-                errors[name] = error.messages
-                branches[name] = _readable(error.valid_data)
-        if errors:
-            raise ValidationError(errors, valid_data=branches)
-        return branches
-
-
-def _readable(valid: Any) -> tuple[Step, ...]:
-    return tuple(valid) if isinstance(valid, list) else ()
+        return super()._deserialize(value, *args, **options)
 
 
 _BELOW = "write the branches below `parallel:`, each with its name"

@@ -1,7 +1,7 @@
 """``python: code`` runs the body of a function, whose ``return`` is the step's result.
 
-The code can do whatever the server's user can: it is trusted, and only its time, memory and result
-are bounded. It runs in a process of its own and reads the roots that it names as plain data.
+The code may do all that the server's user may: it is trusted, and only its time, memory and result
+are bounded. It runs in a process of its own and reads ``inputs``, ``steps`` … as plain data.
 """
 
 from __future__ import annotations
@@ -57,6 +57,10 @@ class Python(Verb):
     def has_result(self) -> bool:
         return True
 
+    @property
+    def unsafe_repetition(self) -> str | None:
+        return "code that is repeated may do twice what it does"
+
     def templates(self) -> Iterable[tuple[Path, Compiled]]:
         return [(("python",), self.code.data)]
 
@@ -65,13 +69,7 @@ class Python(Verb):
             message = "`python` steps are switched off here"
             hint = "to trust whoever writes flows with code, set SITESWAP_PYTHON_STEPS=on"
             yield ("python",), issue("switched-off", message, hint)
-        yield from ((("python",), found) for found in self.code.problems)
-        may_repeat = flow.retryable if self.retryable is None else self.retryable
-        if self.retry and not may_repeat and not self.retry.idempotent:
-            message = "code that is repeated may do twice what it does"
-            times = self.retry.times
-            hint = f"if that does no harm, write `retry: {{times: {times}, idempotent: true}}`"
-            yield ("retry",), issue("unsafe-retry", message, hint)
+        yield from ((("python",), each) for each in self.code.issues)
 
     def build(self, builder: Builder) -> Action:
         text, data = self.code.text, self.code.data.evaluate
@@ -93,7 +91,7 @@ class Python(Verb):
 
 
 def _first(flow: Flow) -> Step | None:
-    """The step that is told when there should be none: once is enough."""
+    """The step that gets the issue when code is switched off: one for each flow is enough."""
     return next((step for step in every_step(flow.steps) if isinstance(step, Python)), None)
 
 

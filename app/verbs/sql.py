@@ -1,20 +1,22 @@
 """``sql: text`` carries out one statement on a named database.
 
 The result is ``{rows, count}``; with ``mode: one`` it is ``{row}``, with ``mode: value`` it is
-``{value}``, ``null`` where there is no row; with ``mode: execute`` it is ``{count}``, the number of
-rows that were changed. Values go to the database as parameters, and never into the text.
+``{value}``, both ``null`` if there is no row; with ``mode: execute`` it is ``{count}``, the number
+of rows that were changed. Values go to the database as parameters, and never into the text.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
 
-from marshmallow import ValidationError, fields, validates_schema
+from marshmallow import ValidationError, validates_schema
 
-from app.database.contract import Query, QueryResult, TransactionOptions
+from app.database.contract import DatabaseError, Query, QueryResult, TransactionOptions
 from app.expression import Compiled, Issue, compile_template
 from app.language.blocks import StepSchema
 from app.language.environment import Environment
@@ -23,69 +25,82 @@ from app.language.fields import (
     AssignmentsTemplate,
     Choice,
     Integer,
-    JsonSchema,
     String,
     about,
     describe,
     issue,
-    validation_error,
 )
 from app.language.flow import Flow
-from app.language.sql import Name, SqlTextError, Statement, parse
+from app.language.sql import Name, SqlText, Statement
 from app.language.step import Path, Use
-from app.runtime.masking import one_line
+from app.runtime.masking import MASK, MIN_LENGTH, masker, one_line
 from app.runtime.scope import Action, Run
-from app.runtime.signals import StepError
+from app.runtime.signals import DeadlinePassed, StepError
 from app.runtime.verb import Builder, Verb
-from app.verbs import sql_answer
-from app.verbs.sql_answer import step_errors
 from app.yaml.diagnostics import did_you_mean
 
 DEFAULT_MAX_ROWS = 10_000
-MODES = ("rows", "one", "value", "execute")
-_FIELDS = {"rows": ("rows", "count"), "one": ("row",), "value": ("value",), "execute": ("count",)}
+EARLY_SECONDS = 0.25
+"""A database may end a statement a little before its time; that counts as the end of its time."""
+
 _SHOWN = 200
 _NO_PARAMS = Assignments((), compile_template({}))
+_QUOTED = re.compile(r"""'([^']*)'|"([^"]*)\"""")
 
 
-class SqlText(fields.Field[Statement]):
-    """One statement, with ``:name`` where a parameter stands."""
-
-    stand_in = parse("select 1")
-
-    def json_schema(self) -> JsonSchema:
-        return {"type": "string"}
-
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> Statement:
-        if not isinstance(value, str):
-            hint = "write `sql: select …`, or `sql: |` and the statement below it"
-            raise validation_error(
-                "wrong-type", f"expected a statement, got {describe(value)}", hint
-            )
-        if "${" in value:
-            raise ValidationError([_template_in(value)])
-        try:
-            return parse(value)
-        except SqlTextError as error:
-            found = Issue(error.code, error.message, error.offset, error.length, error.hint)
-            raise ValidationError([found]) from None
+def _rows(max_rows: int, answer: QueryResult) -> dict[str, Any]:
+    if len(answer.rows) > max_rows:
+        message = f"the statement gave more than {max_rows} rows: write a LIMIT, or set `max_rows`"
+        raise StepError("limit", message)
+    columns = _columns(answer)
+    found = [dict(zip(columns, row, strict=True)) for row in answer.rows]
+    return {"rows": found, "count": len(found)}
 
 
-def _template_in(text: str) -> Issue:
-    start = text.index("${")
-    end = text.find("}", start) + 1 or len(text)
-    written = " ".join(text[start:end].split())
-    message = "no `${…}` in a statement: a value could become a part of it"
-    hint = f"write `:name` here, and `params: {{name: '{written}'}}` below"
-    return Issue("sql-template", message, start, end - start, hint)
+def _one(_: int, answer: QueryResult) -> dict[str, Any]:
+    row = _only(answer)
+    return {"row": None if row is None else dict(zip(_columns(answer), row, strict=True))}
+
+
+def _value(_: int, answer: QueryResult) -> dict[str, Any]:
+    row = _only(answer)
+    return {"value": None if row is None else row[0]}
+
+
+def _count(_: int, answer: QueryResult) -> dict[str, Any]:
+    return {"count": answer.count}
+
+
+_Shape = Callable[[int, QueryResult], dict[str, Any]]
+_MODES: Mapping[str, tuple[_Shape, tuple[str, ...]]] = {
+    "rows": (_rows, ("rows", "count")),
+    "one": (_one, ("row",)),
+    "value": (_value, ("value",)),
+    "execute": (_count, ("count",)),
+}
+"""Mode → what makes the step's result of an answer, and the fields that this has."""
+
+
+def _only(answer: QueryResult) -> tuple[Any, ...] | None:
+    if len(answer.rows) > 1:
+        raise StepError("limit", "the statement gave more than one row: write a LIMIT 1")
+    _columns(answer)
+    return answer.rows[0] if answer.rows else None
+
+
+def _columns(answer: QueryResult) -> tuple[str, ...]:
+    columns = answer.columns
+    if columns is None:
+        raise StepError("sql", "the statement gave no rows: the step needs `mode: execute`")
+    if len(set(columns)) < len(columns):
+        twice = next(name for name in columns if columns.count(name) > 1)
+        raise StepError("sql", f"two columns are called `{twice}`: name one of them with AS")
+    return columns
 
 
 class SqlSchema(StepSchema):
     MISPLACED = {  # noqa: RUF012
-        "parameters": "write `params` instead",
-        "args": "write `params` instead",
-        "values": "write `params` instead",
-        "with": "write `params` instead",
+        **dict.fromkeys(("parameters", "args", "values", "with"), "write `params` instead"),
         "db": "write `database` instead",
         "limit": "write `max_rows` instead",
     }
@@ -96,7 +111,7 @@ class SqlSchema(StepSchema):
     params = AssignmentsTemplate(metadata=about("The values of its parameters, by their names."))
     database = String(metadata=about("Its name in services.yaml; not needed where there is one."))
     mode = Choice(
-        MODES,
+        tuple(_MODES),
         load_default="rows",
         metadata=about("What it gives: `rows`, `one` row, one `value`; `execute` for none."),
     )
@@ -146,18 +161,22 @@ class Sql(Verb):
     @property
     def result_fields(self) -> tuple[str, ...]:  # type: ignore[override]
         """By the mode."""
-        return _FIELDS[self.mode]
+        return _MODES[self.mode][1]
 
     @property
     def summary(self) -> str:
         return one_line(" ".join(self.statement.text.split()), _SHOWN)
 
+    @property
+    def unsafe_repetition(self) -> str | None:
+        """None: the failures that ``retry`` repeats have changed nothing, see ``DatabaseError``."""
+        return None
+
     def templates(self) -> Iterable[tuple[Path, Compiled]]:
         return [(("params",), self.params.values)]
 
     def uses(self) -> Iterable[Use]:
-        if self.database is not None:
-            yield Use("databases", self.database, ("database",))
+        return database_used(self.database)
 
     def check(self, flow: Flow, environment: Environment) -> Iterable[tuple[Path, Issue]]:
         if self.mode != "execute" and not self.statement.gives_rows:
@@ -172,47 +191,30 @@ class Sql(Verb):
         return self.summary if count is None else f"{self.summary} → {count}"
 
     def build(self, builder: Builder) -> Action:
-        query, shape, database = self._query(), self._shape(), self.database
+        statement, database, values = self.statement, self.database, self.params.values.evaluate
+        most = {"rows": self.max_rows or DEFAULT_MAX_ROWS, "execute": 0}.get(self.mode, 1)
+        shape = partial(_MODES[self.mode][0], most)
         # The shape of a result may be wrong, and then the change that gave it must not stay.
-        undoable = self.mode != "execute" and not self.statement.only_reads
+        undoable = self.mode != "execute" and not statement.only_reads
 
         def carry_out(run: Run) -> Any:
-            asked = query(run)
-            with step_errors(run, asked.values):
+            params = values(run.scope)
+            for name, value in params.items():
+                _check_value(name, value)
+            query = Query(statement, params, most)
+            with step_errors(run, params):
                 if run.transaction is not None:
-                    return shape(run.transaction.run(asked))
-                terms = TransactionOptions(
-                    lambda: run.deadline - run.dependencies.monotonic(), undoable
-                )
-                with run.dependencies.databases.session(database, terms) as session:
-                    return shape(session.run(asked))
+                    return shape(run.transaction.run(query))
+                options = TransactionOptions(seconds_left(run), undoable)
+                with run.dependencies.databases.session(database, options) as session:
+                    return shape(session.run(query))
 
         return carry_out
-
-    def _query(self) -> Callable[[Run], Query]:
-        statement, values = self.statement, self.params.values.evaluate
-        caps = {"rows": self.max_rows or DEFAULT_MAX_ROWS, "execute": 0}
-        max_rows = caps.get(self.mode, 1)
-
-        def query(run: Run) -> Query:
-            found = values(run.scope)
-            for name, value in found.items():
-                _check_value(name, value)
-            return Query(statement, found, max_rows)
-
-        return query
-
-    def _shape(self) -> Callable[[QueryResult], dict[str, Any]]:
-        if self.mode == "rows":
-            return partial(sql_answer.rows, self.max_rows or DEFAULT_MAX_ROWS)
-        if self.mode == "execute":
-            return sql_answer.count
-        return sql_answer.one if self.mode == "one" else sql_answer.value
 
 
 def _check_value(name: str, value: Any) -> None:
     """A parameter is a scalar, or a list of scalars that stands for as many of them."""
-    items = value if isinstance(value, list) else [value]
+    items = _items(value)
     if any(isinstance(item, dict | list) for item in items):
         wanted = "a parameter is text, a number, true, false, null, or a list of these"
         hint = f"for a JSON column give `to_json(…)`; this is {describe(value)}"
@@ -220,3 +222,48 @@ def _check_value(name: str, value: Any) -> None:
     if not items:
         message = f"`:{name}` is an empty list, which SQL has no form for"
         raise StepError("request", f"{message}: guard the step with `when: len(…) > 0`")
+
+
+def database_used(name: str | None) -> Iterator[Use]:
+    """What a step with a key ``database`` uses of ``services.yaml``."""
+    if name is not None:
+        yield Use("databases", name, ("database",))
+
+
+def seconds_left(run: Run) -> Callable[[], float]:
+    """Tells the seconds before the deadline of the step that is running."""
+    return lambda: run.deadline - run.dependencies.monotonic()
+
+
+@contextmanager
+def step_errors(run: Run, params: Mapping[str, Any]) -> Iterator[None]:
+    """Turns the failures of a database into those of a step, and hides the values of parameters.
+
+    Raises:
+        StepError: of the same kind.
+        DeadlinePassed: the time of the step was over.
+    """
+    try:
+        yield
+    except DatabaseError as error:
+        message = _without(params, error.message)
+        if error.kind == "timeout" and seconds_left(run)() <= EARLY_SECONDS:
+            raise DeadlinePassed(message) from None
+        raise StepError(error.kind, message) from None
+
+
+def _without(params: Mapping[str, Any], message: str) -> str:
+    """A message without values: databases quote them, and cut off what is long."""
+    values = [item for value in params.values() for item in _items(value)]
+    texts = [str(value) for value in values if value is not None and not isinstance(value, bool)]
+
+    def hide(quoted: re.Match[str]) -> str:
+        part = quoted[1] or quoted[2] or ""
+        is_part = len(part) >= MIN_LENGTH and any(part in text for text in texts)
+        return quoted[0].replace(part, MASK) if is_part else quoted[0]
+
+    return _QUOTED.sub(hide, masker(texts)(message))
+
+
+def _items(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]

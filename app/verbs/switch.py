@@ -6,16 +6,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from marshmallow import ValidationError, fields, post_load
+from marshmallow import ValidationError, post_load
 
 from app.expression import Compiled, Issue
 from app.language.blocks import BlockField, StepSchema
 from app.language.environment import Environment
 from app.language.fields import (
+    Collection,
     Condition,
     JsonSchema,
     StrictSchema,
-    describe,
     issue,
     object_schema,
     validation_error,
@@ -70,39 +70,27 @@ class CaseSchema(StrictSchema):
         raise validation_error("bad-case", "a case is `when` and `then`, or `else` alone", hint)
 
 
-class Cases(fields.Field[tuple[Case, ...]]):
+class Cases(Collection):
     """The list of cases; one that is wrong is replaced by what could be read of it."""
 
+    WANTED = "a list of cases"
+    EXAMPLE = CaseSchema.EXAMPLE
     stand_in: tuple[Case, ...] = ()
 
     def json_schema(self) -> JsonSchema:
         return {"type": "array", "items": object_schema(_CASE)}
 
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> tuple[Case, ...]:
-        if not isinstance(value, list):
-            message = f"expected a list of cases, got {describe(value)}"
-            raise validation_error("wrong-type", message, CaseSchema.EXAMPLE)
-        cases: list[Case] = []
-        errors: dict[int, Any] = {}
-        for index, raw in enumerate(value):
-            try:
-                cases.append(_CASE.load(raw))
-            except ValidationError as error:
-                errors[index] = error.messages
-                cases.append(_readable(error.valid_data))
-        if errors:
-            raise ValidationError(errors, valid_data=cases)
-        return tuple(cases)
+    def read(self, raw: Any) -> Any:
+        return _CASE.load(raw)
+
+    def instead(self, error: ValidationError) -> Case:
+        parts = error.valid_data if isinstance(error.valid_data, dict) else {}
+        if "otherwise" in parts and "when" not in parts:
+            return Case(None, parts["otherwise"])
+        return Case(parts.get("when", Condition.stand_in), parts.get("then", ()))
 
 
 _CASE = CaseSchema()
-
-
-def _readable(valid: Any) -> Case:
-    parts = valid if isinstance(valid, dict) else {}
-    if "otherwise" in parts and "when" not in parts:
-        return Case(None, tuple(parts["otherwise"]))
-    return Case(parts.get("when", Condition.stand_in), tuple(parts.get("then", ())))
 
 
 class SwitchSchema(StepSchema):

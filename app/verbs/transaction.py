@@ -1,8 +1,8 @@
 """``transaction:`` holds ``sql`` steps that all happen, or none of them.
 
 They share one connection. It commits when the block ends, also by ``return``; it rolls back when a
-step fails, when the time is over, and by ``fail``. What a block that was rolled back had defined is
-forgotten. In a run that keeps a journal the whole block is one entry, which holds what it defined.
+step fails, when the time is over, and by ``fail``. What a block defined is forgotten when it is
+rolled back. In a run with a journal the whole block is one record, which holds what it defined.
 """
 
 from __future__ import annotations
@@ -21,8 +21,7 @@ from app.language.step import Block, Path, Step, Use
 from app.runtime.scope import Action, Run
 from app.runtime.signals import FailSignal, ReturnSignal
 from app.runtime.verb import Builder, Verb
-from app.verbs.sql import Sql
-from app.verbs.sql_answer import step_errors
+from app.verbs.sql import Sql, database_used, seconds_left, step_errors
 
 _WAITING = frozenset({"call", "parallel", "repeat", "wait"})
 """Verbs without an effect of their own that would keep a transaction open, or share it."""
@@ -51,6 +50,11 @@ class Transaction(Verb):
     def summary(self) -> str:
         return self.database or ""
 
+    @property
+    def unsafe_repetition(self) -> str | None:
+        """None: the failures that ``retry`` repeats were rolled back, see ``DatabaseError``."""
+        return None
+
     def blocks(self) -> Sequence[Block]:
         return [Block(("transaction",), "transaction", self.steps)]
 
@@ -59,8 +63,7 @@ class Transaction(Verb):
         return True
 
     def uses(self) -> Iterable[Use]:
-        if self.database is not None:
-            yield Use("databases", self.database, ("database",))
+        return database_used(self.database)
 
     def check(self, flow: Flow, environment: Environment) -> Iterable[tuple[Path, Issue]]:
         inside = list(_within(self.steps, ("transaction",)))
@@ -97,14 +100,12 @@ class Transaction(Verb):
         forgiving = any(step.on_error is not None for _, step in _within(self.steps, ()))
 
         def carry_out(run: Run) -> dict[str, Any]:
-            terms = TransactionOptions(
-                lambda: run.deadline - run.dependencies.monotonic(), True, forgiving
-            )
+            options = TransactionOptions(seconds_left(run), True, forgiving)
             before = _Names(run)
             try:
                 with (
                     step_errors(run, {}),
-                    run.dependencies.databases.session(database, terms) as session,
+                    run.dependencies.databases.session(database, options) as session,
                 ):
                     end = _run(steps, run, session)
             except FailSignal as signal:

@@ -9,12 +9,11 @@ from flask import Blueprint, Response
 from app.catalog.catalog import Catalog, CatalogEntry
 from app.catalog.services import Services
 from app.strict_json import dumps
-from app.web import envelope
-from app.web.errors import respond
+from app.web.envelope import respond, success
 from app.yaml.diagnostics import Diagnostic, Severity
 
 
-def create_blueprint(catalog: Catalog, outside: Services) -> Blueprint:
+def create_blueprint(catalog: Catalog, services: Services) -> Blueprint:
     """The health route."""
     blueprint = Blueprint("health", __name__)
 
@@ -22,13 +21,11 @@ def create_blueprint(catalog: Catalog, outside: Services) -> Blueprint:
     def health() -> Response:
         entries = catalog.entries()
         broken = [_broken(entry) for entry in entries if entry.is_broken]
-        if outside.is_broken:
-            broken.append(_file(outside.path.name, True, outside.diagnostics))
+        if services.is_broken:
+            broken.append(_file(services.path.name, True, services.diagnostics))
         status = "degraded" if broken else "up"
         served = sum(entry.program is not None for entry in entries)
-        return respond(
-            envelope.success(dumps({"status": status, "flows": served, "broken": broken}))
-        )
+        return respond(success(dumps({"status": status, "flows": served, "broken": broken})))
 
     return blueprint
 
@@ -39,7 +36,7 @@ def _broken(entry: CatalogEntry) -> dict[str, object]:
 
 
 def _file(name: str, served: bool, diagnostics: Iterable[Diagnostic]) -> dict[str, object]:
-    """Where the mistakes are, but not what they are: a message may quote the file."""
+    """Where the errors are, without their messages: these may quote the file."""
     return {
         "file": name,
         "served": served,

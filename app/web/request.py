@@ -15,8 +15,7 @@ from werkzeug.utils import cached_property
 from app.errors import InputIssue, InputsInvalid
 from app.http import form
 from app.strict_json import JsonError, dumps, loads
-from app.web.errors import Refusal
-from app.web.refusal import RefusalError
+from app.web.envelope import Refusal
 
 TOKEN = "juggleToken"
 FORM = "application/x-www-form-urlencoded"
@@ -24,7 +23,7 @@ MULTIPART = "multipart/form-data"
 _CREDENTIALS = frozenset({"juggle-token", "authorization", "proxy-authorization", "cookie"})
 
 Fields = dict[str, Any]
-"""Parameter → its text, or the list of its texts where it stands several times."""
+"""Parameter → its text, or the list of its texts where it was sent several times."""
 
 
 class RequestReader:
@@ -121,8 +120,8 @@ class RequestReader:
             )
         try:
             return self._read()
-        except RefusalError as error:
-            if error.status == 400:
+        except Refusal as error:
+            if error.code == 400:
                 raise _malformed(error.message) from None
             raise
         except RequestEntityTooLarge:
@@ -177,7 +176,7 @@ def _one_or_all(values: list[str]) -> str | list[str]:
 
 
 def _first(value: Any) -> str | None:
-    """The one value of a parameter; a token that stands several times is no token."""
+    """The one text of a parameter; a token that was sent several times is no token."""
     return value if isinstance(value, str) else None
 
 

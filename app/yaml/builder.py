@@ -7,7 +7,6 @@ text ends early, and YAML 1.1's surprises (tags, merge keys, octal numbers) neve
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from yaml.events import (
@@ -20,24 +19,21 @@ from yaml.events import (
     ScalarEvent,
 )
 
+from app.yaml.checks import Checks, issue_at
 from app.yaml.diagnostics import Path
-from app.yaml.mistakes.checks import Checks, problem_at
+from app.yaml.lines import TextIssue, TextIssueError
 from app.yaml.scalars import WORDS, Scalar, resolve
-from app.yaml.source import TextIssue, TextIssueError
 
 MAX_DEPTH = 50
 """Nesting of mappings and lists that is accepted."""
 
 MAX_NODES = 20_000
-"""Keys and values that are accepted, each use of an alias counted with all that it stands for."""
-
-MAX_PROBLEMS = 100
-"""Problems in one file that are reported."""
+"""Keys and values that are accepted; an alias counts as all the values that it repeats."""
 
 
 @dataclass(slots=True)
 class Node:
-    """Where one value stands: the events of its key (if it has one), its beginning and its end."""
+    """The events of one value: of its key (if it has one), its beginning and its end."""
 
     key: NodeEvent | None
     start: NodeEvent
@@ -48,9 +44,9 @@ class Node:
 class _Frame:
     """One mapping or list that is still open.
 
-    ``path`` is ``None`` for a part that is read but not kept: a second value of the same key, or
-    what stands inside a key. In a mapping ``key_event`` is the key whose value comes next, ``None``
-    if a key comes next; ``key`` is its text, ``None`` if the value is not to be kept.
+    ``path`` is ``None`` for a part that is read but not kept: a second value of the same key, or a
+    part of a key. In a mapping ``key_event`` is the key whose value comes next, ``None`` if a key
+    comes next; ``key`` is its text, ``None`` if the value is not to be kept.
     """
 
     container: Any
@@ -82,14 +78,18 @@ class DocumentBuilder:
     def __init__(self, text: str) -> None:
         self.data: Any = None
         self.nodes: dict[Path, Node] = {}
-        self.problems: list[TextIssue] = []
         self.last: Event | None = None
         self.count = 0
-        self._checks = Checks(text, partial(_report, self.problems))
+        self._checks = Checks(text)
         self._frames: list[_Frame] = []
         self._log: list[Event] = []
         self._anchors: dict[str, tuple[int, int] | None] = {}
         self._unused: dict[str, NodeEvent] = {}
+
+    @property
+    def issues(self) -> list[TextIssue]:
+        """What is wrong with the text, and did not keep it from being read."""
+        return self._checks.found
 
     @property
     def is_empty(self) -> bool:
@@ -105,7 +105,7 @@ class DocumentBuilder:
         """Take the next event.
 
         Raises:
-            ProblemError: the document cannot be read further.
+            TextIssueError: the document cannot be read further.
         """
         self.last = event
         if isinstance(event, AliasEvent):
@@ -227,14 +227,5 @@ class DocumentBuilder:
         return path
 
 
-def _report(problems: list[TextIssue], problem: TextIssue) -> None:
-    # No method: it would tie the builder and its checks into a cycle, which only the garbage
-    # collector could free, with every event of the document.
-    problems.append(problem)
-    if len(problems) == MAX_PROBLEMS:
-        message = f"{MAX_PROBLEMS} problems so far; what follows is not read"
-        raise TextIssueError(TextIssue(problem.start, problem.end, "too-many-problems", message))
-
-
 def _limit(event: NodeEvent, code: str, message: str) -> TextIssueError:
-    return TextIssueError(problem_at(event, code, message))
+    return TextIssueError(issue_at(event, code, message))

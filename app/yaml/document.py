@@ -1,7 +1,7 @@
 """The YAML loader: strict, bounded, and every value knows its line and column.
 
 The scalars are those of YAML 1.2 that JSON has too (:mod:`app.yaml.scalars`). Anchors and
-aliases may be used; tags, merge keys, keys that are not text, and keys that stand twice may not.
+aliases may be used; tags, merge keys, keys that are not text and repeated keys may not.
 """
 
 from __future__ import annotations
@@ -15,11 +15,9 @@ from yaml.events import DocumentEndEvent, Event, ScalarEvent, StreamEndEvent
 
 from app.yaml.builder import MAX_NODES, DocumentBuilder
 from app.yaml.diagnostics import Diagnostic, Path, Severity
-from app.yaml.lines import Trouble, span, value_end
-from app.yaml.mistakes.known import directive_at
-from app.yaml.mistakes.syntax import explain
+from app.yaml.lines import SourceText, TextIssue, TextIssueError, span, value_end
+from app.yaml.mistakes import Trouble, directive, explain
 from app.yaml.places import Place, Places
-from app.yaml.source import SourceText, TextIssue, TextIssueError
 
 __all__ = ["MAX_BYTES", "Document", "Path", "Place", "YamlError", "load"]
 
@@ -27,7 +25,7 @@ MAX_BYTES = 256 * 1024
 """Size of a file that is accepted."""
 
 MAX_REPAIRS = 20
-"""Mistakes in one file behind which reading goes on."""
+"""Mistakes in one file after which reading goes on."""
 
 _CHARACTERS_PER_NODE = 20
 """Reading so many characters takes about as long as building one node."""
@@ -44,7 +42,7 @@ _NOTHING = re.compile(r"[ \t\n]*(?:(?<![^ \t\n])#[^\n]*[ \t\n]*)*")
 
 
 class YamlError(ValueError):
-    """There is no usable document; ``findings`` say why, sorted by their places."""
+    """There is no usable document; ``diagnostics`` say why, sorted by their places."""
 
     def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
         self.diagnostics = list(diagnostics)
@@ -56,8 +54,8 @@ class YamlError(ValueError):
 class Document:
     """One YAML file as plain data (``dict list str int float bool None``) with its places.
 
-    ``findings`` are the problems behind which reading could go on, warnings among them. If one is
-    an error, the data is a guess at what the author meant: good for further checks only.
+    ``diagnostics`` are those after which reading could go on, warnings among them. If one is an
+    error, the data is a guess at what the author meant: good for further checks only.
     """
 
     def __init__(self, data: Any, places: Places, diagnostics: Sequence[Diagnostic]) -> None:
@@ -70,7 +68,7 @@ class Document:
         """Line and column of the character ``offset`` of the decoded scalar at ``path``.
 
         For a mapping or a list, where it begins; for a path that does not exist, the place of the
-        nearest value around it.
+        nearest value that would hold it.
         """
         return self._locate(path, offset)
 
@@ -84,18 +82,18 @@ def load(text: str | bytes, *, parser: Parser = _FASTEST) -> Document:
     source, found, spent = SourceText(_decode(text)), list[Diagnostic](), 0
     while True:
         builder = DocumentBuilder(source.text)
-        problem = _build(builder, source.text, parser)
-        if problem is None:
+        issue = _build(builder, source.text, parser)
+        if issue is None:
             places = Places(source, builder.nodes)
-            return Document(builder.data, places, _findings(source, builder, found))
-        diagnostic = source.diagnostic(problem)
+            return Document(builder.data, places, _diagnostics(source, builder, found))
+        diagnostic = source.diagnostic(issue)
         spent += builder.count + len(source.text) // _CHARACTERS_PER_NODE
         is_new = not any(_may_follow(diagnostic, earlier) for earlier in found)
         if is_new:
             found.append(diagnostic)
-        if not (is_new and problem.repair and len(found) <= MAX_REPAIRS and spent < MAX_NODES):
-            raise YamlError(_findings(source, builder, found))
-        source = source.repaired(problem.repair)
+        if not (is_new and issue.repair and len(found) <= MAX_REPAIRS and spent < MAX_NODES):
+            raise YamlError(_diagnostics(source, builder, found))
+        source = source.repaired(issue.repair)
 
 
 def _may_follow(diagnostic: Diagnostic, earlier: Diagnostic) -> bool:
@@ -104,22 +102,22 @@ def _may_follow(diagnostic: Diagnostic, earlier: Diagnostic) -> bool:
     return diagnostic.line == earlier.line and not is_its_like
 
 
-def _findings(
+def _diagnostics(
     source: SourceText, builder: DocumentBuilder, found: Sequence[Diagnostic]
 ) -> list[Diagnostic]:
-    """Everything found, in order and once: an alias repeats the problems of its value."""
-    return sorted(dict.fromkeys([*found, *map(source.diagnostic, builder.problems)]))
+    """Everything found, in order and once: an alias repeats the issues of its value."""
+    return sorted(dict.fromkeys([*found, *map(source.diagnostic, builder.issues)]))
 
 
 def _build(builder: DocumentBuilder, text: str, parser: Parser) -> TextIssue | None:
-    """Build the document; the problem behind which that could not go on."""
-    if directive := _DIRECTIVE.match(text):
-        return directive_at(text, directive.end() - 1)
+    """Build the document; the issue after which that could not go on."""
+    if match := _DIRECTIVE.match(text):
+        return directive(text, match.end() - 1)
     loader = parser(text)
     try:
         return _feed(builder, text, loader.get_event)
     except TextIssueError as error:
-        return error.problem
+        return error.issue
     except yaml.MarkedYAMLError as error:
         return explain(_trouble(builder, text, error))
     except ValueError as error:  # of the pure Python parser only: an escape beyond Unicode
@@ -140,7 +138,7 @@ def _feed(builder: DocumentBuilder, text: str, next_event: Callable[[], Event]) 
 
 
 def _rest(text: str, end: DocumentEndEvent) -> TextIssue | None:
-    """What stands behind the end of the document, unless it is blank."""
+    """What follows the end of the document, unless it is blank."""
     match = _NOTHING.match(text, span(end)[1])
     start = match.end() if match else len(text)
     if start == len(text):
@@ -157,8 +155,8 @@ def _trouble(builder: DocumentBuilder, text: str, error: yaml.MarkedYAMLError) -
     opened = error.context_mark.index if error.context_mark else at
     last = builder.last
     style = (last.style or "") if isinstance(last, ScalarEvent) else None
-    words = error.problem or "unreadable"
-    return Trouble(text, words, at, opened, *_last(builder), style, builder.in_flow)
+    reading, words = error.context or "", error.problem or "unreadable"
+    return Trouble(text, reading, words, at, opened, *_last(builder), style, builder.in_flow)
 
 
 def _last(builder: DocumentBuilder) -> tuple[int, int]:

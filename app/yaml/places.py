@@ -10,8 +10,7 @@ from yaml.events import ScalarEvent
 
 from app.yaml.builder import Node
 from app.yaml.diagnostics import Path
-from app.yaml.lines import span, value_end
-from app.yaml.source import SourceText
+from app.yaml.lines import SourceText, span, value_end
 
 _PROPERTIES = re.compile(r"(?:[&!][^ \t\n]*[ \t\n]+)+")
 _UNITS = {

@@ -53,7 +53,7 @@ def commit_for(connection: sqlite3.Connection, seconds: float) -> int:
     count, end = 0, time.monotonic() + seconds
     while time.monotonic() < end:
         _insist(partial(connection.execute, "BEGIN IMMEDIATE"))
-        statements.insert(connection, instance=_instance(), source=SOURCE)
+        statements.insert(connection, run=_instance(), source=SOURCE)
         _insist(partial(connection.execute, "COMMIT"))
         count += 1
     return count

@@ -63,9 +63,9 @@ class CurlTransport:
 def engine() -> Flask:
     """Siteswap with this transport in place of its own."""
     app = create_app()
-    service = app.extensions["siteswap"].service
-    service.interpreter = Interpreter(
-        replace(service.interpreter.dependencies, transport=CurlTransport())
+    runner = app.extensions["siteswap"].runner
+    runner.interpreter = Interpreter(
+        replace(runner.interpreter.dependencies, transport=CurlTransport())
     )
     return app
 

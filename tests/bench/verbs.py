@@ -16,8 +16,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
 
-from app.catalog.linking import link
-from app.catalog.loader import read_flow
+from app.catalog.loader import link, read_flow
 from app.engine.interpreter import Interpreter
 from app.http.message import Request, Response
 from app.language.environment import Environment
@@ -29,7 +28,7 @@ from app.runtime.threads import ThreadPool
 from tests.bench.engine import microseconds, stub_tools
 from tests.bench.rounds import interleave
 from tests.bench.table import table
-from tests.databases import suite
+from tests.database import suite
 
 ROUNDS = 15
 MEMORY = 512_000_000

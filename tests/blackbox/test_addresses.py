@@ -9,7 +9,7 @@ import pytest
 from app.runs.callback import delivery_id
 from tests.blackbox.client import Answer, eventually
 from tests.blackbox.server import Server, prepare_folder
-from tests.blackbox.test_run_commands import typed
+from tests.blackbox.test_run_commands import siteswap_runs
 from tests.downstream import Downstream, redirect
 from tests.transports.hostile import LOOPBACK_SPELLINGS, NO_HOST, PRIVATE
 from tests.transports.servers import answer
@@ -210,7 +210,7 @@ def test_a_callback_that_the_flow_chose(guarding: Server) -> None:
         delivery = delivery_id(found.run_id)
         assert guarding.client.ended(delivery).status == 200
         assert near.lines[-1] == "POST /told/"
-        again = typed(guarding, "retry", delivery).strip()
+        again = siteswap_runs(guarding, "retry", delivery).strip()
         assert guarding.client.ended(again).status == 200
         assert len(near.requests) == 2
         assert near.requests[0].json["success"] is True

@@ -14,7 +14,7 @@ import pytest
 
 from tests.blackbox.client import eventually
 from tests.blackbox.server import Server, serving
-from tests.pythons.test_pool import is_gone
+from tests.python.test_pool import is_gone
 
 CODE = """
 timeout: 20s

@@ -32,7 +32,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-def typed(server: Server, *arguments: str) -> str:
+def siteswap_runs(server: Server, *arguments: str) -> str:
     """What ``siteswap runs <arguments>`` answers in the server's folder."""
     done = subprocess.run(
         [str(SITESWAP), "runs", *arguments],
@@ -46,7 +46,7 @@ def test_a_retried_run_is_taken_by_a_server(server: Server) -> None:
     """The command runs nothing; whoever serves finds the new run and carries it out."""
     first = server.client.trigger("async_example").run_id
     server.client.ended(first)
-    second = typed(server, "retry", first).strip()
+    second = siteswap_runs(server, "retry", first).strip()
     assert second != first
     assert server.client.ended(second).envelope["result"] == {"userAge": 18}
 
@@ -55,11 +55,13 @@ def test_cancelling_what_a_worker_has_under_way(server: Server, gate: Downstream
     """The run ends at once, for everybody, whatever its step still does."""
     instance = server.client.trigger("fetch_async", url=gate.url).run_id
     gate.wait_for(1)
-    assert f"{instance}  fetch_async" in typed(server, "list", "--status", "RUNNING")
-    assert typed(server, "cancel", instance) == f"{instance} ABORT cancelled\n"
+    assert f"{instance}  fetch_async" in siteswap_runs(server, "list", "--status", "RUNNING")
+    assert siteswap_runs(server, "cancel", instance) == f"{instance} ABORT cancelled\n"
     gate.is_open.set()
     assert server.client.poll(instance).outcome == (200, 2000061010)
-    assert re.search(r"^call +http +UNKNOWN ", typed(server, "show", instance), re.MULTILINE)
+    assert re.search(
+        r"^call +http +UNKNOWN ", siteswap_runs(server, "show", instance), re.MULTILINE
+    )
 
 
 def test_the_delivery_of_a_callback_is_shown(server: Server) -> None:
@@ -73,12 +75,12 @@ def test_the_delivery_of_a_callback_is_shown(server: Server) -> None:
         server.client.ended(answer.run_id)
         eventually(lambda: recorder.requests, bool, 10)
         shown = eventually(
-            lambda: typed(server, "show", answer.run_id),
+            lambda: siteswap_runs(server, "show", answer.run_id),
             lambda text: re.search(r"^  callback  async_\w{16} FINISH$", text, re.MULTILINE),
             10,
         )
     delivery = re.findall(r"callback  (\w+)", shown)[0]
-    shown = typed(server, "show", delivery)
+    shown = siteswap_runs(server, "show", delivery)
     assert "siteswap-callback v1" in shown
     assert re.search(r"^post +http +FINISH .* → 200$", shown, re.MULTILINE)
     assert "hunter2" not in shown

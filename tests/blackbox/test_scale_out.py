@@ -16,7 +16,7 @@ from tests.blackbox.client import Answer, Client, eventually
 from tests.blackbox.server import PROJECT, Server, environment, prepare_folder, serving
 from tests.blackbox.workers import CELERY, Workers
 from tests.downstream import Downstream
-from tests.pythons.test_pool import is_gone
+from tests.python.test_pool import is_gone
 from tests.redis_server import RedisServer, redis_server
 
 PAGE = PROJECT / "docs" / "scale-out.md"

@@ -16,5 +16,5 @@ def _troubled(store: Store) -> Store:
     return TroubledStore(store, folder, errors)  # type: ignore[return-value]
 
 
-app = create_app(around_store=_troubled)
+app = create_app(wrap_store=_troubled)
 celery = app.extensions.get("celery")

@@ -52,7 +52,7 @@ def siteswap(
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """The environment of a process, without settings of whoever runs the tests."""
+    """The environment of a process, without settings of the shell that runs the tests."""
     kept = {name: text for name, text in os.environ.items() if not name.startswith("SITESWAP_")}
     return {**kept, "PYTHONUTF8": "1", "PYTHONWARNINGS": "error", "NO_COLOR": "", **variables}
 

@@ -69,7 +69,7 @@ def test_run_ids_are_completed(shell: Shell) -> None:
     assert not (shell.root / "instance").exists()
     application = create_app(Settings.from_env({}, root=shell.root)).extensions["siteswap"]
     application.catalog.refresh()
-    first, second = (application.service.trigger("order", "v1", dict, dict) for _ in range(2))
+    first, second = (application.runner.trigger("order", "v1", dict, dict) for _ in range(2))
     application.close(1.0)
     ids = [second.run_id, first.run_id]
     assert completed(shell.root, "siteswap", "runs", "show", "") == ids

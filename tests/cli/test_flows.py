@@ -165,7 +165,7 @@ def test_an_async_flow_runs_to_its_end(shell: Shell) -> None:
 
 
 def test_trace_shows_each_step_with_secrets_masked(shell: Shell) -> None:
-    """The trace stands on standard error: time, outcome and value of each step that ran."""
+    """The trace goes to standard error: time, outcome and value of each step that ran."""
     shell.flow("login/v1", LOGIN)
     done = shell.run("run", "login", "-i", "userName=juggle", "-i", "password=123456", "--trace")
     assert json.loads(done.stdout)["success"] is True
@@ -281,7 +281,7 @@ steps
 
 
 def test_new_writes_a_flow_that_is_clean_and_runs(shell: Shell) -> None:
-    """The starter file has no finding, runs at once, and its editor schema stands beside it."""
+    """The starter file has no finding, runs at once, and its editor schema lies beside it."""
     done = shell.run("new", "greeting")
     assert done.exit_code == 0
     file = shell.flows / "greeting" / "v1.yaml"

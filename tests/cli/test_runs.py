@@ -44,7 +44,7 @@ MOMENT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
 
 
 class Runs(Shell):
-    """A project folder with one flow. Nobody serves it: ``service`` plays the servers' part."""
+    """A project folder with one flow. No server runs: ``runner`` plays its part."""
 
     def __init__(self, root: Path, **variables: str) -> None:
         super().__init__(root, **variables)
@@ -58,23 +58,23 @@ class Runs(Shell):
         return super().flow(f"{name}/v1", text)
 
     @property
-    def service(self) -> Runner:
-        """The service of a process that executes nothing of its own accord."""
-        service: Runner = self._app.extensions["siteswap"].service
-        return service
+    def runner(self) -> Runner:
+        """The runner of a process that executes nothing of its own accord."""
+        runner: Runner = self._app.extensions["siteswap"].runner
+        return runner
 
     def accept(self, key: str = "order", **inputs: str) -> str:
         """Accept a run, which waits; its id."""
-        return self.service.trigger(key, "v1", lambda: inputs, dict).run_id
+        return self.runner.trigger(key, "v1", lambda: inputs, dict).run_id
 
     def execute(self, run_id: str) -> str:
         """Run it to its end, here and now."""
-        self.service.execution.execute(run_id, "somebody")
+        self.runner.execution.execute(run_id, "somebody")
         return run_id
 
     def claim(self, run_id: str) -> Claim:
         """Let another process have it under way."""
-        claimed = self.service.store.claim(run_id, "somebody", time.time())
+        claimed = self.runner.store.claim(run_id, "somebody", time.time())
         assert claimed is not None
         return claimed.claim
 
@@ -110,9 +110,9 @@ def test_list_without_runs(shell: Runs) -> None:
 
 
 def test_list_shows_the_newest_first(shell: Runs) -> None:
-    """One line a run: what it is, how it stands, when it was accepted, how long it took."""
+    """One line a run: what it is, its state, when it was accepted, how long it took."""
     shell.flow("no", "mode: async\nsteps:\n  - fail: {message: no}\n")
-    shell.service.catalog.refresh()
+    shell.runner.catalog.refresh()
     ended, failed = shell.execute(shell.accept()), shell.execute(shell.accept("no"))
     running = shell.accept()
     shell.claim(running)
@@ -135,7 +135,7 @@ def test_list_shows_the_newest_first(shell: Runs) -> None:
 def test_list_chooses(shell: Runs) -> None:
     """By status, by flow, and how many at most; a word for a status in any case."""
     shell.flow("other", "mode: async\nsteps:\n  - return: {}\n")
-    shell.service.catalog.refresh()
+    shell.runner.catalog.refresh()
     first, second, other = shell.accept(), shell.accept(), shell.accept("other")
     shell.execute(first)
     shell.execute(other)
@@ -178,7 +178,7 @@ def test_show_a_run_that_waits(shell: Runs) -> None:
 def test_show_a_run_that_failed(shell: Runs) -> None:
     """Code, reason and message, and no secret among them.
 
-    The secret stands in the url that the message quotes, in the inputs and in the outputs.
+    The secret is in the url that the message quotes, in the inputs and in the outputs.
     """
     instance = shell.execute(shell.accept(pin="hunter2", path="hunter2"))
     shown = answer(shell.runs("show", instance))
@@ -196,16 +196,16 @@ def test_what_a_run_says_cannot_steer_a_terminal(shell: Runs) -> None:
     """Control characters of a message are not written as they are."""
     failing = 'fail: {message: "${inputs.text}", code: 3}'
     shell.flow("loud", f"mode: async\ninputs: {{text: string}}\nsteps: [{{{failing}}}]\n")
-    shell.service.catalog.refresh()
+    shell.runner.catalog.refresh()
     shown = answer(shell.runs("show", shell.execute(shell.accept("loud", text="\x1b[31m"))))
     assert re.search(r"^  error     3 failed: .*\[31m", shown, re.MULTILINE)
     assert "\x1b" not in shown
 
 
 def test_show_a_step_that_is_under_way(shell: Runs) -> None:
-    """It is running while somebody has the run; afterwards nobody knows how it ended."""
+    """It is running while a process has the run; afterwards its end is unknown."""
     claim = shell.claim(instance := shell.accept())
-    shell.service.store.record(claim, StepRecord("0", "order", "http", 1, time.time()))
+    shell.runner.store.record(claim, StepRecord("0", "order", "http", 1, time.time()))
     shown = answer(shell.runs("show", instance)).splitlines()[-1].split()
     assert (shown[0], shown[2], shown[4:]) == ("order", "RUNNING", ["-", "-"])
     answer(shell.runs("cancel", instance))
@@ -213,7 +213,7 @@ def test_show_a_step_that_is_under_way(shell: Runs) -> None:
 
 
 def test_show_names_the_delivery_of_a_callback(shell: Runs) -> None:
-    """The run that tells somebody of the end has an id of its own, and is shown like any other."""
+    """The delivery is a run with an id of its own, and is shown like any other."""
     instance = shell.execute(shell.accept(tell="https://nowhere.example/?key=hunter2"))
     delivery = delivery_id(instance)
     shown = answer(shell.runs("show", instance))
@@ -225,7 +225,7 @@ def test_show_names_the_delivery_of_a_callback(shell: Runs) -> None:
 
 def test_show_cuts_what_is_long(shell: Runs) -> None:
     """Of very long outputs a line is shown, of very many steps the last ones."""
-    store = shell.service.store
+    store = shell.runner.store
     shell.execute(instance := shell.accept(item="x" * 5_000))
     [line] = [each for each in answer(shell.runs("show", instance)).splitlines() if "data" in each]
     assert line.endswith("xxx…")
@@ -242,7 +242,7 @@ def test_cancel_in_every_state(shell: Runs) -> None:
     """What has not ended ends; what has ended stays as it is; either may be said twice."""
     waiting, running, failed, ended = (shell.accept() for _ in range(4))
     shell.claim(running)
-    store, now = shell.service.store, time.time()
+    store, now = shell.runner.store, time.time()
     store.complete(failed, None, Outcome(Status.ABORT, error_code=1, reason="failed"), now)
     shell.execute(ended)
     expected = {waiting: "ABORT cancelled", running: "ABORT cancelled", failed: "ABORT failed"}
@@ -255,7 +255,7 @@ def test_a_cancelled_run_is_not_run(shell: Runs) -> None:
     """Who claims it afterwards gets nothing; its poll tells why."""
     answer(shell.runs("cancel", instance := shell.accept()))
     shell.execute(instance)
-    outcome = shell.service.result(instance).outcome
+    outcome = shell.runner.result(instance).outcome
     assert outcome is not None
     assert (outcome.error_code, outcome.reason) == (2000061010, "cancelled")
 
@@ -269,8 +269,8 @@ def test_retry_accepts_a_new_run_of_the_same_inputs(shell: Runs) -> None:
     assert "if none runs, it waits for the next start" in done.stderr
     second = done.stdout.strip()
     assert second != first
-    assert shell.service.result(second).status is Status.INIT
-    outcome = shell.service.result(shell.execute(second)).outcome
+    assert shell.runner.result(second).status is Status.INIT
+    outcome = shell.runner.result(shell.execute(second)).outcome
     assert outcome is not None
     assert outcome.result == '{"number":"coffee","pin":"hunter2"}'
 
@@ -287,7 +287,7 @@ def test_retry_takes_the_flow_as_it_is_now(shell: Runs) -> None:
 
 
 def test_a_run_whose_flow_is_gone_is_still_shown(shell: Runs) -> None:
-    """Once nobody knows any more which of its inputs are secret, its outputs are not shown."""
+    """Once it is unknown which of its inputs are secret, its outputs are not shown."""
     instance = shell.execute(shell.accept(pin="hunter2"))
     shell.flow("order", f"enabled: false\n{ORDER}")
     assert '"pin":"***"' in answer(shell.runs("show", instance))
@@ -296,8 +296,8 @@ def test_a_run_whose_flow_is_gone_is_still_shown(shell: Runs) -> None:
     assert f"{instance} FINISH\n" in shown
     assert "hunter2" not in shown
     run, outcome = ended(1, time.time())
-    shell.service.store.add(replace(run, source="0"), "")
-    shell.service.store.complete(run.id, None, outcome, time.time())
+    shell.runner.store.add(replace(run, source="0"), "")
+    shell.runner.store.complete(run.id, None, outcome, time.time())
     shown = answer(shell.runs("show", run.id))
     assert f"{run.id} FINISH\n" in shown
     assert "data" not in shown
@@ -312,7 +312,7 @@ def ended(number: int, at: float) -> tuple[RunRecord, Outcome]:
 def test_prune_follows_the_settings(tmp_path: Path) -> None:
     """Ended runs go when they are too old, or more than are kept; what has not ended stays."""
     shell = Runs(tmp_path, RETENTION="1h", RETENTION_RUNS="10")
-    store, now = shell.service.store, time.time()
+    store, now = shell.runner.store, time.time()
     ages = [7_200.0] * 205 + [float(age) for age in range(60, 0, -5)]
     for number, age in enumerate(ages):
         run, outcome = ended(number, now - age)
@@ -375,9 +375,9 @@ def test_a_file_that_is_no_store(tmp_path: Path) -> None:
 
 
 def test_a_store_that_is_busy(shell: Runs) -> None:
-    """Somebody holds the file for longer than a command waits."""
+    """Another process holds the file for longer than a command waits."""
     instance = shell.accept()
-    file = shell.settings.store_address.path
+    file = shell.settings.store.path
     assert file is not None
     with closing(sqlite3.connect(str(file), isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")

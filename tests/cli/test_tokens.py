@@ -77,7 +77,7 @@ def test_the_list_is_a_table(shell: Tokens) -> None:
 
 
 def test_an_empty_list_says_what_to_do(tmp_path: Path) -> None:
-    """Nobody is left with an empty screen."""
+    """It is a sentence, not an empty table."""
     result = Shell(tmp_path).run("tokens", "list")
     said = "No tokens. Make one: siteswap tokens new NAME\n"
     assert (result.exit_code, result.stdout) == (0, said)

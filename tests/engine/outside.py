@@ -69,12 +69,12 @@ class Database:
         self._lock = threading.Lock()
 
     @contextmanager
-    def session(self, name: str | None, terms: TransactionOptions) -> Iterator[Statements]:
-        statements = Statements(self, terms)
+    def session(self, name: str | None, options: TransactionOptions) -> Iterator[Statements]:
+        statements = Statements(self, options)
         try:
             yield statements
         except BaseException:
-            assert terms.undoable or not statements.done
+            assert options.undoable or not statements.done
             raise
         if any("/deferred-" in what for what in statements.done):
             raise DatabaseError("integrity", "found out at the commit")
@@ -101,14 +101,14 @@ class Database:
 class Statements:
     """One transaction; ``done`` is what it has done so far."""
 
-    def __init__(self, database: Database, terms: TransactionOptions) -> None:
+    def __init__(self, database: Database, options: TransactionOptions) -> None:
         self._database = database
-        self._terms = terms
+        self._options = options
         self.done: list[str] = []
         self._has_failed = False
 
     def run(self, query: Query) -> QueryResult:
-        assert self._terms.forgiving or not self._has_failed
+        assert self._options.forgiving or not self._has_failed
         what = query.values["what"]
         self._has_failed = True
         number = self._database.ask(what)

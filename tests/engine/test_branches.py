@@ -351,7 +351,7 @@ def test_rounds_that_have_ended_leave_nothing() -> None:
 
 
 GREENLETS = """
-import app.web.worker
+import app.wiring
 import tests.engine.test_parallel as parallel
 from gevent import monkey
 

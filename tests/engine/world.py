@@ -11,8 +11,7 @@ from pathlib import Path, PurePath
 from types import MappingProxyType
 from typing import Any
 
-from app.catalog.linking import link
-from app.catalog.loader import read_flow
+from app.catalog.loader import link, read_flow
 from app.config.secrets import Secrets
 from app.engine.interpreter import Interpreter
 from app.http.message import Request, Response, TransportError

@@ -158,6 +158,14 @@ def test_mistakes_of_holes(text: str, code: str, offset: int, length: int) -> No
     assert (found.code, found.offset, found.length) == (code, offset, length)
 
 
+@pytest.mark.parametrize("source", ["1 +", "1 if 2 else", "not", "inputs.a ==", "[1, 2][", "-"])
+def test_an_expression_that_ends_too_early(source: str) -> None:
+    """The last character is marked, and none is said to be wrong."""
+    (found,) = problems(source)
+    assert found.offset == len(source) - 1
+    assert "does not fit" not in found.message
+
+
 def test_an_empty_expression() -> None:
     """Nothing, or nothing but space, is not an expression."""
     assert [p.code for p in problems("")] == ["empty"]

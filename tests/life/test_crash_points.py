@@ -123,7 +123,7 @@ def test_a_run_that_is_handed_back(tmp_path: Path) -> None:
 
     def stop(_: str, step: str) -> None:
         if step == "a":
-            process.service.close(0)
+            process.runner.close(0)
 
     process.hands.close = lambda timeout: False
     world.during = stop
@@ -148,10 +148,10 @@ def test_a_store_that_is_busy_for_long(tmp_path: Path) -> None:
     def busy() -> None:
         raise Busy("the store cannot be used now")
 
-    announce, process.service.announce = process.service.announce, busy
+    announce, process.runner.announce = process.runner.announce, busy
     process.hands.next()
     assert not process.hands.ids
-    process.service.announce = announce
+    process.runner.announce = announce
     world.settle()
     assert world.store.get(run).status is Status.FINISH
 

@@ -34,7 +34,7 @@ def test_a_delivery_is_a_run_like_any_other(tmp_path: Path) -> None:
     assert (first.status, first.flow_key) == (Status.ABORT, "siteswap-callback")
     assert len(world.of(run, "callback")) == 11
     world.answer = answer
-    second = process.service.retry(first.id)
+    second = process.runner.retry(first.id)
     world.settle()
     assert world.store.get(second.run_id).status is Status.FINISH
     assert len(world.of(run, "callback")) == 12

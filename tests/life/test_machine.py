@@ -129,7 +129,7 @@ class Life(RuleBasedStateMachine):
         if chance:
             return
         process, run = self.some(number), self.accepted[number % len(self.accepted)]
-        process.does(lambda: process.service.cancel(run))
+        process.does(lambda: process.runner.cancel(run))
 
 
 Life.TestCase.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)

@@ -46,7 +46,7 @@ def test_many_are_refused_and_the_sweep_goes_on(tmp_path: Path) -> None:
     assert store.calls.count("complete") == 1
     world.settle()
     assert world.effects == []
-    assert not process.service.unanswered
+    assert not process.runner.unanswered
 
 
 def test_a_run_that_is_added_late(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def test_a_waiting_run_is_in_nobodys_hands(tmp_path: Path) -> None:
     waiting = world.store.get(run)
     assert (waiting.status, waiting.queued) == (Status.RUNNING, True)
     assert waiting.owner == f"until/{int(world.wall + 3600)}"
-    assert not process.service.execution.under_way
+    assert not process.runner.execution.under_way
     world.pass_time(3500)
     assert world.store.get(run) == waiting
     assert process.hands.ids == []
@@ -406,7 +406,7 @@ def test_a_long_retry_holds_nothing(tmp_path: Path, retryable: str) -> None:
         until = suspended_until(world.store.get(run).owner)
         assert until is not None
         assert wait <= until - world.wall <= wait + 1
-        assert not process.service.execution.under_way
+        assert not process.runner.execution.under_way
         world.pass_time(wait + 5)
     process.execute_next()
     assert world.store.get(run).status is Status.ABORT

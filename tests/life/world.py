@@ -229,7 +229,7 @@ class World:
 
 
 class Process:
-    """A service and its sweep, without threads: a test says when each of them moves."""
+    """A runner and its reaper, without threads: a test says when each of them moves."""
 
     def __init__(self, world: World, name: str, store: Store) -> None:
         self.world = world
@@ -251,7 +251,7 @@ class Process:
             thread_pool=ThreadPool(world.threads),
             log=log,
         )
-        self.service = Runner(
+        self.runner = Runner(
             catalog=catalog,
             interpreter=Interpreter(dependencies),
             open_store=lambda: store,
@@ -263,14 +263,14 @@ class Process:
             log=log,
         )
         self.reaper = Reaper(
-            self.service,
+            self.runner,
             FailureDetector(LEASE, lambda: world.monotonic),
             Retention(3650 * DAY, 1_000_000),
             lambda: world.wall,
             log,
         )
-        self.service.owner = name
-        self.service.announce = self.reaper.announce
+        self.runner.owner = name
+        self.runner.announce = self.reaper.announce
         self.reaper.announce()
 
     def _sleep(self, seconds: float) -> None:
@@ -281,13 +281,13 @@ class Process:
 
     @property
     def hands(self) -> Hands:
-        hands = self.service.executor
+        hands = self.runner.executor
         assert isinstance(hands, Hands)
         return hands
 
     def trigger(self, key: str, **given: Any) -> str:
         """The id of an accepted run."""
-        return self.service.trigger(key, "v1", lambda: given, dict).run_id
+        return self.runner.trigger(key, "v1", lambda: given, dict).run_id
 
     def die(self) -> None:
         """No sign of life any more."""

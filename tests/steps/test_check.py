@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from app.errors import FlowFailed, InputsInvalid
 from app.language.inputs import JSON_READERS, READERS, TYPES
 from tests.engine.world import World, program
-from tests.spec.test_inputs import ANYTHING, HOLDS
+from tests.language.test_inputs import ANYTHING, HOLDS
 
 FLOW = """
 inputs: {{given: {{type: object, default: {{}}}}}}

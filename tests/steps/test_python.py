@@ -128,6 +128,8 @@ def test_the_code_reads_loops_and_errors(world: World) -> None:
         ("match 1:\n  case item: return item", {}),
         ("item: int = 1\nreturn item", {}),
         ("if (index := 1): return index", {}),
+        ("match {}:\n  case {**item}: return item", {}),
+        ("f = lambda vars=vars['v']: vars\nreturn f()", {"vars": {"v": 3}}),
         ("class flow: inputs = 1\nreturn flow.inputs, inputs['a']", {"inputs": {"a": 1}}),
         ("inputs['a'] = 5\nreturn inputs", {"inputs": {"a": 1, "b": 2}}),
         ("return f\"{vars['v']}\"", {"vars": {"v": 3}}),

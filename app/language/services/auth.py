@@ -1,6 +1,6 @@
 """How a service knows who calls: the ways of ``auth`` in ``services.yaml``.
 
-Each makes the headers of one request, after everything else of it stands.
+Each makes the headers of one request, once everything else of it is known.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from marshmallow import ValidationError, fields, post_load, validates_schema
 
 from app.expression import Compiled, Issue
 from app.language.fields import StrictSchema, String, TextTemplate, about, issue, validation_error
-from app.strict_json import dumps
+from app.language.url import text
 
 Path = tuple[str | int, ...]
 
@@ -32,11 +32,6 @@ class Message:
     timestamp: int
     """Seconds since the epoch."""
     body: Callable[[], bytes]
-
-
-def text(value: Any) -> str:
-    """A value as it is written in a header or a url."""
-    return value if isinstance(value, str) else dumps(value)
 
 
 class Auth(Protocol):
@@ -104,7 +99,7 @@ class Hmac:
     """
 
     key: Compiled
-    key_id: Compiled | None
+    key_id: Compiled | None = None
 
     def templates(self) -> Iterable[tuple[Path, Compiled, bool]]:
         yield ("hmac", "key"), self.key, True
@@ -123,45 +118,36 @@ class Hmac:
 
 
 def signed(message: Message) -> bytes:
-    """The bytes that are signed: four lines without a line end behind the last."""
+    """The bytes that are signed: four lines, without a line end after the last."""
     digest = hashlib.sha256(message.body()).hexdigest()
     lines = (message.method, message.target, str(message.timestamp), digest)
     return "\n".join(lines).encode()
 
 
 class BasicSchema(StrictSchema):
+    RECORD = Basic
     MISPLACED = {"username": "write `user` instead"}  # noqa: RUF012
     EXAMPLE = 'write `basic: {user: …, password: "${secrets.NAME}"}`'
 
     user = TextTemplate(required=True)
     password = TextTemplate(required=True)
 
-    @post_load
-    def _make(self, data: dict[str, Any], **_: Any) -> Basic:
-        return Basic(**data)
-
 
 class HeaderSchema(StrictSchema):
+    RECORD = Header
     EXAMPLE = 'write `header: {name: X-Api-Key, value: "${secrets.NAME}"}`'
 
     name = String(required=True)
     value = TextTemplate(required=True)
 
-    @post_load
-    def _make(self, data: dict[str, Any], **_: Any) -> Header:
-        return Header(**data)
-
 
 class HmacSchema(StrictSchema):
+    RECORD = Hmac
     MISPLACED = {"secret": "write `key` instead", "id": "write `key_id` instead"}  # noqa: RUF012
     EXAMPLE = 'write `hmac: {key: "${secrets.NAME}"}`'
 
     key = TextTemplate(required=True, metadata=about("The shared key: `${secrets.NAME}`."))
     key_id = TextTemplate(metadata=about("Which key it is, sent as `X-Key-Id`."))
-
-    @post_load
-    def _make(self, data: dict[str, Any], **_: Any) -> Hmac:
-        return Hmac(data["key"], data.get("key_id"))
 
 
 class AuthSchema(StrictSchema):
@@ -193,9 +179,8 @@ class AuthSchema(StrictSchema):
             )
 
     @post_load
-    def _make(self, data: dict[str, Any], **_: Any) -> Auth:
-        way: Any = data.get("basic") or data.get("header") or data.get("hmac")
-        return Bearer(data["bearer"]) if "bearer" in data else way
+    def _make(self, data: dict[str, Any], **_: Any) -> Any:
+        return Bearer(data["bearer"]) if "bearer" in data else next(iter(data.values()))
 
 
 def _two_ways(words: str) -> Issue:

@@ -1,8 +1,8 @@
 """A named database: the keys that describe it under ``databases:``, and what its address says.
 
 The address is a SQLAlchemy URL, ``postgresql://user:password@host/name``, and may hold
-``${secrets.X}`` and ``${env.X}``. It is read here without the library, which is an extra. No
-message shows more of it than its host: somewhere in it stands a password.
+``${secrets.X}`` and ``${env.X}``. It is read here without the library, which is an extra. It holds
+a password, so no message shows more of it than one word.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import importlib.util
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 from marshmallow import ValidationError, fields, post_load
@@ -44,8 +44,7 @@ DEFAULT_POOL_SIZE = 5
 EXAMPLE = "write it like `url: postgresql://user:${secrets.DB_PASSWORD}@host/name`"
 
 
-@dataclass(frozen=True, slots=True)
-class Dialect:
+class Dialect(NamedTuple):
     """A kind of database: its one driver, and the extra that installs what it needs."""
 
     driver: str
@@ -62,7 +61,6 @@ KINDS: Mapping[str, Dialect] = {
 """Drivers that let the other requests of their process go on while they wait for the database."""
 
 _WORD = re.compile("[a-z0-9]{1,16}")
-_ELSEWHERE = {"postgres": "postgresql", "pgsql": "postgresql", "sqlite3": "sqlite"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +77,12 @@ class Location:
     options: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
-class BadUrlError(Exception):
-    """An address that leads nowhere; ``problem`` says why, without its password."""
+class BadUrlError(ValidationError):
+    """An address that cannot be used; ``issue`` says why, without its password."""
 
-    def __init__(self, found: Issue) -> None:
-        super().__init__(found.message)
-        self.problem = found
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        self.issue = issue("bad-url", message, hint)
+        super().__init__([self.issue])
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,28 +98,25 @@ class Address:
         Raises:
             BadUrlError: it is no address of a database that can be used here.
         """
-        return location(self._text(scope))
-
-    def _text(self, scope: Scope) -> str:
-        return "".join(
-            _piece(piece, scope, is_encoded=not piece.constant and self._is_before_host(index))
-            for index, piece in enumerate(self.pieces)
-        )
-
-    def _is_before_host(self, index: int) -> bool:
-        """A user's name or password may hold any character, so it is percent-encoded."""
-        after = self.pieces[index + 1 :]
-        return any(piece.constant and "@" in piece.source for piece in after)
+        texts: list[str] = []
+        is_before_host = False
+        for piece in reversed(self.pieces):
+            # A user's name or password may hold any character, so it is percent-encoded.
+            text = _text(piece, scope)
+            texts.append(quote(text, safe="") if is_before_host and not piece.constant else text)
+            is_before_host = is_before_host or (piece.constant and "@" in piece.source)
+        return location("".join(reversed(texts)))
 
 
-def _piece(piece: Compiled, scope: Scope, *, is_encoded: bool) -> str:
+def _text(piece: Compiled, scope: Scope) -> str:
     try:
         value = piece.evaluate(scope)
     except ExpressionError as error:
-        raise _bad(f"the address of the database: {error.message}") from None
+        raise BadUrlError(f"the address of the database: {error.message}") from None
     if not isinstance(value, str | int):
-        raise _bad(f"the address of the database holds {describe(value)} where text belongs")
-    return quote(str(value), safe="") if is_encoded else str(value)
+        message = f"the address of the database holds {describe(value)} where text belongs"
+        raise BadUrlError(message)
+    return str(value)
 
 
 def location(url: str) -> Location:
@@ -132,7 +127,7 @@ def location(url: str) -> Location:
     """
     scheme, mark, rest = url.partition("://")
     if not mark:
-        raise _bad("the address has no `://`", EXAMPLE)
+        raise BadUrlError("the address has no `://`", EXAMPLE)
     kind = _kind(scheme)
     _check_library("sqlalchemy", "sql")
     _check_library(KINDS[kind].library, KINDS[kind].extra)
@@ -141,26 +136,26 @@ def location(url: str) -> Location:
     try:
         return _server(kind, urlsplit(f"{kind}://{rest}"))
     except ValueError:
-        hint = "percent-encode what stands before the `@`; a port is a number"
-        raise _bad("the address after `://` cannot be read", hint) from None
+        hint = "percent-encode what comes before the `@`; a port is a number"
+        raise BadUrlError("the address after `://` cannot be read", hint) from None
 
 
 def _kind(scheme: str) -> str:
     kind, _, driver = scheme.partition("+")
     if kind not in KINDS:
-        near = _ELSEWHERE.get(kind) or did_you_mean(kind, KINDS)
+        near = did_you_mean(kind, KINDS)
         hint = f"write `{near}://…`" if near else f"one of {', '.join(KINDS)}"
         shown = f" `{kind}`" if _WORD.fullmatch(kind) else ""
-        raise _bad(f"unknown kind of database{shown}", hint)
+        raise BadUrlError(f"unknown kind of database{shown}", hint)
     if driver and driver != KINDS[kind].driver:
         message = "another driver is not used here: it may stop all other requests while it waits"
-        raise _bad(message, f"write `{kind}://…`, which is {kind}+{KINDS[kind].driver}")
+        raise BadUrlError(message, f"write `{kind}://…`, which is {kind}+{KINDS[kind].driver}")
     return kind
 
 
 def _check_library(library: str, extra: str) -> None:
     if importlib.util.find_spec(library) is None:
-        raise _bad(f"{library} is not installed", install(extra))
+        raise BadUrlError(f"{library} is not installed", install(extra))
 
 
 def _file(rest: str) -> Location:
@@ -169,12 +164,15 @@ def _file(rest: str) -> Location:
     path, _, query = path.partition("?")
     if host or not slash:
         message = "the path of a SQLite file begins after the third slash"
-        raise _bad(message, "write `sqlite:///data/shop.db`, or `sqlite:////var/lib/shop.db`")
+        raise BadUrlError(
+            message, "write `sqlite:///data/shop.db`, or `sqlite:////var/lib/shop.db`"
+        )
     if path in ("", ":memory:") or path.startswith("file:"):
         message = "a SQLite database is a file: in memory each connection would have its own"
-        raise _bad(message, "write `sqlite:///data/shop.db`")
+        raise BadUrlError(message, "write `sqlite:///data/shop.db`")
     if query:
-        raise _bad("the address of a SQLite file has no options", "delete the `?` and what follows")
+        message = "the address of a SQLite file has no options"
+        raise BadUrlError(message, "delete the `?` and what follows")
     return Location("sqlite", name=unquote(path))
 
 
@@ -182,23 +180,14 @@ def _server(kind: str, parts: SplitResult) -> Location:
     options = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
     name = unquote(parts.path.removeprefix("/"))
     if not (parts.hostname or "host" in options or "unix_socket" in options):
-        raise _bad("the address names no host", EXAMPLE)
+        raise BadUrlError("the address names no host", EXAMPLE)
     if not name:
-        hint = "its name stands after the host: `postgresql://user@host/name`"
-        raise _bad("the address names no database of its server", hint)
-    return Location(
-        kind,
-        None if parts.username is None else unquote(parts.username),
-        None if parts.password is None else unquote(parts.password),
-        parts.hostname,
-        parts.port,
-        name,
-        options,
+        hint = "write its name after the host: `postgresql://user@host/name`"
+        raise BadUrlError("the address names no database of its server", hint)
+    user, password = (
+        None if part is None else unquote(part) for part in (parts.username, parts.password)
     )
-
-
-def _bad(message: str, hint: str | None = None) -> BadUrlError:
-    return BadUrlError(issue("bad-url", message, hint))
+    return Location(kind, user, password, parts.hostname, parts.port, name, options)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,7 +211,7 @@ class Database:
         try:
             self.url.locate(scope)
         except BadUrlError as error:
-            yield ("url",), error.problem
+            yield ("url",), error.issue
 
 
 class AddressField(fields.Field[Address]):
@@ -242,20 +231,13 @@ class AddressField(fields.Field[Address]):
             whole = compile_template(value)
         except ExpressionSyntaxError as error:
             raise ValidationError(list(error.problems)) from None
-        pieces = tuple(compile_template(written) for _, written in split_template(value))
-        _check_early(value, whole)
-        return Address(whole, pieces)
-
-
-def _check_early(value: str, whole: Compiled) -> None:
-    """What can be said of an address before its values are known."""
-    try:
+        # What can be said of it before its values are known.
+        scheme, mark, _rest = value.partition("${")[0].partition("://")
         if whole.constant:
             location(value)
-        elif "://" in (scheme := value.partition("${")[0]):
-            _kind(scheme.partition("://")[0])
-    except BadUrlError as error:
-        raise ValidationError([error.problem]) from None
+        elif mark:
+            _kind(scheme)
+        return Address(whole, tuple(compile_template(part) for _, part in split_template(value)))
 
 
 class DatabaseSchema(StrictSchema):
@@ -263,13 +245,11 @@ class DatabaseSchema(StrictSchema):
 
     EXAMPLE = "write `url: …` below the database's name"
     MISPLACED = {  # noqa: RUF012
-        "uri": "write `url` instead",
-        "dsn": "write `url` instead",
-        "host": "the host stands in the url: `postgresql://user@host/name`",
-        "user": "the user stands in the url: `postgresql://user@host/name`",
-        "password": "the password stands in the url: `postgresql://user:${secrets.NAME}@host/name`",
+        **dict.fromkeys(("uri", "dsn"), "write `url` instead"),
+        "host": "write the host in the url: `postgresql://user@host/name`",
+        "user": "write the user in the url: `postgresql://user@host/name`",
+        "password": "write it in the url: `postgresql://user:${secrets.NAME}@host/name`",
         "pool": "write `pool_size` instead",
-        "readonly": "write `read_only` instead",
     }
 
     url = AddressField(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields
+from marshmallow import Schema, ValidationError
 
 from app.config.tls import Tls, digest_of, tls_issues
 from app.expression import Compiled, Issue, Read, Scope, find_braces
@@ -20,13 +20,12 @@ from app.language.environment import Environment
 from app.language.fields import (
     SCHEMES,
     SERVICE_NAME,
+    Collection,
     JsonSchema,
     StrictSchema,
     about,
-    describe,
     issue,
     object_schema,
-    validation_error,
 )
 from app.language.names import missing_name
 from app.language.services.database import Database, DatabaseSchema
@@ -61,56 +60,43 @@ class LoadedServices:
     read: tuple[FilePath, ...] = ()
 
 
-class Named(fields.Field[dict[str, Any]]):
-    """Names, and below each the keys of one schema, which makes a ``record``.
+class Named(Collection):
+    """Names, and below each the keys of one schema, which makes a ``record``."""
 
-    What can be read of a broken entry stands in its place, so that the checks find the rest.
-    """
+    KIND = dict
+    WANTED = "an object"
 
     def __init__(
         self, what: str, schema: type[Schema], record: Callable[..., Any], **options: Any
     ) -> None:
         super().__init__(**options)
         self.what, self.schema, self.record = what, schema, record
+        self.EXAMPLE = f"write the name of a {what}, and its keys below it"
 
     def json_schema(self) -> JsonSchema:
         return {"type": "object", "additionalProperties": object_schema(self.schema())}
 
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> dict[str, Any]:
-        if not isinstance(value, dict):
-            hint = f"write the name of a {self.what}, and its keys below it"
-            raise validation_error("wrong-type", f"expected an object, got {describe(value)}", hint)
-        schema, found, errors = self.schema(), dict[str, Any](), dict[str, Any]()
-        for name, raw in value.items():
-            wrong: list[Any] = list(self._refused(name))
-            try:
-                found[name] = schema.load(raw)
-            except ValidationError as error:
-                wrong.append(error.messages)
-                found[name] = self._rest(schema, error)
-            if wrong:
-                errors[name] = wrong
-        if errors:
-            raise ValidationError(errors, valid_data=found)
-        return found
+    def read(self, raw: Any) -> Any:
+        return self.schema().load(raw)
 
-    def _rest(self, schema: Schema, error: ValidationError) -> Any:
+    def instead(self, error: ValidationError) -> Any:
+        """What can be read of the entry."""
         valid = error.valid_data if isinstance(error.valid_data, dict) else {}
         usable = {name: value for name, value in valid.items() if name not in error.messages}
         stand_ins = {
             name: getattr(field, "stand_in", None)
-            for name, field in schema.fields.items()
+            for name, field in self.schema().fields.items()
             if field.required
         }
         return self.record(**{**stand_ins, **usable})
 
-    def _refused(self, name: str) -> Iterator[Issue]:
-        if name in SCHEMES:
-            message = f"`{name}:` would read like the beginning of a url"
+    def key_issues(self, key: str) -> Iterator[Issue]:
+        if key in SCHEMES:
+            message = f"`{key}:` would read like the beginning of a url"
             yield issue("reserved-name", message, "choose another name")
-        elif not SERVICE_NAME.fullmatch(name):
+        elif not SERVICE_NAME.fullmatch(key):
             rule = "a name is a letter, then letters, digits, `_` or `-`, at most 64"
-            yield issue("bad-name", f"`{name}` is not a name for a {self.what}", rule)
+            yield issue("bad-name", f"`{key}` is not a name for a {self.what}", rule)
 
 
 class ServicesFileSchema(StrictSchema):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any
 
-from marshmallow import ValidationError, fields, post_load, validates_schema
+from marshmallow import ValidationError, fields, validates_schema
 
 from app.config.tls import Tls
 from app.expression import Compiled
@@ -20,9 +20,9 @@ from app.language.fields import (
     StrictSchema,
     String,
     about,
-    describe,
     issue,
     validation_error,
+    wrong_type,
 )
 from app.language.retry import RetryField, RetryPolicy
 from app.language.services.auth import Auth, AuthSchema, Path
@@ -98,15 +98,14 @@ class FileName(fields.Field[FilePath]):
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> FilePath:
         if not isinstance(value, str) or not value or "\0" in value:
-            raise validation_error(
-                "wrong-type", f"expected the path of a file, got {describe(value)}"
-            )
+            raise wrong_type("the path of a file", value)
         return FilePath(value).expanduser()
 
 
 class TlsSchema(StrictSchema):
     """``tls: {ca, cert, key, verify}``."""
 
+    RECORD = Tls
     MISPLACED = {  # noqa: RUF012
         "insecure": "write `verify: false`, or better name the `ca`",
         "certificate": "write `cert` instead",
@@ -124,14 +123,11 @@ class TlsSchema(StrictSchema):
             message = "a key is of no use without its certificate"
             raise ValidationError({"key": [issue("useless-key", message, "write `cert` too")]})
 
-    @post_load
-    def _make(self, data: dict[str, Any], **_: Any) -> Tls:
-        return Tls(**data)
-
 
 class ServiceSchema(StrictSchema):
     """One entry of ``services``."""
 
+    RECORD = Service
     MISPLACED = {  # noqa: RUF012
         "base_url": "write `url` instead",
         "baseUrl": "write `url` instead",
@@ -163,7 +159,3 @@ class ServiceSchema(StrictSchema):
         if "tls" in data and data["url"].written.startswith(("http://", "/")):
             found = issue("useless-key", "`tls` is for https", "write `https://` in the url")
             raise ValidationError({"tls": [found]})
-
-    @post_load
-    def _make(self, data: dict[str, Any], **_: Any) -> Service:
-        return Service(**data)

@@ -178,7 +178,7 @@ def open_client(url: str, timeout: float, connections: int) -> Redis:
         # The client repeats nothing: after a lost answer, a second ADD would say that the run
         # exists already. The caller knows what may be repeated.
         retry=Retry(NoBackoff(), 0),
-        # As for services (app.config.tls): from 3.13 on, Python refuses many authorities companies made.
+        # As in app.config.tls: from 3.13 on, Python refuses many authorities of companies.
         **({"ssl_exclude_verify_flags": [ssl.VERIFY_X509_STRICT]} if tls else {}),
     )
     return Redis(connection_pool=pool)
