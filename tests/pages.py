@@ -31,9 +31,6 @@ NAMED_FILE = re.compile(r"# flows/(\w+/v\d+|services)\.yaml\n")
 SEPARATOR = "=====8<====="
 OURS = re.compile(r"siteswap (?!serve)([^$`|<>;&\\]|'[^']*')*")
 """A command for which no shell is needed."""
-LOG_LINE = "[…] […] ["
-"""How a page shows a line of the log, which in the tests' own process goes elsewhere."""
-
 Session = Sequence[tuple[str, str]]
 """Commands, each with the output shown below it."""
 
