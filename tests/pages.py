@@ -31,7 +31,6 @@ NAMED_FILE = re.compile(r"# flows/(\w+/v\d+|services)\.yaml\n")
 SEPARATOR = "=====8<====="
 OURS = re.compile(r"siteswap (?!serve)([^$`|<>;&\\]|'[^']*')*")
 """A command for which no shell is needed."""
-
 Session = Sequence[tuple[str, str]]
 """Commands, each with the output shown below it."""
 
@@ -145,8 +144,3 @@ def _replaced(text: str, changed: Mapping[str, str]) -> str:
 def with_siteswap(variables: Mapping[str, str]) -> dict[str, str]:
     """The environment, with this installation's ``siteswap`` first in the path."""
     return {**variables, "PATH": f"{SITESWAP.parent}:{os.environ['PATH']}"}
-
-
-def lint(folder: Path) -> str:
-    """What ``siteswap lint`` says of the flows of a project folder."""
-    return siteswap(folder, "lint", variables={}).output

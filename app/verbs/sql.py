@@ -37,7 +37,7 @@ from app.runtime.masking import MASK, MIN_LENGTH, masker, one_line
 from app.runtime.scope import Action, Run
 from app.runtime.signals import DeadlinePassed, StepError
 from app.runtime.verb import Builder, Verb
-from app.yaml.diagnostics import did_you_mean
+from app.words import did_you_mean
 
 DEFAULT_MAX_ROWS = 10_000
 EARLY_SECONDS = 0.25

@@ -1,4 +1,4 @@
-"""Somebody who reads a page of the docs and types along."""
+"""A reader of a page of the docs, who types along."""
 
 from __future__ import annotations
 
@@ -10,15 +10,7 @@ from pathlib import Path
 
 from tests.blackbox.server import PROJECT, TOKEN, Server, environment
 from tests.certificates import Authority
-from tests.pages import (
-    all_blocks,
-    files,
-    perform,
-    session,
-    with_siteswap,
-    write,
-    write_file,
-)
+from tests.pages import all_blocks, files, perform, session, with_siteswap, write, write_file
 
 SECRET = re.compile(r"\bsecrets\.(\w+)")
 
