@@ -84,15 +84,15 @@ class InputIssue:
 
 
 class InputsInvalid(SiteswapError):
-    """Inputs are missing or of the wrong type, or the body cannot be read: all problems at once."""
+    """Inputs are missing or of the wrong type, or the body cannot be read; all issues at once."""
 
     code = 2000061004
     words = "流程入参错误"
     words_en = "wrong inputs"
 
-    def __init__(self, problems: Sequence[InputIssue]) -> None:
-        self.problems = tuple(problems)
-        super().__init__("; ".join(map(str, self.problems)))
+    def __init__(self, issues: Sequence[InputIssue]) -> None:
+        self.issues = tuple(issues)
+        super().__init__("; ".join(map(str, self.issues)))
 
 
 class RunNotFound(SiteswapError):
@@ -151,7 +151,7 @@ class RunCancelled(SiteswapError):
 class FlowFailed(SiteswapError):
     """A step failed and nothing handled it, or the flow said ``fail``.
 
-    A ``fail`` step may choose its own code; its message then stands alone.
+    A ``fail`` step may choose its own code; its message is then shown without fixed words.
     """
 
     @property

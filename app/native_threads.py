@@ -34,7 +34,7 @@ def native_offload(threads: int) -> Offload:
 
     Call it in the process and thread whose greenlets will use it, after any patching: the pool
     belongs to the event loop it is made in. It is a pool of its own because gevent's common one
-    also resolves host names, and slow name servers must not hold up a commit.
+    also resolves host names, and slow name servers must not delay a commit.
     """
     if not _gevent_has_patched_threading():
         return direct

@@ -18,7 +18,7 @@ from app.runs.reaper import Reaper
 from app.runs.runner import Runner
 
 INTERVAL = 1.0
-"""Seconds between two looks at the files."""
+"""Seconds between two calls of a poller."""
 
 
 class Poller:
@@ -90,9 +90,6 @@ class Siteswap:
             return
         with self._lock:
             if not self._started:
-                # What is read here stays as long as the process, and holds no cycles: garbage
-                # collection need not walk it while it grows, nor ever again.
-                gc.disable()
                 # Not load(): a tokens file that broke since the server started ends no worker.
                 self.tokens.refresh()
                 self.catalog.refresh()
@@ -100,8 +97,8 @@ class Siteswap:
                 self._join()
                 for poller in self._pollers:
                     poller.start()
+                # What was read stays as long as the process: garbage collection need not walk it.
                 gc.freeze()
-                gc.enable()
                 self._started = True
 
     def _join(self) -> None:

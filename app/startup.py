@@ -1,4 +1,4 @@
-"""What is done before anything is served: check everything, greet a first start."""
+"""What is done before anything is served: check settings, tokens and store, show an example."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from app.runs.stores.sqlite_file import prepare
 EXAMPLE = "/v1/open/flow/trigger/v1/sync_example?userName=juggle&password=123456&deposit=1000.00"
 
 _STORE_SECONDS = 5.0
-"""How long to wait for a process that holds the store."""
+"""How long to wait for another process that has locked the store."""
 
 _EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
@@ -35,7 +35,7 @@ def check(
     ``warn`` is told what weakens the store's promise, in sentences.
 
     Raises:
-        SettingsError, TokenError: what is wrong, a line for each mistake.
+        SettingsError, TokenError: what is wrong, a line for each error.
     """
     settings = Settings.from_env(environ, root=root)
     check_serving(settings, workers=workers)
@@ -60,8 +60,9 @@ def try_store(address: StoreAddress) -> list[str]:
 
 
 def _try_redis(url: str) -> list[str]:
-    """Try it in a process of its own: the library imports ``ssl``, and whoever has imported that
-    cannot be patched by gevent any more, in the workers forked from here.
+    """Check the store in another process, because the library imports ``ssl``.
+
+    gevent could not patch that any more in the workers, which are forked from this process.
     """
     done = subprocess.run(
         [sys.executable, "-m", "app.runs.stores.redis_check"],

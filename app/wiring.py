@@ -59,7 +59,7 @@ CELERY_STOP_SECONDS = 5.0
 """For a worker of Celery that shuts down; it has waited for its runs already."""
 LOG_FORMAT = "[%(asctime)s] [%(process)d] [%(levelname)s] %(message)s"
 LOG_DATE_FORMAT = "%Y-%m-%d %H:%M:%S %z"
-"""As gunicorn's own lines look."""
+"""The format of gunicorn's own log lines."""
 
 
 def create_app(

@@ -67,7 +67,7 @@ LIBRARIES = {
     "redis": {"runs"},
     "celery": {"runs"},
     "kombu": {"runs"},
-    "marshmallow": {"catalog", "config", "language", "verbs"},
+    "marshmallow": {"catalog", "language", "verbs"},
     "yaml": {"config", "yaml"},
 }
 """Library → the parts that may import it."""
@@ -131,7 +131,7 @@ def test_no_class_name_is_taken_twice() -> None:
 
 @pytest.mark.parametrize("file", FILES, ids=module_of)
 def test_no_pattern_is_one_that_an_old_python_gets_wrong(file: Path) -> None:
-    """Before 3.11.5, ``(?:…)*+`` and ``(?>…)`` end where what they hold should give some back."""
+    """Before 3.11.5, ``(?:…)*+`` and ``(?>…)`` go wrong if they hold a look-around: use none."""
     for value in vars(importlib.import_module(module_of(file))).values():
         for each in value.values() if isinstance(value, dict) else [value]:
             if isinstance(each, re.Pattern):

@@ -10,7 +10,7 @@ import gc
 import logging
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path, PurePath
@@ -131,16 +131,15 @@ class Catalog:
 
     def refresh(self) -> bool:
         """Read new and changed files and forget removed ones; returns whether anything changed."""
-        found = self._files.look()
+        found = self._files.changes()
         if found is None:
             return False
         changed = found.changed | self._touched_by_environment(found.files)
         if not changed and not found.gone:
             return False
-        before = self._entries
-        with nullcontext() if before else _uncollected():
+        with _uncollected():
             loaded = self._load(self._stale(changed, found.gone), found.files)
-        self._publish({path: loaded.get(path) or before[path] for path in found.files})
+        self._publish({path: loaded.get(path) or self._entries[path] for path in found.files})
         self._files.remember(found)
         for path in found.gone:
             self._log.info("%s is gone; its flow is not served any more", self._shown(path))

@@ -18,28 +18,23 @@ from app.verbs import VERBS
 
 def editor_schema() -> str:
     """The text of ``flow.schema.json``."""
-    schema = {
-        "$schema": "http://json-schema.org/draft-07/schema#",
-        "title": "A Siteswap flow",
-        **object_schema(FlowSchema()),
-        "definitions": {
-            "input": {"anyOf": [field_schema(TypeName()), object_schema(InputSchema())]},
-            "shared": object_schema(StepSchema()),
-            "step": {"anyOf": [{"$ref": f"#/definitions/{verb}"} for verb in VERBS]},
-            **{verb: _verb_schema(step) for verb, step in VERBS.items()},
-        },
+    definitions = {
+        "input": {"anyOf": [field_schema(TypeName()), object_schema(InputSchema())]},
+        "shared": object_schema(StepSchema()),
+        "step": {"anyOf": [{"$ref": f"#/definitions/{verb}"} for verb in VERBS]},
+        **{verb: _verb_schema(step) for verb, step in VERBS.items()},
     }
-    return json.dumps(schema, ensure_ascii=False, indent=2) + "\n"
+    return _text("A Siteswap flow", {**object_schema(FlowSchema()), "definitions": definitions})
 
 
 def services_schema() -> str:
     """The text of ``services.schema.json``."""
-    schema = {
-        "$schema": "http://json-schema.org/draft-07/schema#",
-        "title": "Services and databases of Siteswap flows",
-        **object_schema(ServicesFileSchema()),
-    }
-    return json.dumps(schema, ensure_ascii=False, indent=2) + "\n"
+    return _text("Services and databases of Siteswap flows", object_schema(ServicesFileSchema()))
+
+
+def _text(title: str, schema: JsonSchema) -> str:
+    head = {"$schema": "http://json-schema.org/draft-07/schema#", "title": title}
+    return json.dumps({**head, **schema}, ensure_ascii=False, indent=2) + "\n"
 
 
 def _verb_schema(step: type[Step]) -> JsonSchema:

@@ -19,7 +19,7 @@ import app.verbs  # noqa: F401 - fills the table of verbs, by which a flow is re
 from app.engine.compiler import compile_flow
 from app.expression import Issue, find_braces
 from app.language.checks import check, secret_literals
-from app.language.diagnose import diagnostic_at, once, problems
+from app.language.diagnose import diagnostic_at, issues_in, once
 from app.language.environment import CallableFlows, Environment
 from app.language.fields import issue
 from app.language.flow import Flow
@@ -146,7 +146,7 @@ def _flow(named: tuple[str, str], document: Document) -> tuple[Flow | None, list
     try:
         data = _SCHEMA.load(document.data)
     except ValidationError as error:
-        issues += problems(error.messages, (), document.places)
+        issues += issues_in(error.messages, (), document.places)
         data = error.valid_data if isinstance(error.valid_data, dict) else {}
         if "steps" not in data:
             return None, issues

@@ -43,7 +43,7 @@ class Services:
     """The services, databases and secrets of one process.
 
     ``content`` is what ``services.yaml`` held when it was last good: one immutable snapshot or the
-    next. ``environment`` holds the names that flows may use.
+    next.
     """
 
     def __init__(
@@ -67,7 +67,6 @@ class Services:
         self.path = folder / FILE_NAME
         self.secrets = secrets
         self.content = ServicesFile()
-        self.environment = self._names()
 
     @property
     def scope(self) -> Scope:
@@ -93,8 +92,7 @@ class Services:
         self.secrets.refresh()
         if self._has_changed():
             self._load()
-        self.environment = self._names()
-        return self.environment
+        return self._names()
 
     @property
     def readable(self) -> Environment:

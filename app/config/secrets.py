@@ -53,7 +53,7 @@ class Secrets:
 
     def refresh(self) -> bool:
         """Read new and changed files, forget removed ones; returns whether any secret changed."""
-        changes = self._folder.look() if self._folder else None
+        changes = self._folder.changes() if self._folder else None
         if not self._folder or not changes:
             return False
         for path in map(Path, changes.changed):

@@ -114,8 +114,12 @@ class Settings:
                 found[name] = parse(environ.get(variable, "").strip() or default, root)
             except ValueError as error:
                 issues.append(f"{variable}: {error}")
-        secrets = _secrets(environ)
-        issues += [*_misnamed_secrets(secrets), *_contradictions(found, is_installed)]
+        secrets = {
+            variable.removeprefix(SECRET): value
+            for variable, value in environ.items()
+            if variable.startswith(SECRET) and value
+        }
+        issues += [*_misnamed(secrets), *_contradictions(found, is_installed)]
         if issues:
             raise SettingsError("\n".join(issues))
         listed = found.pop("env")
@@ -123,7 +127,7 @@ class Settings:
             **found,
             env={name: environ[name] for name in listed if name in environ},
             secrets=secrets,
-            warnings=(*_unknown(environ), *_unset(listed, environ), *_unused(found)),
+            warnings=tuple(_warnings(environ, listed, found)),
         )
 
 
@@ -184,15 +188,7 @@ def _contradictions(found: Mapping[str, Any], is_installed: Callable[[str], bool
         )
 
 
-def _secrets(environ: Mapping[str, str]) -> dict[str, str]:
-    return {
-        variable.removeprefix(SECRET): value
-        for variable, value in environ.items()
-        if variable.startswith(SECRET) and value
-    }
-
-
-def _misnamed_secrets(secrets: Mapping[str, str]) -> Iterator[str]:
+def _misnamed(secrets: Mapping[str, str]) -> Iterator[str]:
     for name in secrets:
         if not SECRET_NAME.fullmatch(name):
             yield (
@@ -201,13 +197,13 @@ def _misnamed_secrets(secrets: Mapping[str, str]) -> Iterator[str]:
             )
 
 
-def _unset(listed: tuple[str, ...], environ: Mapping[str, str]) -> Iterator[str]:
+def _warnings(
+    environ: Mapping[str, str], listed: tuple[str, ...], found: Mapping[str, Any]
+) -> Iterator[str]:
+    yield from _unknown(environ)
     for name in listed:
         if name not in environ:
             yield f"{PREFIX}ENV lists {name}, but it is not set"
-
-
-def _unused(found: Mapping[str, Any]) -> Iterator[str]:
     if found["broker"] is not None and found["executor"].kind != "celery":
         yield f"{PREFIX}BROKER is not used without {PREFIX}EXECUTOR=celery"
 

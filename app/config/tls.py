@@ -1,4 +1,4 @@
-"""How a service is trusted under TLS, and how it is shown who we are: files, and what they make."""
+"""The TLS files of a service, and the contexts that are made of them."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Tls:
     """The files of one service, as absolute paths.
 
     ``ca`` names the only authorities that are trusted; ``cert`` and ``key`` are shown to servers
-    that ask who calls, and may be one file. ``digest`` names the contents of them all: what was
-    connected with others is not used again.
+    that ask who calls, and may be one file. ``digest`` names the contents of them all: a
+    connection made with other contents is not used again.
     """
 
     ca: Path | None = None
@@ -49,13 +49,13 @@ def trusted_context() -> ssl.SSLContext:
 
 
 def _context(ca: Path | None = None) -> ssl.SSLContext:
-    """The default, with the same judgement of authorities on each version of Python.
+    """The default context, made to accept the same authorities on each version of Python.
 
     From 3.13 on, Python refuses authorities whose certificates are not in the form of RFC 5280
     (basic constraints that are not critical, no key usage, no key identifier). Many that companies
-    made for themselves are not, and whoever names one trusts it. Earlier versions want the whole
-    chain up to a root, 3.13 takes any certificate that is named as its end. Signatures, dates, host
-    names and who may sign at all are checked as ever.
+    make for themselves are not, and are trusted all the same: the operator names them. Before 3.13,
+    Python wants the whole chain up to a root; from then on, any certificate that is named may end
+    it. Signatures, dates, host names and the right to sign are checked by every version.
     """
     context = ssl.create_default_context(cafile=ca)
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
@@ -64,7 +64,7 @@ def _context(ca: Path | None = None) -> ssl.SSLContext:
 
 
 def context_of(tls: Tls) -> ssl.SSLContext:
-    """A context that trusts, and shows, what the files hold.
+    """A context that trusts the authorities in the files, and shows their certificate.
 
     Raises:
         OSError: a file cannot be read, or does not hold what it should (``ssl.SSLError``).
@@ -74,7 +74,7 @@ def context_of(tls: Tls) -> ssl.SSLContext:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     if tls.cert is not None:
-        # Without a word of ours, OpenSSL would ask the terminal for the one an encrypted key wants.
+        # Without a password, OpenSSL would ask for that of an encrypted key at the terminal.
         context.load_cert_chain(tls.cert, tls.key, password="")
     return context
 

@@ -36,7 +36,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from marshmallow import Schema, ValidationError, fields, validate
 
 from app.config.watched import WatchedFiles
 from app.durations import parse_duration
@@ -286,15 +285,22 @@ def read_tokens(text: bytes) -> tuple[Token, ...]:
     document = _parse(text)
     if document in (None, "", {"tokens": ""}):
         return ()
-    try:
-        tokens = tuple(Token(**entry) for entry in _FileSchema().load(document)["tokens"])
-    except ValidationError as error:
-        raise TokenError("\n".join(_sentences(error.messages))) from None
+    if not isinstance(document, dict):
+        raise TokenError("the file is not a mapping with the key tokens")
+    entries = document.pop("tokens", None)
+    issues = [f"{_shown(key)} is not a key of this file; it has one, tokens" for key in document]
+    if not isinstance(entries, list):
+        what = "has no key tokens" if entries is None else "is not a list of tokens"
+        raise TokenError("\n".join([*issues, f"the file {what}"]))
+    read = [_token(entry, f"token {at}", issues) for at, entry in enumerate(entries, start=1)]
+    if issues:
+        raise TokenError("\n".join(issues))
+    tokens = tuple(filter(None, read))
     for key in ("name", "sha256"):
         seen: set[str] = set()
-        for number, token in enumerate(tokens, start=1):
+        for at, token in enumerate(tokens, start=1):
             if (value := getattr(token, key)) in seen:
-                raise TokenError(f"token {number} has the same {key} as one before it")
+                raise TokenError(f"token {at} has the same {key} as one before it")
             seen.add(value)
     return tokens
 
@@ -354,55 +360,54 @@ def _check(name: str, flows: Sequence[str]) -> None:
             raise TokenError(f"{pattern!r} is not a flow key or a pattern such as order_*")
 
 
-class _Moment(fields.Field[float]):
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> float:
-        try:
-            return parse_moment(value)
-        except (TypeError, ValueError, OverflowError):
-            raise ValidationError("is not a date such as 2026-12-31T00:00:00Z") from None
+def _matching(pattern: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError
+        return text
+
+    return parse
 
 
-class _Flows(fields.Field[tuple[str, ...]]):
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> tuple[str, ...]:
-        if not isinstance(value, list) or not all(
-            isinstance(item, str) and PATTERN.fullmatch(item) for item in value
-        ):
-            raise ValidationError("is not a list of flow keys or patterns such as [order_*]")
-        return tuple(value)
+def _flows(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(map(PATTERN.fullmatch, value)):
+        raise ValueError
+    return tuple(value)
 
 
-def _required_text(pattern: str, error: str) -> fields.String:
-    return fields.String(
-        required=True,
-        error_messages={"required": "is missing", "invalid": "is not text", "null": "is missing"},
-        validate=validate.Regexp(rf"{pattern}\Z", error=error),
-    )
+_A_DATE = "is not a date such as 2026-12-31T00:00:00Z"
+
+_KEYS: Mapping[str, tuple[Callable[[Any], Any], str]] = {
+    "name": (_matching(NAME.pattern), "is not a name such as crm or ci-2"),
+    "sha256": (_matching("[0-9a-f]{64}"), "is not the 64 hex digits of a token's SHA-256"),
+    "flows": (_flows, "is not a list of flow keys or patterns such as [order_*]"),
+    "created": (parse_moment, _A_DATE),
+    "expires": (parse_moment, _A_DATE),
+}
+"""Key of a token in the file → its parser, and what is said of a value that it cannot read."""
 
 
-class _TokenSchema(Schema):
-    error_messages = {  # noqa: RUF012  (marshmallow declares it so)
-        "unknown": "is not a key of a token",
-        "type": "is not a mapping",
-    }
+def _token(entry: Any, where: str, issues: list[str]) -> Token | None:
+    """One token of the file, or what is wrong with it, added to ``issues``."""
+    if not isinstance(entry, dict):
+        issues.append(f"{where} is not a mapping")
+        return None
+    before, values = len(issues), {}
+    for key, (parse, complaint) in _KEYS.items():
+        if key in entry:
+            try:
+                values[key] = parse(entry[key])
+            except (TypeError, ValueError, OverflowError):
+                issues.append(f"{where}, {key} {complaint}")
+        elif key in ("name", "sha256"):
+            issues.append(f"{where}, {key} is missing")
+    unknown = (key for key in entry if key not in _KEYS)
+    issues += [f"{where}, {_shown(key)} is not a key of a token" for key in unknown]
+    return Token(**values) if len(issues) == before else None
 
-    name = _required_text(NAME.pattern, "is not a name such as crm or ci-2")
-    sha256 = _required_text("[0-9a-f]{64}", "is not the 64 hex digits of a token's SHA-256")
-    flows = _Flows()
-    created = _Moment()
-    expires = _Moment()
 
-
-class _FileSchema(Schema):
-    error_messages = {  # noqa: RUF012  (marshmallow declares it so)
-        "unknown": "is not a key of this file; it has one, tokens",
-        "type": "is not a mapping with the key tokens",
-    }
-
-    tokens = fields.List(
-        fields.Nested(_TokenSchema),
-        required=True,
-        error_messages={"required": "has no key tokens", "invalid": "is not a list of tokens"},
-    )
+def _shown(key: Any) -> str:
+    return key if re.fullmatch(r"[a-z0-9_]{1,20}", str(key)) else "some key"
 
 
 def _parse(text: bytes) -> Any:
@@ -432,21 +437,3 @@ def _entry(token: Token) -> dict[str, Any]:
     if token.expires is not None:
         entry["expires"] = format_moment(token.expires)
     return entry
-
-
-def _sentences(messages: Any, path: str = "") -> Iterator[str]:
-    """marshmallow's messages, each with its place: ``token 1, name is missing``."""
-    if isinstance(messages, Mapping):
-        for key, inner in messages.items():
-            yield from _sentences(inner, f"{path}{_step(key)}")
-    else:
-        where = path.rstrip(", ") or "the file"
-        yield from (f"{where} {message}" for message in messages)
-
-
-def _step(key: str | int) -> str:
-    if isinstance(key, int):
-        return f"token {key + 1}, "
-    if key in ("_schema", "tokens"):
-        return ""
-    return f"{key}, " if re.fullmatch(r"[a-z0-9_]{1,20}", key) else "some key, "

@@ -1,6 +1,6 @@
-"""Files that are read again when they change; whoever reads them keeps the last good content.
+"""Files that are read again when they change. Their readers keep the last good content.
 
-A change is seen in a file's signature, so to look costs a ``stat`` for each file.
+A change is found by comparing a file's signature, which costs one ``stat`` for each file.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class WatchedFolder:
         self._is_readable = True
         self._seen: Mapping[str, Signature] = {}
 
-    def look(self) -> FolderChanges | None:
+    def changes(self) -> FolderChanges | None:
         """What has changed; ``None`` while the folder cannot be read, which is logged once.
 
         A folder that is being replaced or mounted again is no reason to forget what it held.

@@ -213,7 +213,7 @@ class Sql(Verb):
 
 
 def _check_value(name: str, value: Any) -> None:
-    """A parameter is a scalar, or a list of scalars that stands for as many of them."""
+    """A parameter is a scalar, or a list of scalars, which becomes as many parameters."""
     items = _items(value)
     if any(isinstance(item, dict | list) for item in items):
         wanted = "a parameter is text, a number, true, false, null, or a list of these"

@@ -1,4 +1,4 @@
-"""The built-in example APIs: pure functions in one table, for callers outside and in process.
+"""The built-in example APIs: pure functions in one table, called over HTTP and in process.
 
 They mirror those of Juggle, need no token, and keep nothing (``docs/open-api.md``).
 """

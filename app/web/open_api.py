@@ -1,4 +1,4 @@
-"""The open API: trigger a flow, poll its result, look at runs, cancel them.
+"""The open API: trigger a flow, poll its result, show a run, cancel it.
 
 It has two prefixes with one meaning.
 """

@@ -89,7 +89,7 @@ class RequestReader:
 
     @cached_property
     def _is_json(self) -> bool:
-        """JSON by its type; or by its looks where the type is what clients send unasked."""
+        """JSON by its type; or by its first character where the type is a client's default."""
         media_type = self._media_type
         if media_type == "application/json" or media_type.endswith("+json"):
             return bool(self._raw)

@@ -50,7 +50,7 @@ PARTING_SECONDS = 2.0
 """For what is left to do on a connection that is about to be closed."""
 
 IDLE_STEP_SECONDS = 3.0
-"""How often an idle connection looks whether the worker is shutting down."""
+"""How often an idle connection checks whether the worker is shutting down."""
 
 REFUSALS: dict[type[Exception], tuple[int, str]] = {
     errors.ParseException: (400, "the request is not HTTP/1.1"),

@@ -1,4 +1,4 @@
-"""Findings: what is wrong with a file, where, and what to write instead; and how they are shown."""
+"""Diagnostics: what is wrong with a file, where, what to write instead, and how that is shown."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Diagnostic:
 
 
 def render(path: str, source: str, diagnostic: Diagnostic) -> str:
-    """The finding as text for a terminal: a headline, the line with a caret, and the hint.
+    """The diagnostic as text for a terminal: a headline, the line with a caret, and the hint.
 
     Control characters, also those of the file, come out escaped; no line break ends the text.
     """
@@ -68,7 +68,7 @@ def render(path: str, source: str, diagnostic: Diagnostic) -> str:
 
 
 def to_json(path: str, diagnostic: Diagnostic) -> dict[str, object]:
-    """The finding as a JSON object, for tools."""
+    """The diagnostic as a JSON object, for tools."""
     return {
         "path": path,
         "line": diagnostic.line,

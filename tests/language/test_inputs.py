@@ -42,9 +42,9 @@ def refusal(declaration: str, value: Any) -> str:
     """The sentence about ``x`` that the caller reads."""
     with pytest.raises(InputsInvalid) as caught:
         one(declaration, value)
-    (problem,) = caught.value.problems
-    assert problem.name[0] == "x"
-    return str(problem).removeprefix("x").removeprefix(": ")
+    (issue,) = caught.value.issues
+    assert issue.name[0] == "x"
+    return str(issue).removeprefix("x").removeprefix(": ")
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_all_problems_are_told_at_once() -> None:
     declared = inputs("a: integer\nb: string\nc: {type: boolean, default: true}\nd: date")
     with pytest.raises(InputsInvalid) as caught:
         coerce(declared, {"a": "x", "c": "maybe", "e": 1})
-    assert [problem.name for problem in caught.value.problems] == ["a", "b", "c", "d"]
+    assert [issue.name for issue in caught.value.issues] == ["a", "b", "c", "d"]
     assert "missing; expected text" in caught.value.public
 
 

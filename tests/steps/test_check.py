@@ -113,7 +113,7 @@ def test_inputs_tell_the_same() -> None:
     text = f"inputs:\n  x: {NESTED}\nsteps:\n  - log: ${{inputs.x}}\n"
     with pytest.raises(InputsInvalid) as caught:
         World().run(text, x={"address": {}, "rows": [{"id": "1", "a b": 1}, {"id": "one"}]})
-    names = [problem.name for problem in caught.value.problems]
+    names = [issue.name for issue in caught.value.issues]
     assert names == ["x.address.zip", "x.rows[1].id", 'x.rows[1]["a b"]']
 
 
