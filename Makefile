@@ -1,5 +1,5 @@
 # make run    serve on 127.0.0.1:9127, with the libraries of EXTRAS=redis,celery,sql,mysql,postgresql
-# make test   the gate: tests, types, lint; JOBS=4 at once
+# make test   the gate: tests, types, lint; JOBS=4 files at once
 # make test-all  the tests but the slow black box, on each Python: PYTHONS="3.12 3.13"
 # make bench  measure, as ratios
 # make fmt    format the code
@@ -16,6 +16,9 @@ ROUNDS ?= 20
 SEED ?= 1
 SOURCES := app tests wsgi.py gunicorn.conf.py
 
+# Empty is off: the tests start many processes, and each would compile all modules again.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: run test test-all bench chaos fmt clean
 
 run: $(VENV)/.installed$(if $(EXTRAS),-$(EXTRAS))
@@ -25,7 +28,7 @@ test: $(VENV)/.installed-test
 	$(RUFF) check $(RUFF_CONFIG) $(SOURCES)
 	$(RUFF) format $(RUFF_CONFIG) --check $(SOURCES)
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 test-all:
 	PYTHONS="$(PYTHONS)" .ci/test-all

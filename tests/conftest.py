@@ -19,8 +19,12 @@ SLOW = (
     "executors",
     "engine",
     "life",
-    "lint",
+    "transports",
     "stores",
+    "database",
+    "cli",
+    "web",
+    "expression",
 )
 """Folders and files below this one that take long, the longest first.
 

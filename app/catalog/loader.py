@@ -19,14 +19,15 @@ import app.verbs  # noqa: F401 - fills the table of verbs, by which a flow is re
 from app.engine.compiler import compile_flow
 from app.expression import Issue, find_braces
 from app.language.checks import check, secret_literals
-from app.language.diagnose import diagnostic_at, once, problems
+from app.language.diagnose import diagnostic_at, issues_in, once
 from app.language.environment import CallableFlows, Environment
 from app.language.fields import issue
 from app.language.flow import Flow
 from app.language.schemas import FlowSchema
 from app.language.step import called_in
 from app.runtime.program import Program
-from app.yaml.diagnostics import Diagnostic, Severity, did_you_mean
+from app.words import did_you_mean
+from app.yaml.diagnostics import Diagnostic, Severity
 from app.yaml.document import Document, Path, YamlError, load
 
 KEY = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
@@ -145,7 +146,7 @@ def _flow(named: tuple[str, str], document: Document) -> tuple[Flow | None, list
     try:
         data = _SCHEMA.load(document.data)
     except ValidationError as error:
-        issues += problems(error.messages, (), document.places)
+        issues += issues_in(error.messages, (), document.places)
         data = error.valid_data if isinstance(error.valid_data, dict) else {}
         if "steps" not in data:
             return None, issues

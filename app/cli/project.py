@@ -104,7 +104,7 @@ class Project:
 
     def _why_not(self, key: str, version: str | None) -> str:
         """Why a flow cannot be had, and where it was looked for."""
-        from app.yaml.diagnostics import did_you_mean
+        from app.words import did_you_mean
 
         entries = self.catalog.entries()
         versions = {each.path.stem: each for each in entries if each.path.parent.name == key}

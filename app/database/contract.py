@@ -18,8 +18,8 @@ from app.language.sql import Statement
 class Query:
     """One statement and its values. ``max_rows`` bounds what is read of its result.
 
-    ``values`` are JSON values by the names of the statement's parameters; a list stands for as
-    many values, and is not empty.
+    ``values`` are JSON values by the names of the statement's parameters; a list becomes as
+    many parameters, and is not empty.
     """
 
     statement: Statement
@@ -58,7 +58,7 @@ class DatabaseError(Exception):
     ``timeout``     it did not end in the time it was given
     ``conflict``    a deadlock or a clash with another transaction: it may work the next time
     ``integrity``   a key, a reference or a rule of the database forbids it
-    ``sql``         everything else; also a commit of which is unknown whether it was done
+    ``sql``         everything else; also a commit of which it is unknown whether it was done
     """
 
     def __init__(self, kind: str, message: str) -> None:

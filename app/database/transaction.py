@@ -26,7 +26,7 @@ _BAD_VALUES = (OverflowError, ValueError, TypeError, UnicodeError)
 _NOT_SENT = "a parameter is of a type or size that the database does not have"
 _BAD_OPTION = "the driver does not know an option after the `?` of the url"
 _ENDED = "an error before has ended the transaction"
-_DOUBTFUL = "the connection was lost during the commit: nobody knows whether it was done"
+_DOUBTFUL = "the connection was lost during the commit: whether it was done is unknown"
 
 
 class DatabasePool:

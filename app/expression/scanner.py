@@ -1,4 +1,4 @@
-"""From text to an expression that Python's parser may see, or to what is wrong with its words.
+"""From text to Python's syntax tree, or to what is wrong with its words.
 
 The scan finds where a ``${…}`` really ends (brackets and quotes are understood, not guessed), and
 it reports every sign and word of other languages at its own place, which a parser could not.
@@ -6,16 +6,20 @@ it reports every sign and word of other languages at its own place, which a pars
 
 from __future__ import annotations
 
+import ast
 import keyword
 import re
-from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
-from app.expression.problem import Issue, TemplatePath
-from app.expression.source import Source
-from app.expression.traps import WORDS, KnownMistake, plain_sign, sign_trap
+from app.expression.errors import Issue, TemplatePath
+from app.expression.hints import MISTAKES, KnownMistake, plain_sign, unknown_sign
+from app.expression.limits import MAX_SOURCE
 
-TOKEN = re.compile(
+FILENAME = "<expression>"
+"""The file name of all compiled code."""
+
+_TOKEN = re.compile(
     r"""
     (?P<space>[ \t\r\n]+)
     | (?P<name>[^\W\d]\w*)
@@ -37,149 +41,171 @@ _SIGNS = frozenset(
 _PAIRS = {")": "(", "]": "[", "}": "{"}
 
 
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An expression: ``text`` begins at ``offset`` of the scalar at ``path`` of a template.
+
+    ``code`` is what Python parses: as long as ``text``, character by character and byte by byte,
+    but with spaces for line breaks and underscores for keywords that are field names.
+    """
+
+    text: str
+    code: str
+    offset: int
+    path: TemplatePath
+
+    def issue(self, node: ast.expr, code: str, message: str, hint: str | None = None) -> Issue:
+        """An issue about the text of a syntax node."""
+        start, end = self.span(node)
+        return Issue(code, message, self.offset + start, end - start, hint, self.path)
+
+    def span(self, node: ast.expr) -> tuple[int, int]:
+        """Where a node begins and ends, in characters of ``text``."""
+        return self._characters(node.col_offset), self._characters(node.end_col_offset or 0)
+
+    def written(self, node: ast.expr) -> str:
+        """A node's own text."""
+        start, end = self.span(node)
+        return self.text[start:end]
+
+    def field(self, node: ast.Attribute) -> str:
+        """The name after the dot."""
+        if node.attr.strip("_"):
+            return node.attr
+        end = self.span(node)[1]
+        return self.text[end - len(node.attr) : end]
+
+    def _characters(self, byte_offset: int) -> int:
+        if self.code.isascii():
+            return byte_offset
+        return len(self.code.encode()[:byte_offset].decode())
+
+
 class Scan(NamedTuple):
-    """One expression found. ``end`` is behind it: at its closing brace, or where the text ends."""
+    """One expression found. ``end`` is the offset of its closing brace, or of the text's end."""
 
     source: Source
     end: int
-    problems: tuple[Issue, ...]
+    issues: tuple[Issue, ...]
 
 
-def scan_whole(text: str) -> Scan:
-    """Scan a text that is one expression."""
-    return Scanner(text, 0, (), is_hole=False).scan()
+def scan(text: str, start: int = 0, path: TemplatePath = ()) -> Scan:
+    """Scan a text that is one expression, or the expression after a ``${`` that ends at ``start``.
+
+    ``path`` is the place of the text, for the issues.
+    """
+    return _Scanner(text, start, path).scan()
 
 
-def scan_hole(text: str, start: int, path: TemplatePath) -> Scan:
-    """Scan the expression that begins at ``start``, just behind ``${``."""
-    return Scanner(text, start, path, is_hole=True).scan()
-
-
-class Scanner:
+class _Scanner:
     """One pass over the tokens of one expression."""
 
-    def __init__(self, text: str, start: int, path: TemplatePath, *, is_hole: bool) -> None:
+    def __init__(self, text: str, start: int, path: TemplatePath) -> None:
         self.text = text
         self.start = start
         self.path = path
-        self.is_hole = is_hole
-        self.is_closed = not is_hole
+        self.is_hole = start > 0
+        self.is_closed = not self.is_hole
         self.end = len(text)
-        self.problems: list[Issue] = []
+        self.issues: list[Issue] = []
         self.brackets: list[tuple[str, int]] = []
-        self.edits: list[tuple[int, int, str]] = []
+        """Those that are open, with their offsets."""
+        self.code: list[str] = []
         self.before: re.Match[str] | None = None
         """The token before this one, spaces left out."""
 
     def scan(self) -> Scan:
-        for token in TOKEN.finditer(self.text, self.start):
+        for token in _TOKEN.finditer(self.text, self.start):
             if self.is_hole and token[0] == "}" and self._is_the_end():
                 self.is_closed, self.end = True, token.start()
                 break
             if token[0] in ("'", '"'):
                 self._give_up(token)
                 break
-            _READERS[token.lastgroup or "sign"](self, token)
+            self.code.append(self._read(token))
             if token.lastgroup != "space":
                 self.before = token
         self._check_closed()
-        return Scan(self._source(), self.end, tuple(self.problems))
+        return Scan(self._source(), self.end, tuple(self.issues))
 
     def _is_the_end(self) -> bool:
         return not any(sign == "{" for sign, _ in self.brackets)
 
     def _give_up(self, quote: re.Match[str]) -> None:
-        """Nobody knows what stands inside a text and what does not; go on behind the next ``}``."""
-        self._report_token(
-            quote, KnownMistake("syntax", "the text that begins here is never closed")
-        )
+        """From an unclosed quote on, text and code cannot be told apart: skip to the next ``}``."""
+        self._report(quote, "the text that begins here is never closed")
         end = self.text.find("}", quote.end()) if self.is_hole else -1
         self.is_closed, self.end = True, end if end >= 0 else len(self.text)
         self.brackets.clear()
 
     def _check_closed(self) -> None:
         if not self.is_closed:
-            hint = "write `}` behind the expression, or `$${` for a literal `${`"
-            self._report(self.start - 2, 2, KnownMistake("unclosed", "`${` is never closed", hint))
+            hint = "write `}` after the expression, or `$${` for a literal `${`"
+            mistake = KnownMistake("`${` is never closed", hint, "unclosed")
+            self._report_at(self.start - 2, 2, mistake)
             return
         for sign, offset in self.brackets:
-            self._report(offset, len(sign), KnownMistake("syntax", f"`{sign}` is never closed"))
+            self._report_at(offset, len(sign), KnownMistake(f"`{sign}` is never closed"))
 
     def _source(self) -> Source:
-        code = self._code()
-        lead = len(code) - len(code.lstrip(" "))
+        code = "".join(self.code)
+        start = self.start + len(code) - len(code.lstrip(" "))
         code = code.strip(" ")
-        start = self.start + lead
         return Source(self.text[start : start + len(code)], code, start, self.path)
 
-    def _code(self) -> str:
-        """The text with the edits made, which change no length."""
-        pieces, position = [], self.start
-        for start, end, new in self.edits:
-            pieces += [self.text[position:start], new]
-            position = end
-        return "".join([*pieces, self.text[position : self.end]])
+    def _report(self, token: re.Match[str], message: str, hint: str | None = None) -> None:
+        self._report_at(token.start(), len(token[0]), KnownMistake(message, hint))
 
-    def _report(self, offset: int, length: int, trap: KnownMistake) -> None:
-        self.problems.append(Issue(trap.code, trap.message, offset, length, trap.hint, self.path))
+    def _report_at(self, offset: int, length: int, mistake: KnownMistake) -> None:
+        message, hint, code = mistake
+        self.issues.append(Issue(code, message, offset, length, hint, self.path))
 
-    def _report_token(self, token: re.Match[str], trap: KnownMistake) -> None:
-        self._report(token.start(), len(token[0]), trap)
+    def _read(self, token: re.Match[str]) -> str:
+        """Check a token; what Python reads in its place, which is as long."""
+        match token.lastgroup:
+            case "space":
+                return " " * len(token[0])
+            case "name":
+                return self._read_name(token)
+            case "text":
+                self._read_text(token)
+            case "sign":
+                self._read_sign(token)
+            case "bad_number":
+                self._report(token, f"`{token[0]}` is not a number")
+            case "quoted":
+                hint = f'write `"{token[0][1:-1][:40]}"`'
+                self._report(token, "these are not the quotes of a text", hint)
+        return token[0]
 
-    # One reader for each kind of token
-
-    def read_space(self, token: re.Match[str]) -> None:
-        if token[0].strip(" "):
-            self.edits.append((token.start(), token.end(), " " * len(token[0])))
-
-    def read_name(self, token: re.Match[str]) -> None:
+    def _read_name(self, token: re.Match[str]) -> str:
         name = token[0]
         if self.before is not None and self.before[0] == ".":
-            if keyword.iskeyword(name):
-                self.edits.append((token.start(), token.end(), "_" * len(name)))
-        elif name in WORDS:
-            self._report_token(token, WORDS[name])
+            return "_" * len(name) if keyword.iskeyword(name) else name
+        if name in MISTAKES:
+            self._report_at(token.start(), len(name), MISTAKES[name])
+        return name
 
-    def read_number(self, token: re.Match[str]) -> None:
-        """Nothing can be wrong with it yet."""
-
-    def read_bad_number(self, token: re.Match[str]) -> None:
-        self._report_token(token, KnownMistake("syntax", f"`{token[0]}` is not a number"))
-
-    def read_text(self, token: re.Match[str]) -> None:
+    def _read_text(self, token: re.Match[str]) -> None:
         before = self.before
         if before is not None and before.lastgroup == "text":
-            hint = "write `+` or `,` between them"
-            self._report_token(token, KnownMistake("syntax", "two texts stand side by side", hint))
+            self._report(token, "two texts follow each other", "write `+` or `,` between them")
         elif before is not None and before.lastgroup == "name" and before.end() == token.start():
             self._check_prefix(before)
-        if "\\" in token[0]:
-            self._check_escapes(token)
+        for escape in _ESCAPE.finditer(token[0]) if "\\" in token[0] else ():
+            if escape[1] is not None:
+                message = f"`{escape[0]}` has no meaning in a text"
+                mistake = KnownMistake(message, f"write `\\{escape[0]}`")
+                self._report_at(token.start() + escape.start(), len(escape[0]), mistake)
 
     def _check_prefix(self, name: re.Match[str]) -> None:
         if not keyword.iskeyword(name[0]):
             hint = 'write `"a " + str(b)`, or `a ${b}` in the text of the flow'
-            self._report_token(
-                name, KnownMistake("syntax", "a text has no letters before it", hint)
-            )
+            self._report(name, "a text has no letters before it", hint)
 
-    def _check_escapes(self, token: re.Match[str]) -> None:
-        for escape in _ESCAPE.finditer(token[0]):
-            if escape[1] is not None:
-                trap = KnownMistake(
-                    "syntax", f"`{escape[0]}` has no meaning in a text", f"write `\\{escape[0]}`"
-                )
-                self._report(token.start() + escape.start(), len(escape[0]), trap)
-
-    def read_quoted(self, token: re.Match[str]) -> None:
-        hint = f'write `"{token[0][1:-1][:40]}"`'
-        self._report_token(
-            token, KnownMistake("syntax", "these are not the quotes of a text", hint)
-        )
-
-    def read_sign(self, token: re.Match[str]) -> None:
+    def _read_sign(self, token: re.Match[str]) -> None:
         if token[0] not in _SIGNS:
-            self._report_token(token, sign_trap(token[0]))
+            self._report_at(token.start(), len(token[0]), unknown_sign(token[0]))
         sign = plain_sign(token[0])
         if sign in _PAIRS:
             self._close(token, _PAIRS[sign])
@@ -188,18 +214,48 @@ class Scanner:
 
     def _close(self, token: re.Match[str], opening: str) -> None:
         if not self.brackets:
-            self._report_token(token, KnownMistake("syntax", f"`{token[0]}` closes nothing"))
+            self._report(token, f"`{token[0]}` closes nothing")
         elif (open_sign := self.brackets.pop()[0]) != opening:
-            message = f"`{token[0]}` does not close `{open_sign}`"
-            self._report_token(token, KnownMistake("syntax", message))
+            self._report(token, f"`{token[0]}` does not close `{open_sign}`")
 
 
-_READERS: Mapping[str, Callable[[Scanner, re.Match[str]], None]] = {
-    "space": Scanner.read_space,
-    "name": Scanner.read_name,
-    "number": Scanner.read_number,
-    "bad_number": Scanner.read_bad_number,
-    "text": Scanner.read_text,
-    "quoted": Scanner.read_quoted,
-    "sign": Scanner.read_sign,
-}
+def parse(source: Source) -> ast.expr | Issue:
+    """Parse an expression whose scan found no issue."""
+    if len(source.text) > MAX_SOURCE:
+        message = f"an expression has at most {MAX_SOURCE:,} characters"
+        return _whole(source, "too-long", message, "compute a part of it in a `set` step")
+    if not source.text:
+        return _whole(source, "empty", "there is no expression here")
+    try:
+        return ast.parse(source.code, FILENAME, "eval").body
+    except SyntaxError as error:
+        if not error.msg.startswith("too many nested"):
+            return _syntax_issue(source, error)
+    except (RecursionError, MemoryError):
+        pass
+    except ValueError:
+        return _whole(source, "syntax", "the expression holds a character that no text can hold")
+    return _whole(source, "too-deep", "the expression is nested too deeply")
+
+
+def _whole(source: Source, code: str, message: str, hint: str | None = None) -> Issue:
+    return Issue(code, message, source.offset, max(1, len(source.text)), hint, source.path)
+
+
+def _syntax_issue(source: Source, error: SyntaxError) -> Issue:
+    # Where a text ends too early, Python gives offset 0, or from 3.14 on its last character.
+    is_over = not error.offset or error.end_offset == -1
+    start = len(source.text) if is_over else min((error.offset or 0) - 1, len(source.text))
+    token = _TOKEN.match(source.text, start)
+    shown = token[0] if token else ""
+    hint = None
+    if error.msg.startswith("expected 'else'"):
+        message, hint = "`if` has no `else`", "write `a if condition else b`"
+    elif "forgot a comma" in error.msg:
+        message, hint = "something is missing between two values", "write `,` or an operator"
+    elif shown.strip():
+        message = f"`{shown[:40]}` does not fit here"
+    else:
+        message = "the expression ends too early"
+    offset = min(start, max(len(source.text) - 1, 0))
+    return Issue("syntax", message, source.offset + offset, max(1, len(shown)), hint, source.path)

@@ -1,28 +1,20 @@
-"""What an expression can read, and the only two things it can ask of the world outside."""
+"""What an expression can read, and the two functions of the scope that it can call."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-ROOTS = (
-    "inputs",
-    "steps",
-    "vars",
-    "env",
-    "secrets",
-    "request",
-    "flow",
-    "item",
-    "index",
-    "error",
-)
+from app.expression.errors import TemplatePath
+
+ROOTS = ("inputs", "steps", "vars", "env", "secrets", "request", "flow", "item", "index", "error")
 """The names an expression can begin with; each is an attribute of the scope."""
 
 
 class Scope(Protocol):
-    """The names of one run. All values are JSON values, which nobody changes in place."""
+    """The names of one run. All values are JSON values, which must not be changed."""
 
     @property
     def inputs(self) -> Mapping[str, Any]: ...
@@ -50,3 +42,27 @@ class Scope(Protocol):
 
     def uuid(self) -> str:
         """A new random id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One read of a root: ``steps.login.body[0].id`` has the path ``("steps", "login", "body")``.
+
+    The path ends before the first index; ``offset`` and ``length`` are its characters in the text
+    at ``where``. A read in the first argument of ``default`` is ``safe``: it may find nothing.
+    """
+
+    path: tuple[str, ...]
+    offset: int
+    length: int
+    where: TemplatePath
+    safe: bool
+
+    def spelled(self, *path: str) -> str:
+        """Another path, written the way this read is written."""
+        return ".".join(path)
+
+    @property
+    def fallback(self) -> str:
+        """A hint for a read of what may not be defined."""
+        return f"write `default({self.spelled(*self.path)}, null)`, or another value than null"

@@ -1,7 +1,7 @@
-"""Text with ``${expression}`` in it: where the expressions stand, and what is literal.
+"""Text with ``${expression}`` in it: where the expressions are, and what is literal.
 
-``$${`` is a literal ``${``. Everything else is literal as it stands; a value that an expression
-gives is never looked at again.
+``$${`` is a literal ``${``; outside of ``${…}`` everything else is literal too. A value
+that an expression gives is never looked at again.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from app.expression.problem import Issue, TemplatePath
-from app.expression.scanner import Scan, scan_hole
+from app.expression.errors import Issue, TemplatePath
+from app.expression.scanner import Scan, scan
 
 _MARK = re.compile(r"\$\$\{|\$\{")
 _BRACES = re.compile(r"\{\{([^{}\n]*)\}\}")
@@ -27,7 +27,7 @@ class Part:
 
     @property
     def literal(self) -> str:
-        """What a literal piece stands for."""
+        """The text that a literal piece gives."""
         return self.written.replace("$${", "${")
 
 
@@ -41,9 +41,9 @@ def parts(text: str, path: TemplatePath = ()) -> list[Part]:
             continue
         if mark.start() > literal:
             found.append(Part(literal, text[literal : mark.start()]))
-        scan = scan_hole(text, position, path)
-        literal = position = min(scan.end + 1, len(text))
-        found.append(Part(mark.start(), text[mark.start() : position], scan))
+        hole = scan(text, position, path)
+        literal = position = min(hole.end + 1, len(text))
+        found.append(Part(mark.start(), text[mark.start() : position], hole))
     if literal < len(text):
         found.append(Part(literal, text[literal:]))
     return found

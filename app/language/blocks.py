@@ -29,7 +29,7 @@ from app.language.fields import (
 from app.language.flow import Flow
 from app.language.retry import RetryField
 from app.language.step import Block, Path, Step, Use
-from app.yaml.diagnostics import did_you_mean
+from app.words import did_you_mean
 
 
 class BlockField(Collection):
@@ -103,7 +103,7 @@ _ELSEWHERE: Mapping[str, str] = {
 _NO_VERBS: Mapping[str, str] = {
     "catch": "write `on_error` at the step that may fail, or at a `try` with several steps",
     "rescue": "write `on_error` at the step that may fail, or at a `try` with several steps",
-    "finally": "write it behind the step, which has `on_error: continue`",
+    "finally": "write it after the step, which has `on_error: continue`",
     "break": "write the condition at `repeat`: `until`",
     "continue": "write `when` at the steps that are to be passed over",
 }
@@ -112,10 +112,10 @@ _NO_VERBS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokenStep(Step):
-    """A step that could not be read whole; it stands for all that it may have defined.
+    """A step of which a part could not be read. It counts as all that it may have defined.
 
-    It lets the checks go on around it without blaming others for its mistakes, and inside it with
-    ``rest``: the step with stand-ins for the parts that are wrong, if that is possible.
+    The checks can go on after it without blaming other steps, and inside it with ``rest``: the step
+    with stand-ins for the parts that are wrong, if that is possible.
     """
 
     ids: frozenset[str] = frozenset()
@@ -179,7 +179,7 @@ def _rest(verb: str, raw: dict[str, Any], error: ValidationError) -> dict[str, A
 
 
 def _stand_in(field: fields.Field[Any]) -> Any:
-    """What stands for a part that is wrong; ``None`` where there is nothing to stand for it."""
+    """The stand-in for a part that is wrong; ``None`` if there is none."""
     default = None if field.load_default is missing else field.load_default
     if field.required or default is not None:
         default = getattr(field, "stand_in", default)
@@ -205,15 +205,15 @@ def _verb_of(raw: Any) -> str:
         return found[0]
     if found:
         words = " and ".join(f"`{verb}`" for verb in found)
-        problem = validation_error(
+        error = validation_error(
             "two-verbs", f"a step has one verb, not {words}", "split it into two steps"
         )
-        raise ValidationError({found[1]: problem.messages})
+        raise ValidationError({found[1]: error.messages})
     raise _no_verb(raw)
 
 
 def _without_options(found: list[str]) -> list[str]:
-    """Verbs that are not meant as a key of another one: ``wait`` beside ``parallel``."""
+    """Verbs that are not meant as a key of another one: ``wait`` next to ``parallel``."""
     return [
         verb
         for verb in found
@@ -236,7 +236,7 @@ def _no_verb(raw: dict[str, Any]) -> ValidationError:
 
 
 def _named_in(raw: Any) -> tuple[set[str], set[str]]:
-    """All step ids and variable names that stand anywhere in a raw step."""
+    """All step ids and variable names anywhere in a raw step."""
     ids: set[str] = set()
     names: set[str] = set()
     pending = [raw]

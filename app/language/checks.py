@@ -1,7 +1,7 @@
 """Static checks: what a flow gets wrong that no single step shows.
 
 One walk over the steps carries what is *known* at each point: the step results and variables that
-are defined on every path to it, and those defined on some. Each read is held against that.
+are defined on every path to it, and those defined on some. Each read is compared with that.
 """
 
 from __future__ import annotations
@@ -15,15 +15,24 @@ from app.language.blocks import BrokenStep
 from app.language.environment import Environment
 from app.language.fields import issue
 from app.language.flow import DEFAULT_CONCURRENCY, Flow
-from app.language.names import KnownNames, Name, Names, definitions, leftovers, merge, together
-from app.language.step import ALL_NAMES, Block, Path, Step, assigned_in
+from app.language.names import (
+    KnownNames,
+    Name,
+    NameIssue,
+    Names,
+    definitions,
+    leftovers,
+    merge,
+    together,
+    unknown_use,
+)
+from app.language.step import Block, Path, Step, assigned_in
 from app.yaml.diagnostics import Severity
 
 Report = tuple[Path, Severity, Issue]
 """A path from the root of the document, and what is wrong there."""
 
 _SECRET_WORDS = ("password", "passwd", "secret", "token", "apikey", "api_key", "authorization")
-_EFFECTS = ", ".join(f"`{verb}`" for verb, step in Step.verbs.items() if step.has_effect)
 
 
 def check(flow: Flow, environment: Environment) -> list[Report]:
@@ -69,10 +78,7 @@ class _Checker:
         for read in late:
             message = "the address is made when a run is accepted, before its first step"
             hint = "read it from `inputs`, `request`, `env` or `secrets`"
-            place = Issue(
-                "used-before-defined", message, read.offset, read.length, hint, read.where
-            )
-            self.error(path, place)
+            self.error(path, NameIssue("used-before-defined", message, hint).at(read))
 
     def error(self, path: Path, found: Issue, severity: Severity = Severity.ERROR) -> None:
         self.reports.append((path, severity, found))
@@ -118,10 +124,8 @@ class _Checker:
 
     def uses(self, step: Step, path: Path) -> None:
         for use in step.uses():
-            if mistake := self.names.unknown(use):
-                code, message, hint, severity = mistake
-                found = Issue(code, message, use.offset, use.length, hint)
-                self.error((*path, *use.path), found, severity)
+            if unknown := unknown_use(self.environment, use):
+                self.error((*path, *use.path), unknown.at(use), unknown.severity)
 
     def retries(self, step: Step, path: Path) -> None:
         """A repetition that may carry out an effect twice, and no word that this does no harm."""
@@ -143,13 +147,13 @@ class _Checker:
             message = f"`{step.verb}` cannot be retried: it would fail the same way again"
             if has_steps:
                 message = f"`{step.verb}` is not retried as a whole"
-            hint = f"write it at a step that reaches outside: {_EFFECTS}"
+            hint = f"write it at a step that reaches outside: {_with_effect()}"
             self.error((*path, "retry"), issue("useless-key", message, hint))
         if step.retryable is not None:
             message = f"`{step.verb}` does nothing outside: it is computed again in any case"
             if has_steps:
                 message = f"each step in `{step.verb}` says for itself whether it may run twice"
-            hint = f"write it at the flow, or at a step that reaches outside: {_EFFECTS}"
+            hint = f"write it at the flow, or at a step that reaches outside: {_with_effect()}"
             self.error((*path, "retryable"), issue("useless-key", message, hint))
 
     def inner_blocks(self, step: Step, path: Path, before: KnownNames) -> KnownNames:
@@ -157,7 +161,7 @@ class _Checker:
         if not blocks:
             return before
         inside = [self.inside(block, path, before) for block in blocks]
-        ends = [self.behind(block, end, before) for block, end in zip(blocks, inside, strict=True)]
+        ends = [self.after(block, end, before) for block, end in zip(blocks, inside, strict=True)]
         if step.runs_every_block:
             return together(before, ends, is_each=step.is_exhaustive)
         return merge(ends if step.is_exhaustive else [*ends, before])
@@ -171,14 +175,14 @@ class _Checker:
             self.lost(block, path, before)
         return end
 
-    def behind(self, block: Block, end: KnownNames, before: KnownNames) -> KnownNames:
-        """What is known of a block once it has ended, and all those beside it."""
-        after = end.without(ALL_NAMES - block.exports, before)
-        self.names.gone(end.sometimes - after.sometimes, block.behind)
+    def after(self, block: Block, end: KnownNames, before: KnownNames) -> KnownNames:
+        """The names visible after a block."""
+        after = end.after_block(block.exports, before)
+        self.names.gone(end.sometimes - after.sometimes, block.hint)
         return after
 
     def lost(self, block: Block, path: Path, before: KnownNames) -> None:
-        """What is set in rounds that run at once is not seen behind them."""
+        """A variable that is set in rounds that run at once keeps its value only inside them."""
         for name, where in assigned_in(block.steps, block.path):
             if ("vars", name) in before.sometimes:
                 message = f"the rounds run at once, so each has a `vars.{name}` of its own"
@@ -197,13 +201,11 @@ class _Checker:
     ) -> None:
         """Check every read; ``own`` is what the step defines once it has run."""
         for read in compiled.reads:
-            mistake = self.names.mistake(read, known)
-            if mistake:
-                code, message, hint, severity = mistake
-                if code == "used-before-defined" and read.path[:2] in own:
+            if wrong := self.names.issue(read, known):
+                if wrong.code == "used-before-defined" and read.path[:2] in own:
                     hint = "a step cannot read what it defines: define it in a step before"
-                place = Issue(code, message, read.offset, read.length, hint, read.where)
-                self.error(path, place, severity)
+                    wrong = wrong._replace(hint=hint)
+                self.error(path, wrong.at(read), wrong.severity)
 
     def unused_inputs(self) -> Iterator[Report]:
         if self.names.has_broken:
@@ -216,7 +218,7 @@ class _Checker:
 
 
 def _secret_defaults(flow: Flow) -> Iterator[Report]:
-    """Secrets written into the file, where everybody who reads the repository can read them."""
+    """Secrets written into the file, for all who read the repository."""
     for name, spec in flow.inputs.items():
         if spec.secret and spec.default not in (None, ""):
             found = issue(
@@ -245,3 +247,8 @@ def _names_a_secret(path: Path) -> bool:
     in_payload = any(key in ("headers", "json", "form", "query", "set") for key in path[:-1])
     word = str(path[-1]).lower().replace("-", "_")
     return in_payload and any(secret in word for secret in _SECRET_WORDS)
+
+
+def _with_effect() -> str:
+    """The verbs that change something elsewhere; asked late, when all verbs are registered."""
+    return ", ".join(f"`{verb}`" for verb, step in Step.verbs.items() if step.has_effect)

@@ -1,4 +1,4 @@
-"""From the mistakes that schemas and checks find to diagnostics: a line, a column, each once."""
+"""From what schemas and checks find to diagnostics: a line, a column, each once."""
 
 from __future__ import annotations
 
@@ -65,18 +65,18 @@ def _place(diagnostic: Diagnostic) -> tuple[int, int]:
     return diagnostic.line, diagnostic.column
 
 
-def problems(messages: Any, path: Path, written: Container[Path]) -> Iterator[tuple[Path, Issue]]:
+def issues_in(messages: Any, path: Path, written: Container[Path]) -> Iterator[tuple[Path, Issue]]:
     """The leaves of marshmallow's error tree. Its own key is passed over unless it is written."""
     if isinstance(messages, dict):
         for key, below in messages.items():
             is_own = key == "_schema" and (*path, key) not in written
-            yield from problems(below, path if is_own else (*path, key), written)
+            yield from issues_in(below, path if is_own else (*path, key), written)
         return
     for message in messages if isinstance(messages, list) else [messages]:
         if isinstance(message, Issue):
             yield path, message
         elif isinstance(message, dict | list):
-            yield from problems(message, path, written)
+            yield from issues_in(message, path, written)
         else:
             yield path, _own_words(str(message), path)
 
@@ -89,7 +89,7 @@ def _own_words(message: str, path: Path) -> Issue:
 
 
 def diagnostic_at(document: Document, path: Path, severity: Severity, found: Issue) -> Diagnostic:
-    """A problem at its line and column: in its scalar, or at its key, or at the nearest parent."""
+    """An issue at its line and column: in its scalar, or at its key, or at the nearest parent."""
     whole = (*path, *found.path)
     while whole not in document.places:
         whole = whole[:-1]

@@ -1,4 +1,4 @@
-"""What the checks of a flow know of the process around it."""
+"""What the checks of a flow know of the process that will run it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class CallableFlows:
         return None
 
     def depth(self, name: str, most: int) -> int:
-        """How many flows are under way at once in a call of this one; counts up to ``most``."""
+        """How many flows run inside each other in a call of this one; counts up to ``most``."""
         level = {name}
         for depth in range(1, most):
             level = {called for each in level for called in self.calls.get(each, ())}

@@ -1,4 +1,4 @@
-"""The marshmallow fields that flow files are made of, and the mistakes they report.
+"""The marshmallow fields that flow files are made of, and the issues they report.
 
 A field raises :class:`marshmallow.ValidationError` whose messages are :class:`Issue` objects:
 they carry a code, a hint and the place in the scalar, which becomes a line and a column later.
@@ -24,7 +24,7 @@ from app.expression import (
     compile_template,
 )
 from app.strict_json import dumps
-from app.yaml.diagnostics import did_you_mean
+from app.words import did_you_mean
 
 JsonSchema = dict[str, Any]
 
@@ -77,7 +77,7 @@ _FLAGS = {"yes": "true", "on": "true", "1": "true", "no": "false", "off": "false
 
 
 def issue(code: str, message: str, hint: str | None = None) -> Issue:
-    """A problem about a value as a whole (``length`` 0)."""
+    """An issue about a value as a whole (``length`` 0)."""
     return Issue(code=code, message=message, offset=0, length=0, hint=hint, path=())
 
 
@@ -309,7 +309,7 @@ class Duration(fields.Field[float]):
 
 def _duration_hint(value: Any) -> str:
     if isinstance(value, str) and "${" in value:
-        return "a duration stands in the file as it is, without `${…}`"
+        return "write the duration as it is, without `${…}`"
     match = _TIME_IN_WORDS.fullmatch(str(value)) if isinstance(value, str | int | float) else None
     unit = _UNITS.get(match[2].lower().removesuffix("s")) if match else None
     return f"write `{match[1]}{unit}`" if match and unit else "the units are ms, s, m and h"
@@ -427,7 +427,7 @@ def _compiled(compiler: Callable[[Any], Compiled], value: Any) -> Compiled:
     try:
         return compiler(value)
     except ExpressionSyntaxError as error:
-        raise ValidationError(list(error.problems)) from None
+        raise ValidationError(list(error.issues)) from None
 
 
 SERVICE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")

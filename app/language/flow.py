@@ -73,7 +73,7 @@ DEFAULT_CONCURRENCY = 16
 class Flow:
     """One version of a flow. ``callback`` is the address that is told of a run's end.
 
-    ``has_own_timeout`` says whether its file says ``timeout``, or the mode's default stands.
+    ``has_own_timeout`` says whether its file says ``timeout``; otherwise it is the mode's default.
     """
 
     key: str

@@ -170,9 +170,7 @@ class Pattern(String):
             raise validation_error("bad-pattern", "the regular expression is too large") from None
         if _is_ambiguous(parsed):
             message = "a repeat inside a repeat can take a caller's text for ever to match"
-            hint = (
-                "write it so that no `*`, `+`, `{n,}` or unclear `|` stands inside another repeat"
-            )
+            hint = "write it so that no `*`, `+`, `{n,}` or unclear `|` is inside another repeat"
             raise validation_error("slow-pattern", message, hint)
         return pattern
 

@@ -119,7 +119,7 @@ def coerce(inputs: Mapping[str, Input], given: Mapping[str, Any]) -> dict[str, A
         InputsInvalid: every missing or wrong input, each with its name.
     """
     values: dict[str, Any] = {}
-    problems: list[InputIssue] = []
+    issues: list[InputIssue] = []
     for name, spec in inputs.items():
         value = given.get(name)
         if value == "" and spec.type != "string":
@@ -127,13 +127,13 @@ def coerce(inputs: Mapping[str, Input], given: Mapping[str, Any]) -> dict[str, A
         try:
             values[name] = read(spec, value, READERS)
         except InvalidValue as error:
-            problems += _problems(name, error)
-    if problems:
-        raise InputsInvalid(problems)
+            issues += _issues(name, error)
+    if issues:
+        raise InputsInvalid(issues)
     return values
 
 
-def _problems(name: str, error: InvalidValue) -> Iterator[InputIssue]:
+def _issues(name: str, error: InvalidValue) -> Iterator[InputIssue]:
     for each in error.issues:
         yield InputIssue(name + each.path, each.sentence())
     if error.more:
@@ -243,7 +243,7 @@ def read_datetime(value: Any) -> str:
 
 
 def read_list(value: Any) -> list[Any]:
-    """A JSON list, JSON text of one, or a parameter that stands once or several times."""
+    """A JSON list, JSON text of one, or a parameter that is given once or several times."""
     if isinstance(value, str):
         value = _from_text("list", value) if value.lstrip().startswith("[") else [value]
     if not isinstance(value, list):

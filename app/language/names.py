@@ -6,13 +6,14 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from app.expression import Compiled, Read
+from app.expression import Compiled, Issue, Read
 from app.language.blocks import BrokenStep
 from app.language.environment import Environment
 from app.language.flow import Flow
 from app.language.inputs import article
 from app.language.step import Step, Use, every_step
-from app.yaml.diagnostics import Severity, did_you_mean
+from app.words import did_you_mean
+from app.yaml.diagnostics import Severity
 
 Name = tuple[str, str]
 """A name that a flow defines: ``("steps", id)`` or ``("vars", name)``."""
@@ -26,7 +27,7 @@ _LOOPS = {
     "item": ("`for_each`", "write this step below its `steps`"),
     "index": ("a loop", "write this step below the `steps` of `for_each` or `repeat`"),
 }
-"""The roots of rounds: where each of them can be read, and what to do with a step that reads it."""
+"""The roots of loops: where each of them can be read, and what to do with a step that reads it."""
 _LENGTHS = ("length", "size", "count", "len")
 
 
@@ -34,7 +35,7 @@ _LENGTHS = ("length", "size", "count", "len")
 class KnownNames:
     """Names at one point of a flow. ``ended`` means that no run gets here.
 
-    ``loop_names`` are the roots that can be read inside the loops around it.
+    ``loop_names`` are the roots that can be read inside the loops that hold it.
     """
 
     always: frozenset[Name] = frozenset()
@@ -52,22 +53,22 @@ class KnownNames:
         """The same point, with these names perhaps defined."""
         return replace(self, sometimes=self.sometimes | frozenset(names))
 
-    def without(self, roots: Collection[str], missing_name: KnownNames) -> KnownNames:
-        """The point behind a block: names of these roots are as they were before it."""
+    def after_block(self, exports: Collection[str], before: KnownNames) -> KnownNames:
+        """The point after a block: only names of the roots that it exports outlive it."""
 
         def kept(names: frozenset[Name], before: frozenset[Name]) -> frozenset[Name]:
-            return before | {name for name in names if name[0] not in roots}
+            return before | {name for name in names if name[0] in exports}
 
         return replace(
             self,
-            always=kept(self.always, missing_name.always),
-            sometimes=kept(self.sometimes, missing_name.sometimes),
-            loop_names=missing_name.loop_names,
+            always=kept(self.always, before.always),
+            sometimes=kept(self.sometimes, before.sometimes),
+            loop_names=before.loop_names,
         )
 
 
 def together(before: KnownNames, ends: Sequence[KnownNames], *, is_each: bool) -> KnownNames:
-    """Behind blocks that ran beside each other: all of them to their end, or perhaps not."""
+    """After blocks that ran at once: all of them to their end, or perhaps not (``is_each``)."""
     after = before.doubting(frozenset.union(*(end.sometimes for end in ends)))
     if is_each:
         after = after.plus(frozenset.union(*(end.always for end in ends)))
@@ -89,19 +90,19 @@ def merge(paths: Sequence[KnownNames]) -> KnownNames:
 
 def uses_environment(flow: Flow) -> bool:
     """Whether a flow names anything that :class:`Environment` may have or not."""
-    return any(_uses_surroundings(step) for step in every_step(flow.steps)) or (
-        flow.callback is not None and _reads_surroundings(flow.callback.parts)
+    return any(_uses_environment(step) for step in every_step(flow.steps)) or (
+        flow.callback is not None and _reads_environment(flow.callback.parts)
     )
 
 
-def _uses_surroundings(step: Step) -> bool:
+def _uses_environment(step: Step) -> bool:
     compiled = [template for _, template in step.templates()]
     compiled += [template for block in step.blocks() for _, template in block.last]
     compiled += [step.when] if step.when else []
-    return any(step.uses()) or any(map(_reads_surroundings, compiled))
+    return any(step.uses()) or any(map(_reads_environment, compiled))
 
 
-def _reads_surroundings(compiled: Compiled) -> bool:
+def _reads_environment(compiled: Compiled) -> bool:
     return any(read.path[0] in ("env", "secrets") for read in compiled.reads)
 
 
@@ -130,12 +131,17 @@ def _handled(step: Step) -> Iterator[Name]:
 
 
 class NameIssue(NamedTuple):
-    """What is wrong with one read."""
+    """What is wrong with one name, wherever it is written."""
 
     code: str
     message: str
     hint: str | None = None
     severity: Severity = Severity.ERROR
+
+    def at(self, place: Read | Use) -> Issue:
+        """The issue at the place of the name, inside its text or template."""
+        where = place.where if isinstance(place, Read) else ()
+        return Issue(self.code, self.message, place.offset, place.length, self.hint, where)
 
 
 class Names:
@@ -144,7 +150,7 @@ class Names:
     def __init__(self, flow: Flow, environment: Environment) -> None:
         self.inputs_read: set[str] = set()
         self._flow = flow
-        self._surroundings = environment
+        self._environment = environment
         steps = list(every_step(flow.steps))
         self.has_broken = any(isinstance(step, BrokenStep) for step in steps)
         self._eventually = {name for step in steps for name in definitions(step)}
@@ -156,15 +162,15 @@ class Names:
                 self._add_fields(step.id, step.fields(environment))
 
     def _add_fields(self, step_id: str, fields: tuple[str, ...]) -> None:
-        """Steps that share an id share its fields; one whose fields nobody knows may have any."""
+        """Steps that share an id share its fields; a step of unknown fields may have any."""
         known = self._results.get(step_id, fields)
         self._results[step_id] = tuple(dict.fromkeys(known + fields)) if known and fields else ()
 
     def gone(self, names: Iterable[Name], hint: str | None) -> None:
-        """These were defined in a block that they do not outlive; what to write behind it."""
+        """These were defined in a block that they do not outlive; ``hint`` says what to write."""
         self._gone.update(dict.fromkeys(names, hint))
 
-    def mistake(self, read: Read, known: KnownNames) -> NameIssue | None:
+    def issue(self, read: Read, known: KnownNames) -> NameIssue | None:
         """What is wrong with a read at a point where these names are known."""
         root, *rest = read.path
         if root == "inputs":
@@ -172,7 +178,7 @@ class Names:
         if root in ("steps", "vars"):
             return self._defined(read, known) if rest else None
         if root in ("env", "secrets"):
-            return missing_name(self._surroundings, read) if rest else None
+            return missing_name(self._environment, read) if rest else None
         if root == "error" and not known.in_handler:
             hint = "write this step below the `on_error` of the one that may fail"
             return NameIssue("unknown-name", "`error` can only be read inside `on_error`", hint)
@@ -180,10 +186,6 @@ class Names:
             loop, hint = _LOOPS[root]
             return NameIssue("unknown-name", f"`{root}` can only be read inside {loop}", hint)
         return _fixed_field(read) if rest else None
-
-    def unknown(self, use: Use) -> NameIssue | None:
-        """What is wrong with the name of a service or a database."""
-        return unknown_use(self._surroundings, use)
 
     def _input(self, read: Read) -> NameIssue | None:
         if len(read.path) == 1:
@@ -251,7 +253,7 @@ class Names:
 
 
 def missing_name(environment: Environment, read: Read) -> NameIssue | None:
-    """What is wrong with a read of ``env`` or ``secrets`` in these surroundings."""
+    """What is wrong with a read of ``env`` or ``secrets`` in this environment."""
     root, name = read.path[:2]
     allowed: frozenset[str] | None = getattr(environment, root)
     if allowed is None or name in allowed:
@@ -271,7 +273,7 @@ def missing_name(environment: Environment, read: Read) -> NameIssue | None:
 
 
 def unknown_use(environment: Environment, use: Use) -> NameIssue | None:
-    """What is wrong with a name of ``services.yaml`` in these surroundings."""
+    """What is wrong with a name of ``services.yaml`` in this environment."""
     known: frozenset[str] | None = getattr(environment, use.kind)
     if known is None or use.name in known:
         return None

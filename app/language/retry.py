@@ -18,7 +18,7 @@ from app.language.fields import (
     object_schema,
     validation_error,
 )
-from app.yaml.diagnostics import did_you_mean
+from app.words import did_you_mean
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from app.language.fields import (
 from app.language.flow import DEFAULT_TIMEOUT, MODES, Input
 from app.language.input_limits import Pattern, default_of, limited, value_issues
 from app.language.inputs import TYPES
-from app.language.target import UrlField
+from app.language.url import UrlField
 
 RESERVED_INPUTS = ("juggleToken", "flowData")
 """Parameter names that the open API uses itself."""
@@ -178,7 +178,7 @@ class CallbackSchema(StrictSchema):
 
     EXAMPLE = "write `callback: {url: https://…}`"
 
-    url = UrlField(required=True, metadata=about("The address; `null` means nobody."))
+    url = UrlField(required=True, metadata=about("The address; `null`: no callback."))
 
     @post_load
     def _make(self, data: dict[str, Any], **_: Any) -> Any:
@@ -214,7 +214,7 @@ class FlowSchema(StrictSchema):
         metadata=about("Async runs of it at once in each worker process; 16 by default."),
     )
     callback = fields.Nested(
-        CallbackSchema, metadata=about("Whom to tell when an async run has ended.")
+        CallbackSchema, metadata=about("The address to call when an async run has ended.")
     )
     inputs = Declarations(
         "input",

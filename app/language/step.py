@@ -24,9 +24,9 @@ class Block:
     """A block of steps inside a step; ``path`` is relative to the step, ``title`` for people.
 
     ``last`` are templates of the step that are evaluated when the block has run, and read what it
-    defined. ``lets_out`` are the roots whose names outlive the block; ``loop_names`` are the roots
-    that can be read in it because it runs more than once. ``behind`` says what to write in place of
-    a name that does not outlive it.
+    defined. ``exports`` are the roots whose names outlive the block; ``loop_names`` are the roots
+    that can be read in it because it runs more than once. ``hint`` says what to write in
+    place of a name that does not outlive it.
     """
 
     path: Path
@@ -35,13 +35,13 @@ class Block:
     last: tuple[tuple[Path, Compiled], ...] = ()
     exports: frozenset[str] = ALL_NAMES
     loop_names: frozenset[str] = frozenset()
-    behind: str | None = None
+    hint: str | None = None
 
 
 class Use(NamedTuple):
     """The name of something in ``services.yaml``; ``kind`` is ``services`` or ``databases``.
 
-    ``path`` is where it stands inside the step, ``offset`` and ``length`` in the text there.
+    ``path`` is its place inside the step, ``offset`` and ``length`` those in the text there.
     """
 
     kind: str
@@ -69,7 +69,7 @@ class Step:
     verb: ClassVar[str]
     schema: ClassVar[type[StepSchema]]
     result_fields: ClassVar[tuple[str, ...]] = ()
-    """Fields of ``steps.<id>``; none where nobody knows them before it runs."""
+    """Fields of ``steps.<id>``; none if they are not known before it runs."""
     without_result: ClassVar[str | None] = None
     """What to write so that it has a result, if it has none."""
     ends_flow: ClassVar[bool] = False
@@ -85,7 +85,7 @@ class Step:
 
     @property
     def summary(self) -> str:
-        """What stands after the verb in a list of steps; one line."""
+        """The text after the verb in a list of steps; one line."""
         return ""
 
     @property
@@ -94,7 +94,7 @@ class Step:
         return bool(self.result_fields)
 
     def fields(self, environment: Environment) -> tuple[str, ...]:
-        """``result_fields``, also where they depend on what is around the flow."""
+        """``result_fields``, also where they depend on the environment."""
         return self.result_fields
 
     @property
@@ -126,18 +126,18 @@ class Step:
     def blocks(self) -> Sequence[Block]:
         """The blocks inside this step, ``on_error`` not among them.
 
-        At most one of them runs, unless ``runs_every_arm``.
+        At most one of them runs, unless ``runs_every_block``.
         """
         return ()
 
     @property
     def runs_every_block(self) -> bool:
-        """Whether all of the arms run, each beside the others."""
+        """Whether all of the blocks run, at once."""
         return False
 
     @property
     def is_exhaustive(self) -> bool:
-        """Whether one of the arms always runs to its end; or all, if ``runs_every_arm``."""
+        """Whether one of the blocks always runs to its end; or all, if ``runs_every_block``."""
         return False
 
     def defines(self) -> Iterable[str]:
@@ -149,7 +149,7 @@ class Step:
         return ()
 
     def check(self, flow: Flow, environment: Environment) -> Iterable[tuple[Path, Issue]]:
-        """Mistakes that only the whole flow, or what is around it, shows; paths inside the step."""
+        """What is wrong in view of the whole flow or the environment; paths inside the step."""
         return ()
 
 

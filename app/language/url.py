@@ -1,4 +1,4 @@
-"""A url with ``${…}`` in it: each value is written as the place where it stands allows.
+"""A url with ``${…}`` in it: each value is written as its place allows.
 
 No value leaves its place. In a path, a query or a fragment it is percent-encoded, always and once
 more if it was; in the place of a scheme or a host it is refused if it could end it. Only a
@@ -14,7 +14,7 @@ from enum import Enum
 from typing import Any
 from urllib.parse import quote
 
-from marshmallow import ValidationError
+from marshmallow import ValidationError, fields
 
 from app.expression import (
     Compiled,
@@ -24,7 +24,14 @@ from app.expression import (
     compile_template,
     split_template,
 )
-from app.language.fields import SCHEMES, describe
+from app.language.fields import (
+    SCHEMES,
+    SERVICE_NAME,
+    JsonSchema,
+    describe,
+    validation_error,
+    wrong_type,
+)
 from app.strict_json import dumps
 
 _HOLE = "\0"
@@ -36,7 +43,7 @@ _DOT_SEGMENT = re.compile(r"/(?:\.|%2e){1,2}(?=/|$)", re.IGNORECASE)
 _ENDS_HOST = re.compile(r"[\x00-\x20\x7f-\xa0/?#@\\%]|\s")
 _BEGINNING = re.compile(r"https?://|/", re.IGNORECASE)
 _OPERATORS_ROOTS = frozenset({"env", "secrets", "flow"})
-"""Roots whose values whoever runs the flow has chosen; all others are data."""
+"""Roots whose values the operator has chosen; all others are data."""
 
 
 class InvalidUrl(ValueError):
@@ -44,7 +51,7 @@ class InvalidUrl(ValueError):
 
 
 class UrlPart(Enum):
-    """Where a piece of a url stands."""
+    """The place of a piece in a url."""
 
     LITERAL = "as written in the flow"
     BEGINNING = "the whole url, or its beginning"
@@ -69,7 +76,7 @@ class UrlTemplate:
 
 
 def parse_url(text: str, offset: int = 0) -> UrlTemplate:
-    """The template of a url; ``offset`` is where it begins in its scalar, for its problems.
+    """The template of a url; ``offset`` is where it begins in its scalar, for its issues.
 
     Raises:
         ValidationError: with :class:`Issue` objects.
@@ -80,7 +87,7 @@ def parse_url(text: str, offset: int = 0) -> UrlTemplate:
         parts = compile_template([written for _, written in spans])
     except ExpressionSyntaxError as error:
         raise ValidationError(
-            [replace(p, offset=starts[p.path[:1]] + p.offset, path=()) for p in error.problems]  # type: ignore[index]
+            [replace(p, offset=starts[p.path[:1]] + p.offset, path=()) for p in error.issues]  # type: ignore[index]
         ) from None
     pieces = [_HOLE if w.startswith("${") else w.replace("$${", "${") for _, w in spans]
     places, outline = tuple(_places(pieces)), "".join(pieces)
@@ -202,3 +209,111 @@ def _dot_segments(url: str) -> int:
 
 def _refused(reason: str) -> InvalidUrl:
     return InvalidUrl(f"the url cannot be used: {reason}")
+
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+_BEGINNINGS = ("http://", "https://", "/", "${")
+_SERVICE = re.compile(rf"({SERVICE_NAME.pattern}):(?=/(?!/))")
+_LACKS_SLASH = re.compile(rf"({SERVICE_NAME.pattern}):(?=[^/0-9])")
+_ONE_SLASH = re.compile(":/?")
+_EXAMPLE = "write it like `http: GET https://host/path`"
+_URL_EXAMPLE = "write it like `https://host/path`"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Method and url of a request; to a named service, ``url`` is what follows its own."""
+
+    method: str
+    url: UrlTemplate
+    service: str | None = None
+    offset: int = 0
+    """The place of the service's name in the text."""
+
+    @property
+    def written(self) -> str:
+        """The address as the flow has it."""
+        return f"{self.service}:{self.url.written}" if self.service else self.url.written
+
+
+class TargetField(fields.Field[Target]):
+    """``GET https://host/path/${value}``."""
+
+    stand_in = Target("GET", parse_url(""))
+
+    def json_schema(self) -> JsonSchema:
+        return {"type": "string", "pattern": f"^({'|'.join(METHODS)}) "}
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> Target:
+        if not isinstance(value, str):
+            raise wrong_type("a method and a url", value, _target_hint(value))
+        method, _space, rest = value.partition(" ")
+        if method not in METHODS:
+            raise ValidationError([_bad_method(method, value)])
+        url = rest.strip()
+        if not url:
+            raise validation_error("bad-url", f"the url after `{method}` is missing", _EXAMPLE)
+        offset = value.index(url, len(method))
+        return _target(method, url, offset)
+
+
+def _target(method: str, url: str, offset: int) -> Target:
+    named = _SERVICE.match(url)
+    if named is None or named[1] in SCHEMES:
+        return Target(method, _url(url, offset, f"{method} "))
+    path = parse_url(url[named.end() :], offset + named.end())
+    return Target(method, path, named[1], offset)
+
+
+class UrlField(fields.Field[UrlTemplate]):
+    """``https://host/path/${value}``."""
+
+    stand_in = parse_url("")
+
+    def json_schema(self) -> JsonSchema:
+        return {"type": "string"}
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> UrlTemplate:
+        if not isinstance(value, str):
+            raise wrong_type("a url", value, _URL_EXAMPLE)
+        if not value:
+            raise validation_error("bad-url", "the url is missing", _URL_EXAMPLE)
+        return _url(value)
+
+
+def _url(url: str, offset: int = 0, before: str = "") -> UrlTemplate:
+    """The template of a url that follows on the text ``before``."""
+    if url.startswith(_BEGINNINGS):
+        return parse_url(url, offset)
+    if before:
+        raise ValidationError([_bad_target(before, url, offset)])
+    message = "a url begins with https://, http://, or / for this very application"
+    hint = _URL_EXAMPLE if "://" in url else f"write `https://{url}`"
+    raise ValidationError([Issue("bad-url", message, offset, len(url), hint)])
+
+
+def _bad_target(before: str, url: str, offset: int) -> Issue:
+    message = "a url begins with https://, http://, the name of a service like `crm:/`, or `/`"
+    hint = f"write `{before}https://{url}`"
+    if "://" in url:
+        hint = _EXAMPLE
+    elif url.startswith(("http:", "https:")):
+        hint = f"write `{before}{_ONE_SLASH.sub('://', url, count=1)}`"
+    elif named := _LACKS_SLASH.match(url):
+        hint = f"write `{before}{named[0]}/{url[named.end() :]}`"
+    return Issue("bad-url", message, offset, len(url), hint)
+
+
+def _target_hint(value: Any) -> str:
+    if isinstance(value, dict) and isinstance(value.get("url"), str):
+        return f"write `http: {str(value.get('method', 'GET')).upper()} {value['url']}`"
+    return _EXAMPLE
+
+
+def _bad_method(method: str, value: str) -> Issue:
+    if method.startswith(_BEGINNINGS):
+        hint = f"write `GET {value}`, or another method"
+        return Issue("bad-method", "the method before the url is missing", 0, len(method), hint)
+    hint = f"write `{method.upper()}`" if method.upper() in METHODS else ""
+    message = f"unknown method `{method}`"
+    return Issue("bad-method", message, 0, len(method), hint or f"one of {', '.join(METHODS)}")

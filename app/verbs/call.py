@@ -30,7 +30,7 @@ from app.runtime.program import Program
 from app.runtime.scope import Action, Run, RunScope
 from app.runtime.signals import FailSignal, StepError
 from app.runtime.verb import Builder, Verb
-from app.yaml.diagnostics import did_you_mean
+from app.words import did_you_mean
 
 MAX_DEPTH = 10
 """Flows within flows."""

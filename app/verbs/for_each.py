@@ -122,7 +122,7 @@ class ForEach(Verb):
             last=((("collect",), self.collect),) if self.collect else (),
             exports=frozenset({"vars"} if self.concurrency == 1 else ()),
             loop_names=frozenset({"item", "index"}),
-            behind="gather values with `collect`, and read their list",
+            hint="gather values with `collect`, and read their list",
         )
         return [block]
 

@@ -27,8 +27,7 @@ from app.language.fields import (
 )
 from app.language.retry import RetryPolicy
 from app.language.step import Path, Use
-from app.language.target import Target, TargetField
-from app.language.url import InvalidUrl, text
+from app.language.url import InvalidUrl, Target, TargetField, text
 from app.runtime.scope import Action, Run, RunScope
 from app.runtime.signals import DeadlinePassed, StepError
 from app.runtime.timeout import with_timeout

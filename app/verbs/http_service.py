@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 
 from app.http.message import Request, Response, TransportError
 from app.http.url import quoted_target
-from app.language.services.auth import Message
+from app.language.services.service import Message
 from app.runtime.scope import Run, RunScope
 from app.runtime.signals import DeadlinePassed, StepError
 

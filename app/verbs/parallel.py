@@ -123,7 +123,7 @@ class Parallel(Verb):
                 name,
                 steps,
                 exports=frozenset({"vars"}),
-                behind=f"read what the branch gives: `steps.{self.id or '<id>'}.{name}`",
+                hint=f"read what the branch gives: `steps.{self.id or '<id>'}.{name}`",
             )
             for name, steps in self.branches.items()
         ]

@@ -15,7 +15,7 @@ from app.language.step import Path
 from app.runtime.scope import Action, Run
 from app.runtime.signals import ReturnSignal
 from app.runtime.verb import Builder, Verb
-from app.yaml.diagnostics import did_you_mean
+from app.words import did_you_mean
 
 
 class ReturnSchema(StepSchema):

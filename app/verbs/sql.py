@@ -37,7 +37,7 @@ from app.runtime.masking import MASK, MIN_LENGTH, masker, one_line
 from app.runtime.scope import Action, Run
 from app.runtime.signals import DeadlinePassed, StepError
 from app.runtime.verb import Builder, Verb
-from app.yaml.diagnostics import did_you_mean
+from app.words import did_you_mean
 
 DEFAULT_MAX_ROWS = 10_000
 EARLY_SECONDS = 0.25
@@ -213,7 +213,7 @@ class Sql(Verb):
 
 
 def _check_value(name: str, value: Any) -> None:
-    """A parameter is a scalar, or a list of scalars that stands for as many of them."""
+    """A parameter is a scalar, or a list of scalars, which becomes as many parameters."""
     items = _items(value)
     if any(isinstance(item, dict | list) for item in items):
         wanted = "a parameter is text, a number, true, false, null, or a list of these"

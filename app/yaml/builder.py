@@ -161,13 +161,13 @@ class DocumentBuilder:
 
     def _alias(self, event: AliasEvent) -> None:
         if self._frames and self._frames[-1].wants_key:
-            raise _limit(event, "non-string-key", f"`*{event.anchor}` cannot stand for a key")
+            raise _limit(event, "non-string-key", f"`*{event.anchor}` cannot be used as a key")
         if event.anchor not in self._anchors:
             raise self._checks.undefined_alias(event, in_flow=self.in_flow)
         span = self._anchors[event.anchor]
         if span is None:
             raise _limit(
-                event, "recursive-alias", f"`*{event.anchor}` stands inside the value it repeats"
+                event, "recursive-alias", f"`*{event.anchor}` is used inside the value it repeats"
             )
         if self.count + span[1] - span[0] > MAX_NODES:
             raise _limit(

@@ -63,7 +63,7 @@ class Checks:
         line = self._text.count("\n", 0, span(first)[0]) + 1 if first else 0
         where = f", first on line {line}" if first else ""
         hint = "delete one of the two" + ", or begin a new list item with `- `" * in_list
-        message = f"the key `{event.value}` stands twice in one mapping{where}"
+        message = f"the key `{event.value}` is given twice in one mapping{where}"
         self._report(event, "duplicate-key", message, hint)
 
     def collection_as_key(self, event: CollectionStartEvent, parent: CollectionStartEvent) -> None:

@@ -1,11 +1,9 @@
-"""Findings: what is wrong with a file, where, and what to write instead; and how they are shown."""
+"""Diagnostics: what is wrong with a file, where, what to write instead, and how that is shown."""
 
 from __future__ import annotations
 
-import difflib
 import re
 import unicodedata
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -16,8 +14,6 @@ _TAB = "    "
 _NEWLINE = re.compile(r"\r\n|\r|\n")
 _BEFORE_CARET = 50
 _WIDEST_EXCERPT = 100
-_LONGEST_WORD = 64
-_NEAR = 0.7
 
 
 class Severity(StrEnum):
@@ -53,7 +49,7 @@ class Diagnostic:
 
 
 def render(path: str, source: str, diagnostic: Diagnostic) -> str:
-    """The finding as text for a terminal: a headline, the line with a caret, and the hint.
+    """The diagnostic as text for a terminal: a headline, the line with a caret, and the hint.
 
     Control characters, also those of the file, come out escaped; no line break ends the text.
     """
@@ -72,7 +68,7 @@ def render(path: str, source: str, diagnostic: Diagnostic) -> str:
 
 
 def to_json(path: str, diagnostic: Diagnostic) -> dict[str, object]:
-    """The finding as a JSON object, for tools."""
+    """The diagnostic as a JSON object, for tools."""
     return {
         "path": path,
         "line": diagnostic.line,
@@ -83,15 +79,6 @@ def to_json(path: str, diagnostic: Diagnostic) -> dict[str, object]:
         "message": diagnostic.message,
         "hint": diagnostic.hint,
     }
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str | None:
-    """The known word that ``word`` was probably meant to be, or ``None``."""
-    if len(word) > _LONGEST_WORD:
-        return None
-    folded = {name.lower(): name for name in known}
-    near = difflib.get_close_matches(word.lower(), folded, n=1, cutoff=_NEAR)
-    return folded[near[0]] if near else None
 
 
 def visible(text: str) -> str:

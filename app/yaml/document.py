@@ -97,9 +97,9 @@ def load(text: str | bytes, *, parser: Parser = _FASTEST) -> Document:
 
 
 def _may_follow(diagnostic: Diagnostic, earlier: Diagnostic) -> bool:
-    """Whether a mistake may come from repairing an earlier one: on its line, and not its like."""
-    is_its_like = diagnostic.code == earlier.code and diagnostic.column > earlier.column
-    return diagnostic.line == earlier.line and not is_its_like
+    """Whether one may come from the repair of an earlier one: on its line, of another kind."""
+    is_same_kind = diagnostic.code == earlier.code and diagnostic.column > earlier.column
+    return diagnostic.line == earlier.line and not is_same_kind
 
 
 def _diagnostics(

@@ -1,4 +1,4 @@
-"""Where values stand: the events that a value came from become lines and columns."""
+"""The places of values: the events that a value came from become lines and columns."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _BLANK_ESCAPES = frozenset("\\" + letter for letter in "\n\t ntvfrNLP_")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a value stands. Lines and columns count from 1, columns in characters.
+    """Where a value is. Lines and columns count from 1, columns in characters.
 
     ``length`` is counted on the first line only. An empty value (``key:``) has the place of its
     key. A value used by an alias has the place where it is written. ``key_line`` and what follows
@@ -101,7 +101,7 @@ class Places(Mapping[Path, Place]):
 
 
 def _offset(text: str, span: tuple[int, int], event: ScalarEvent, wanted: int) -> int:
-    """Where character ``wanted`` of a decoded scalar stands in the text.
+    """Where character ``wanted`` of a decoded scalar is in the text.
 
     Apart from escapes, reading a scalar changes nothing but spaces and line breaks: so its n-th
     character that is not blank is the n-th in the text, too.

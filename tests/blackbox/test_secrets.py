@@ -8,7 +8,6 @@ import os
 import socket
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote, quote_plus
@@ -18,6 +17,7 @@ import pytest
 from tests.blackbox.client import eventually, exchange, request
 from tests.blackbox.server import TOKEN, Server, serving
 from tests.downstream import Downstream
+from tests.pages import SITESWAP
 from tests.transports import servers as downstreams
 from tests.transports.servers import answer, read_request
 
@@ -112,10 +112,10 @@ def _is_served(server: Server, key: str) -> bool:
     return server.client.trigger(key).outcome != (404, 2000061001)
 
 
-def flask(server: Server, *arguments: str) -> tuple[str, str]:
+def siteswap(server: Server, *arguments: str) -> tuple[str, str]:
     """What a command prints on its two streams."""
     done = subprocess.run(
-        [sys.executable, "-m", "flask", "--app", "wsgi", *arguments],
+        [str(SITESWAP), *arguments],
         cwd=server.folder, env=server.environment,
         capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
@@ -144,8 +144,8 @@ def test_a_stored_run(server: Server, flow: str) -> None:
     assert seen.status == 200
     assert b"echo:/${inputs.pin}" in seen.body or b"POST http" in seen.body
     shows_nothing(seen.body.decode())
-    for command in (("run", "show", instance), ("run", "list")):
-        shows_nothing("".join(flask(server, *command)))
+    for command in (("runs", "show", instance), ("runs", "list")):
+        shows_nothing("".join(siteswap(server, *command)))
     shows_nothing(" ".join(_told(server.database, instance)))
 
 
@@ -172,7 +172,7 @@ def test_a_trace(server: Server, flow: str) -> None:
     """Every step with its value, on a terminal. Outputs are the caller's, as they are."""
     status = 200 if flow in ("fail", "fine") else 500
     inputs = ("-i", f"pin={PIN}", "-i", f"status={status}")
-    envelope, shown = flask(server, "flow", "run", flow, *inputs, "--trace")
+    envelope, shown = siteswap(server, "run", flow, *inputs, "--trace")
     assert envelope.startswith('{"success":')
     assert "http call" in shown
     assert "***" in shown

@@ -14,6 +14,7 @@ import pytest
 
 from tests.blackbox.client import Client
 from tests.blackbox.server import GUNICORN, Server, environment, prepare_folder, serving
+from tests.pages import SITESWAP
 
 
 @pytest.fixture
@@ -107,7 +108,7 @@ def test_a_broken_tokens_file(folder: Path) -> None:
 def test_a_command_with_a_bad_setting(folder: Path) -> None:
     """The command line says the same sentence."""
     done = subprocess.run(
-        [sys.executable, "-m", "flask", "flow", "list"],
+        [str(SITESWAP), "list"],
         cwd=folder,
         env=environment({"SITESWAP_HTTP_STATUS": "200"}),
         capture_output=True,

@@ -1,35 +1,18 @@
-"""Somebody who reads a page of the docs and types along."""
+"""A reader of a page of the docs, who types along."""
 
 from __future__ import annotations
 
 import re
-import shlex
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from click.testing import CliRunner
-
-from app.cli import main
-from app.cli.project import Project
 from tests.blackbox.server import PROJECT, TOKEN, Server, environment
 from tests.certificates import Authority
-from tests.pages import (
-    Session,
-    all_blocks,
-    compare,
-    files,
-    perform,
-    session,
-    with_siteswap,
-    write,
-    write_file,
-)
+from tests.pages import all_blocks, files, perform, session, with_siteswap, write, write_file
 
 SECRET = re.compile(r"\bsecrets\.(\w+)")
-PLAIN = re.compile(r"siteswap run [^$|;<>&`]*")
-"""Needs no shell. Where it prints nothing but the envelope, this process prints it as well."""
 
 
 class Reader:
@@ -49,18 +32,7 @@ class Reader:
                 write_file(self._folder / "flows", block.file, block.text)
             elif block.language == "console":
                 self._typed += 1
-                self._type(session(block.text))
-
-    def _type(self, typed: Session) -> None:
-        """Into a shell; into this process where that makes no difference: it is 20 times faster."""
-        if not all(PLAIN.fullmatch(command) and shown.startswith("{") for command, shown in typed):
-            perform(typed, self._folder, self._variables)
-            return
-        for command, expected in typed:
-            words = shlex.split(command)[1:]
-            project = Project(self._variables, self._folder)
-            done = CliRunner(catch_exceptions=False).invoke(main, words, obj=project)
-            compare(command, expected, done.output)
+                perform(session(block.text), self._folder, self._variables)
 
 
 @contextmanager

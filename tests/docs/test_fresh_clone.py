@@ -50,7 +50,7 @@ def test_the_readme_works_on_a_fresh_clone(clone: Path) -> None:
         line = re.findall(r"^curl .*$", log.read_text(), re.MULTILINE)
         assert len(line) == 1, log.read_text()
         shell = ["bash", "-c", line[0].replace("curl", "curl -s", 1)]
-        done = subprocess.run(shell, capture_output=True, check=True, timeout=10)
+        done = subprocess.run(shell, capture_output=True, check=True, timeout=60)
         answer = done.stdout.decode()
         assert '"data":{"userName":"juggle","age":18,"orderName":"送10元话费"}}' in answer
         changed = {"127.0.0.1:9127": address}

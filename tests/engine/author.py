@@ -13,6 +13,8 @@ Raw = dict[str, Any]
 """A step, or a flow, before it is read."""
 
 DEEPEST = 4
+DEEPEST_HANDLER = 8
+"""Below these are no blocks, and no handlers: a file may be 50 levels deep."""
 KINDS = (*["good"] * 6, "odd", "bad")
 """What is outside does: answer, fail when the number it is given is odd, fail."""
 
@@ -189,7 +191,7 @@ class Author:
 
     def on_error(self, written: Written, place: Place) -> None:
         """Handle what goes wrong in a step."""
-        if self.flip(3):
+        if self.flip(3) or place.depth >= DEEPEST_HANDLER:
             written.step["on_error"] = "continue"
             return
         seen = (

@@ -23,7 +23,7 @@ Object = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class FixedScope:
-    """A scope whose clock stands still."""
+    """A scope whose time is fixed."""
 
     inputs: Object = field(default_factory=dict)
     steps: Object = field(default_factory=dict)
@@ -65,15 +65,15 @@ def error(source: str, **inputs: Any) -> str:
     return failure(compile_expression(source), FixedScope(inputs=inputs))
 
 
-def problems(source: str) -> tuple[Issue, ...]:
+def issues(source: str) -> tuple[Issue, ...]:
     """Everything that is wrong with an expression."""
     with pytest.raises(ExpressionSyntaxError) as caught:
         compile_expression(source)
-    return caught.value.problems
+    return caught.value.issues
 
 
-def template_problems(source: Any) -> tuple[Issue, ...]:
+def template_issues(source: Any) -> tuple[Issue, ...]:
     """Everything that is wrong with a template."""
     with pytest.raises(ExpressionSyntaxError) as caught:
         compile_template(source)
-    return caught.value.problems
+    return caught.value.issues

@@ -98,7 +98,7 @@ def test_what_is_within_the_bounds_works_and_can_be_read_back(source: str) -> No
     assert loads(dumps(result)) == result
 
 
-def test_a_text_from_outside_may_be_longer_than_one_that_is_made() -> None:
+def test_a_text_of_the_caller_may_be_longer_than_one_that_is_made() -> None:
     """Reading, comparing with a literal and passing on cost nothing; making does."""
     long = "a" * (MAX_TEXT + 1)
     assert template("${inputs.t}", t=long) is long

@@ -159,11 +159,11 @@ def test_a_chain_reads_its_middle_once() -> None:
 
 
 def test_variables_end_with_their_comprehension() -> None:
-    """Behind its brackets, a variable is a root again."""
+    """After its brackets, a variable is a root again."""
     assert value("[inputs.a for inputs in [{'a': 2}]] + [inputs.a]", a=1) == [2, 1]
 
 
-def test_nobody_changes_the_data() -> None:
+def test_the_data_is_not_changed() -> None:
     """Putting lists together makes a new list."""
     data = [1]
     assert value("inputs.a + [2]", a=data) == [1, 2]

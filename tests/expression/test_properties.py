@@ -9,13 +9,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.expression import (
-    FUNCTIONS,
     ROOTS,
     ExpressionError,
     ExpressionSyntaxError,
     compile_expression,
     compile_template,
 )
+from app.expression.functions import FUNCTIONS
 from app.expression.limits import MAX_INTEGER, MAX_ITEMS, MAX_TEXT
 from app.strict_json import dumps, loads
 from tests.expression.scopes import FixedScope
@@ -102,25 +102,25 @@ def _check_result(value: Any) -> None:
         assert abs(value) <= MAX_INTEGER
 
 
-def _check_problems(error: ExpressionSyntaxError, source: str) -> None:
-    """Every problem marks characters that are there."""
-    assert error.problems
-    for problem in error.problems:
-        assert 0 <= problem.offset <= len(source)
-        assert 1 <= problem.length <= max(1, len(source))
+def _check_issues(error: ExpressionSyntaxError, source: str) -> None:
+    """Every issue marks characters that are there."""
+    assert error.issues
+    for issue in error.issues:
+        assert 0 <= issue.offset <= len(source)
+        assert 1 <= issue.length <= max(1, len(source))
 
 
 @within_time
 @given(soups, scopes)
 @example("${inputs.a", FixedScope())
 @example("inputs.if + ''", FixedScope(inputs={"if": "b"}))
-def test_any_text_is_an_expression_or_a_list_of_problems(source: str, scope: FixedScope) -> None:
+def test_any_text_is_an_expression_or_a_list_of_issues(source: str, scope: FixedScope) -> None:
     """Nothing that can be written raises anything but the two errors of the language."""
     for compile_source in (compile_expression, compile_template):
         try:
             result = compile_source(source).evaluate(scope)
         except ExpressionSyntaxError as error:
-            _check_problems(error, source)
+            _check_issues(error, source)
         except ExpressionError:
             pass
         else:
@@ -178,9 +178,9 @@ def test_a_constant_template_is_itself(value: Any) -> None:
 
 @within_time
 @given(st.text(), st.text())
-def test_dollar_brace_can_always_be_escaped(before: str, behind: str) -> None:
+def test_dollar_brace_can_always_be_escaped(before: str, after: str) -> None:
     """Every text can be written so that it comes out literally."""
-    text = f"{before}${{{behind}"
+    text = f"{before}${{{after}"
     escaped = text.replace("${", "$${")
     assert compile_template(escaped).evaluate(FixedScope()) == text
 

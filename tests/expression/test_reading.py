@@ -40,7 +40,7 @@ def test_keywords_of_python_are_field_names(word: str) -> None:
 
 
 def test_a_field_of_underscores_is_not_taken_for_a_keyword() -> None:
-    """What stands in for keywords while parsing does not get in the way of real names."""
+    """The underscores that replace keywords while parsing do not get in the way of real names."""
     assert value("inputs.__ + inputs.if", __=1, **{"if": 2}) == 3
 
 
@@ -195,7 +195,7 @@ def test_inside_a_comprehension_the_reason_is_as_exact(source: str, message: str
 
 
 def test_errors_hold_no_values_and_no_names_of_secrets() -> None:
-    """A computed key is a value; the names of other secrets are nobody's business."""
+    """A computed key is a value; the names of other secrets are not told."""
     scope = FixedScope(secrets={"PIN": "1234"}, inputs={"map": {"a": 1}, "key": "KEY"})
     computed = failure(compile_expression("inputs.map[secrets.PIN]"), scope)
     assert computed == "`inputs.map[secrets.PIN]`: the object has no such field"

@@ -29,7 +29,7 @@ def test_reads_are_the_static_paths(source: str, paths: list[tuple[str, ...]]) -
 
 
 def test_a_read_covers_its_characters() -> None:
-    """Offset and length mark the path in the text it stands in, also behind other scripts."""
+    """Offset and length mark the path in its text, also after other scripts."""
     text = "中 ${ 'é' + inputs.a.b[0].c }${vars.x}"
     reads = compile_template({"k": [text]}).reads
     marked = [text[read.offset : read.offset + read.length] for read in reads]

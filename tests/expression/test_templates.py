@@ -7,7 +7,7 @@ import json
 import pytest
 
 from app.expression import compile_template, find_braces, split_template
-from tests.expression.scopes import FixedScope, failure, template, template_problems
+from tests.expression.scopes import FixedScope, failure, template, template_issues
 
 
 @pytest.mark.parametrize("data", [None, True, 1, 1.5, "a", [1], {"a": [None]}])
@@ -85,7 +85,7 @@ def test_each_evaluation_builds_its_own_structure() -> None:
     [("text", True), ("$${x}", True), ({"a": [1, "b"]}, True), ("${1}", False), (["${1}"], False)],
 )
 def test_a_template_without_expressions_is_constant(source: object, is_constant: bool) -> None:
-    """Whoever compiles it can know that it gives one value only."""
+    """It is known to give one value only."""
     assert compile_template(source).constant is is_constant
 
 
@@ -93,15 +93,15 @@ def test_a_template_without_expressions_is_constant(source: object, is_constant:
     "payload", ["${7*7}", "{{7*7}}", "$${x}", "${inputs.x}", "#{7*7}", "%s{0}"]
 )
 def test_a_payload_is_never_evaluated(payload: str) -> None:
-    """Text from outside stays what it is, alone, mixed and inside a structure."""
+    """Text of the caller stays what it is, alone, mixed and inside a structure."""
     assert template("${inputs.x}", x=payload) == payload
     assert template("a${inputs.x}b", x=payload) == f"a{payload}b"
     assert template(["${inputs.x + inputs.x}"], x=payload) == [payload * 2]
 
 
-def test_all_problems_of_a_value_are_reported_with_their_paths() -> None:
+def test_all_issues_of_a_value_are_reported_with_their_paths() -> None:
     """One run shows every mistake of every text, each at its own offset."""
-    found = template_problems({"a": ["ok", "x ${b}"], "c": "${1 &&}${", "d": "${1}"})
+    found = template_issues({"a": ["ok", "x ${b}"], "c": "${1 &&}${", "d": "${1}"})
     assert [(p.path, p.offset, p.length, p.code) for p in found] == [
         (("a", 1), 4, 1, "unknown-root"),
         (("c",), 4, 2, "wrong-operator"),
@@ -109,27 +109,27 @@ def test_all_problems_of_a_value_are_reported_with_their_paths() -> None:
     ]
 
 
-def test_a_computed_name_of_a_field_is_a_problem() -> None:
+def test_a_computed_name_of_a_field_is_an_issue() -> None:
     """``${…}`` in a key would silently stay as it is, so it is refused."""
-    (found,) = template_problems({"a": {"${inputs.k}": 1}})
+    (found,) = template_issues({"a": {"${inputs.k}": 1}})
     assert (found.code, found.path) == ("not-allowed", ("a", "${inputs.k}"))
 
 
 def test_an_unclosed_quote_does_not_hide_the_next_expression() -> None:
-    """Scanning goes on behind the next brace."""
-    found = template_problems("${it's} and ${b c}")
+    """Scanning goes on after the next brace."""
+    found = template_issues("${it's} and ${b c}")
     assert [(p.offset, p.message) for p in found] == [
         (4, "the text that begins here is never closed"),
         (16, "`c` does not fit here"),
     ]
 
 
-def test_a_value_nested_too_deeply_is_a_problem() -> None:
+def test_a_value_nested_too_deeply_is_an_issue() -> None:
     """What JSON text could not hold is not compiled either."""
     source: object = "${1}"
     for _ in range(150):
         source = [source]
-    assert {p.code for p in template_problems(source)} == {"too-deep"}
+    assert {p.code for p in template_issues(source)} == {"too-deep"}
 
 
 def test_the_pieces_of_a_text_are_the_text() -> None:

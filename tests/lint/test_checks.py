@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import PurePath
 
 import pytest
@@ -382,3 +384,20 @@ def test_inputs(declaration: str, read: str, wanted: list[str]) -> None:
     text = f"inputs:\n  {declaration}\nsteps:\n  - log: {{message: '${{{read}}}'}}\n"
     found = load_flow(PurePath("flow/v1.yaml"), text, NOTHING_OUTSIDE).diagnostics
     assert [diagnostic.code for diagnostic in found] == wanted
+
+
+CHECKS_FIRST = """
+import app.language.checks
+from pathlib import PurePath
+from app.catalog.loader import load_flow
+from app.language.environment import Environment
+text = "steps:\\n  - {log: x, retry: {times: 1}}\\n"
+print(*[each.hint for each in load_flow(PurePath("flow/v1.yaml"), text, Environment()).diagnostics])
+"""
+
+
+def test_a_hint_names_the_verbs_whatever_is_imported_first() -> None:
+    """The verbs are registered while modules are imported, in an order that hints do not see."""
+    command = [sys.executable, "-c", CHECKS_FIRST]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "`http`, `sql`, `transaction`, `python`" in done.stdout

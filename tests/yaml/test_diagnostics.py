@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.yaml.diagnostics import Diagnostic, Severity, did_you_mean, render, to_json
+from app.words import did_you_mean
+from app.yaml.diagnostics import Diagnostic, Severity, render, to_json
 
 
 def diagnostic(line: int, column: int, length: int = 1, hint: str | None = None) -> Diagnostic:

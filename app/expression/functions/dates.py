@@ -6,10 +6,10 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from app.expression.function import Function, text_argument
-from app.expression.runtime.evaluation import Evaluation
-from app.expression.runtime.faults import Fault
-from app.expression.runtime.values import NUMBERS, kind
+from app.expression.errors import Fault
+from app.expression.functions.function import function, text_argument
+from app.expression.limits import Evaluation
+from app.expression.values import NUMBERS, kind
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DIRECTIVE = re.compile(r"%(.?)", re.DOTALL)
@@ -19,19 +19,22 @@ _LONGEST_PATTERN = 200
 _LONGEST_DATE = 100
 
 
+@function("now()")
 def now(evaluation: Evaluation) -> str:
-    """Tell the time in UTC, to the second."""
+    """The time as ISO 8601 text, in UTC."""
     evaluation.spend(30)
     return evaluation.scope.now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+@function("date(value)")
 def date(evaluation: Evaluation, value: Any) -> str:
-    """Tell the day of a moment, in the time zone it is written in."""
+    """The day of a date, of a time, or of seconds since 1970 (in UTC)."""
     return _moment(evaluation, "date", value).date().isoformat()
 
 
+@function("format_date(value, pattern)")
 def format_date(evaluation: Evaluation, value: Any, pattern: Any) -> str:
-    """Write a moment by a pattern of ``strftime`` directives."""
+    """A date or time by a pattern; see below."""
     moment = _moment(evaluation, "format_date", value)
     pattern = text_argument(evaluation, "format_date", pattern)
     if len(pattern) > _LONGEST_PATTERN:
@@ -64,26 +67,3 @@ def _written(moment: datetime, directive: str) -> str:
         known = " ".join(f"%{letter}" for letter in ("Y", *sorted(_STANDARD), "s", "%"))
         raise Fault(f"format_date knows only {known}")
     return moment.strftime(f"%{directive}")
-
-
-DATE_FUNCTIONS = (
-    Function(
-        "now", now, "now()", "The time as ISO 8601 text, in UTC.", "now()", "2026-11-23T20:07:40Z"
-    ),
-    Function(
-        "date",
-        date,
-        "date(value)",
-        "The day of a date, of a time, or of seconds since 1970 (in UTC).",
-        'date("2026-11-23T20:07:40Z")',
-        "2026-11-23",
-    ),
-    Function(
-        "format_date",
-        format_date,
-        "format_date(value, pattern)",
-        "A date or time by a pattern; see below.",
-        'format_date("2026-11-23T20:07:40Z", "%d.%m.%Y %H:%M")',
-        "23.11.2026 20:07",
-    ),
-)

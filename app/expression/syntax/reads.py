@@ -10,21 +10,50 @@ import ast
 import re
 from collections.abc import Sequence
 from itertools import takewhile
+from typing import NamedTuple
 
+from app.expression.errors import Issue
+from app.expression.functions import FUNCTIONS
+from app.expression.functions.reading import item, part
+from app.expression.hints import NAMES, nearest
 from app.expression.limits import MAX_NESTING
-from app.expression.problem import Issue
-from app.expression.read import Read
-from app.expression.registry import FUNCTIONS
-from app.expression.scope import ROOTS
-from app.expression.suggestions import closest
-from app.expression.syntax.paths import PathPart, unwind
-from app.expression.translator import LITERAL_NAMES, SCOPE, Translator
-from app.expression.traps import NAMES
-
-VARIABLE = "v_{}"
-"""The Python name of a variable: never that of an argument or a helper."""
+from app.expression.scanner import Source
+from app.expression.scope import ROOTS, Read
+from app.expression.translator import LITERAL_NAMES, SCOPE, VARIABLE, Translator
 
 _DASHED_FIELD = re.compile(r"\.(\w+(?:-\w+)+)\Z")
+
+
+class PathPart(NamedTuple):
+    """One step of a path: the key, and the node that reads it."""
+
+    key: str | int
+    node: ast.expr
+
+
+def unwind(source: Source, node: ast.expr) -> tuple[ast.expr, list[PathPart]]:
+    """The node a path of literal keys begins with, and its steps; ``(node, [])`` if it is none."""
+    steps: list[PathPart] = []
+    while isinstance(node, ast.Attribute | ast.Subscript):
+        if isinstance(node, ast.Attribute):
+            key: str | int | None = source.field(node)
+        else:
+            key = _literal(node.slice)
+        if key is None:
+            break
+        steps.append(PathPart(key, node))
+        node = node.value
+    steps.reverse()
+    return node, steps
+
+
+def _literal(node: ast.expr) -> str | int | None:
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        key = _literal(node.operand)
+        return -key if isinstance(key, int) else None
+    if isinstance(node, ast.Constant) and type(node.value) in (str, int):
+        return node.value  # type: ignore[return-value]
+    return None
 
 
 def path(translator: Translator, node: ast.Attribute | ast.Subscript) -> ast.expr:
@@ -47,17 +76,17 @@ def path(translator: Translator, node: ast.Attribute | ast.Subscript) -> ast.exp
 
 def _read_quickly(translator: Translator, first: ast.Name, steps: Sequence[PathPart]) -> ast.expr:
     result = name(translator, first, steps)
-    for step in steps:
-        result = translator.subscript(result, step.key, step.node)
+    for key, node in steps:
+        subscript = ast.Subscript(result, translator.constant(key, node), ast.Load())
+        result = translator.placed(subscript, node)
     return result
 
 
 def _read_carefully(translator: Translator, first: ast.expr, steps: Sequence[PathPart]) -> ast.expr:
     """The target is computed, so it cannot be looked at again when something is missing."""
     result = translator.translate(first)
-    for step in steps:
-        key = translator.constant(step.key, step.node)
-        result = translator.call("item", [result, key], step.node)
+    for key, node in steps:
+        result = translator.call(item, [result, translator.constant(key, node)], node)
     return result
 
 
@@ -65,12 +94,12 @@ def _computed(translator: Translator, node: ast.Subscript) -> ast.expr:
     """``a[expression]`` or ``a[b:c]``."""
     target = translator.translate(node.value)
     if not isinstance(node.slice, ast.Slice):
-        return translator.call("item", [target, translator.translate(node.slice)], node)
+        return translator.call(item, [target, translator.translate(node.slice)], node)
     bounds = [
         translator.constant(None, node) if bound is None else translator.translate(bound)
         for bound in (node.slice.lower, node.slice.upper, node.slice.step)
     ]
-    return translator.metered("part", [target, *bounds], node)
+    return translator.metered(part, [target, *bounds], node)
 
 
 def name(translator: Translator, node: ast.Name, steps: Sequence[PathPart] = ()) -> ast.expr:
@@ -82,8 +111,9 @@ def name(translator: Translator, node: ast.Name, steps: Sequence[PathPart] = ())
         return translator.constant(LITERAL_NAMES[word], node)
     if word in ROOTS:
         translator.reads.append(_read(translator, node, steps))
-        return translator.attribute(translator.name(SCOPE, node), word, node)
-    translator.problems.append(_unknown(translator, node))
+        scope = translator.name(SCOPE, node)
+        return translator.placed(ast.Attribute(scope, word, ast.Load()), node)
+    translator.issues.append(_unknown(translator, node))
     return node
 
 
@@ -99,9 +129,9 @@ def _unknown(translator: Translator, node: ast.Name) -> Issue:
     word, source = node.id, translator.source
     if word in FUNCTIONS:
         message = f"`{word}` is a function"
-        return source.problem(node, "unknown-root", message, f"call it: `{word}(…)`")
+        return source.issue(node, "unknown-root", message, f"call it: `{word}(…)`")
     message = f"there is no name `{word[:40]}`"
-    return source.problem(node, "unknown-root", message, _unknown_hint(translator, node))
+    return source.issue(node, "unknown-root", message, _unknown_hint(translator, node))
 
 
 def _unknown_hint(translator: Translator, node: ast.Name) -> str:
@@ -109,7 +139,7 @@ def _unknown_hint(translator: Translator, node: ast.Name) -> str:
     dashed = _DASHED_FIELD.search(source.text, 0, source.span(node)[1])
     if dashed:
         return f'write `["{dashed[1]}"]` instead of `{dashed[0]}`'
-    near = NAMES.get(word) or closest(word, (*translator.names, *ROOTS, *LITERAL_NAMES))
+    near = NAMES.get(word) or nearest(word, (*translator.names, *ROOTS, *LITERAL_NAMES))
     if near:
         return f"write `{near}`"
     return f'write `inputs.{word}`, `steps.{word}` or `vars.{word}`, or `"{word}"` for a text'

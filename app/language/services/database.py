@@ -38,7 +38,7 @@ from app.language.fields import (
     issue,
     validation_error,
 )
-from app.yaml.diagnostics import did_you_mean
+from app.words import did_you_mean
 
 DEFAULT_POOL_SIZE = 5
 EXAMPLE = "write it like `url: postgresql://user:${secrets.DB_PASSWORD}@host/name`"
@@ -230,7 +230,7 @@ class AddressField(fields.Field[Address]):
         try:
             whole = compile_template(value)
         except ExpressionSyntaxError as error:
-            raise ValidationError(list(error.problems)) from None
+            raise ValidationError(list(error.issues)) from None
         # What can be said of it before its values are known.
         scheme, mark, _rest = value.partition("${")[0].partition("://")
         if whole.constant:

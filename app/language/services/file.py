@@ -1,4 +1,4 @@
-"""From the text of ``services.yaml`` to the services and databases it names, or its mistakes.
+"""From the text of ``services.yaml`` to the services and databases it names, or what is wrong.
 
 The stages are those of a flow: :mod:`app.catalog.catalog.loader`.
 """
@@ -13,9 +13,9 @@ from typing import Any
 from marshmallow import Schema, ValidationError
 
 from app.config.tls import Tls, digest_of, tls_issues
-from app.expression import Compiled, Issue, Read, Scope, find_braces
+from app.expression import Compiled, Issue, Scope, find_braces
 from app.language.checks import Report, secret_literals
-from app.language.diagnose import diagnostic_at, once, problems
+from app.language.diagnose import diagnostic_at, issues_in, once
 from app.language.environment import Environment
 from app.language.fields import (
     SCHEMES,
@@ -27,14 +27,14 @@ from app.language.fields import (
     issue,
     object_schema,
 )
-from app.language.names import missing_name
+from app.language.names import NameIssue, missing_name
 from app.language.services.database import Database, DatabaseSchema
 from app.language.services.service import Service, ServiceSchema
 from app.yaml.diagnostics import Diagnostic, Path, Severity
 from app.yaml.document import Document, YamlError, load
 
 FILE_NAME = "services.yaml"
-"""Stands in the flows folder, beside the folders of the flows."""
+"""Its place is the flows folder, next to the folders of the flows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +47,10 @@ class ServicesFile:
 
 @dataclass(frozen=True, slots=True)
 class LoadedServices:
-    """What became of the file. ``content`` is ``None`` exactly when a finding is an error.
+    """What became of the file. ``content`` is ``None`` exactly when a diagnostic is an error.
 
-    ``services`` and ``databases`` are all names that stand in it, of broken ones too; ``None``
-    where nobody can read them. ``read`` are the files that it names.
+    ``services`` and ``databases`` are all names in it, of broken ones too; ``None`` if the file
+    cannot be read. ``read`` are the files that it names.
     """
 
     content: ServicesFile | None
@@ -131,8 +131,8 @@ def load_services(
         document = load(text)
     except YamlError as error:
         return LoadedServices(None, tuple(error.diagnostics), None, None)
-    content, mistakes = _content(document)
-    diagnostics = [diagnostic_at(document, path, Severity.ERROR, found) for path, found in mistakes]
+    content, issues = _content(document)
+    diagnostics = [diagnostic_at(document, path, Severity.ERROR, found) for path, found in issues]
     content = replace(content, services=_with_files(folder, content.services))
     for path, severity, found in _checks(document, content, environment, scope):
         diagnostics.append(diagnostic_at(document, path, severity, found))
@@ -156,7 +156,7 @@ def _content(document: Document) -> tuple[ServicesFile, list[tuple[Path, Issue]]
         return ServicesFile(**_SCHEMA.load(document.data)), []
     except ValidationError as error:
         valid = error.valid_data if isinstance(error.valid_data, dict) else {}
-        return ServicesFile(**valid), list(problems(error.messages, (), document.places))
+        return ServicesFile(**valid), list(issues_in(error.messages, (), document.places))
 
 
 def _names(document: Document, key: str) -> frozenset[str]:
@@ -197,7 +197,7 @@ def _digested(content: ServicesFile) -> ServicesFile | None:
 def _checks(
     document: Document, content: ServicesFile, environment: Environment, scope: Scope | None
 ) -> Iterable[Report]:
-    """What the schema cannot see: names of the surroundings, files, secrets in the file."""
+    """What the schema cannot see: names of the environment, files, secrets in the file."""
     for name, service in content.services.items():
         for path, severity, found in _of_service(service, environment):
             yield ("services", name, *path), severity, found
@@ -242,14 +242,9 @@ def _reads(
             if root not in ("env", "secrets"):
                 message = f"`{root}` cannot be read here: this file is the same for every run"
                 hint = "read `env` or `secrets`, or write it at the step"
-                yield path, Severity.ERROR, _at(read, "unknown-name", message, hint)
+                yield path, Severity.ERROR, NameIssue("unknown-name", message, hint).at(read)
             elif len(read.path) > 1 and (unknown := missing_name(environment, read)):
-                code, message, hint_or_none, severity = unknown
-                yield path, severity, _at(read, code, message, hint_or_none)
-
-
-def _at(read: Read, code: str, message: str, hint: str | None) -> Issue:
-    return Issue(code, message, read.offset, read.length, hint, read.where)
+                yield path, unknown.severity, unknown.at(read)
 
 
 def _of_tls(tls: Tls) -> Iterator[Report]:

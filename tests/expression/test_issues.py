@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from app.expression.limits import MAX_PROBLEMS, MAX_SOURCE
-from tests.expression.scopes import problems, template_problems
+from app.expression.limits import MAX_ISSUES, MAX_SOURCE
+from tests.expression.scopes import issues, template_issues
 
 ONE_MISTAKE = [
     ("inputs.a && inputs.b", "wrong-operator", "&&", "write `and` instead of `&&`"),
@@ -46,6 +46,7 @@ ONE_MISTAKE = [
     ("inputs.a.length()", "not-allowed", "inputs.a.length()", "write `len(inputs.a)`"),
     ("inputs.a.includes(1)", "not-allowed", "inputs.a.includes(1)", "write `1 in inputs.a`"),
     ("inputs.a.get('b')", "not-allowed", "inputs.a.get('b')", "`default(inputs.a['b'], null)`"),
+    ("inputs.a.join(', ')", "not-allowed", "inputs.a.join(', ')", "`join(inputs.a, ', ')`"),
     ("', '.join(inputs.a)", "not-allowed", "', '.join(inputs.a)", "`join(inputs.a, ', ')`"),
     ("inputs.a.split(',')", "not-allowed", "inputs.a.split(',')", "`split(inputs.a, ',')`"),
     ("{'a': 1, 'a': 2}", "duplicate-key", "'a'", None),
@@ -102,9 +103,9 @@ ONE_MISTAKE = [
 
 
 @pytest.mark.parametrize(("source", "code", "marked", "hint"), ONE_MISTAKE)
-def test_one_mistake_is_one_problem(source: str, code: str, marked: str, hint: str | None) -> None:
+def test_one_mistake_is_one_issue(source: str, code: str, marked: str, hint: str | None) -> None:
     """Its code, the characters it marks, and what the hint tells to write."""
-    (found,) = problems(source)
+    (found,) = issues(source)
     assert found.code == code
     assert source[found.offset : found.offset + found.length] == marked
     assert (hint is None) == (found.hint is None)
@@ -116,19 +117,19 @@ def test_one_mistake_is_one_problem(source: str, code: str, marked: str, hint: s
 def test_in_a_text_the_mistake_is_at_the_same_place(
     source: str, code: str, marked: str, hint: str | None
 ) -> None:
-    """Offsets count from the beginning of the whole text, whatever stands before."""
-    (bare,) = problems(source)
+    """Offsets count from the beginning of the whole text, whatever is before."""
+    (bare,) = issues(source)
     prefix = "é $${ ${1} ${ "
-    found = next(p for p in template_problems(f"{prefix}{source} }}") if p.code != "unclosed")
+    found = next(p for p in template_issues(f"{prefix}{source} }}") if p.code != "unclosed")
     assert (found.code, found.message, found.hint) == (bare.code, bare.message, bare.hint)
     assert found.offset == len(prefix) + bare.offset
 
 
 def test_all_mistakes_of_an_expression_are_found_in_reading_order() -> None:
     """Words first, if there are any; else everything the grammar and the names tell."""
-    signs = problems("!a && b === None")
+    signs = issues("!a && b === None")
     assert [p.offset for p in signs] == [0, 3, 8, 12]
-    names = problems("foo(bar) + {baz: [x.y() for z in len()]}")
+    names = issues("foo(bar) + {baz: [x.y() for z in len()]}")
     assert [p.code for p in names] == [
         "unknown-function",
         "unknown-root",
@@ -154,34 +155,34 @@ def test_all_mistakes_of_an_expression_are_found_in_reading_order() -> None:
 )
 def test_mistakes_of_holes(text: str, code: str, offset: int, length: int) -> None:
     """Holes that are empty, not closed, or closed too late."""
-    (found,) = template_problems(text)
+    (found,) = template_issues(text)
     assert (found.code, found.offset, found.length) == (code, offset, length)
 
 
 @pytest.mark.parametrize("source", ["1 +", "1 if 2 else", "not", "inputs.a ==", "[1, 2][", "-"])
 def test_an_expression_that_ends_too_early(source: str) -> None:
     """The last character is marked, and none is said to be wrong."""
-    (found,) = problems(source)
+    (found,) = issues(source)
     assert found.offset == len(source) - 1
     assert "does not fit" not in found.message
 
 
 def test_an_empty_expression() -> None:
     """Nothing, or nothing but space, is not an expression."""
-    assert [p.code for p in problems("")] == ["empty"]
-    assert [p.code for p in problems(" \n ")] == ["empty"]
+    assert [p.code for p in issues("")] == ["empty"]
+    assert [p.code for p in issues(" \n ")] == ["empty"]
 
 
 def test_too_long_and_too_deep_expressions() -> None:
-    """Bounds hold for hostile sources too: nothing but a problem comes of them."""
-    assert problems("1 + " * 1000 + "1")[0].code == "too-long"
+    """Bounds hold for hostile sources too: nothing but issues come of them."""
+    assert issues("1 + " * 1000 + "1")[0].code == "too-long"
     for source in ("-" * 3000 + "1", "not " * 900 + "1", "1" + " + 1" * 900, "a" + ".b" * 1900):
-        assert {p.code for p in problems(source[:MAX_SOURCE])} <= {"too-deep", "unknown-root"}
+        assert {p.code for p in issues(source[:MAX_SOURCE])} <= {"too-deep", "unknown-root"}
     for source in ("(" * 300 + "1" + ")" * 300, "[" * 150 + "]" * 150, "inputs" + "[0]" * 1300):
-        assert [p.code for p in problems(source)] == ["too-deep"]
+        assert [p.code for p in issues(source)] == ["too-deep"]
 
 
-def test_the_number_of_problems_is_bounded() -> None:
-    """A page of nonsense gives a handful of problems, not a page of them."""
-    assert len(problems("&& " * 1000)) == MAX_PROBLEMS
-    assert len(problems(" + ".join(["x"] * 40))) == MAX_PROBLEMS
+def test_the_number_of_issues_is_bounded() -> None:
+    """A page of nonsense gives a handful of issues, not a page of them."""
+    assert len(issues("&& " * 1000)) == MAX_ISSUES
+    assert len(issues(" + ".join(["x"] * 40))) == MAX_ISSUES

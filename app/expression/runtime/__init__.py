@@ -1,1 +1,0 @@
-"""What compiled expressions call while they run."""
