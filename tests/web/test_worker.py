@@ -94,7 +94,7 @@ MALFORMED = {
 
 @pytest.mark.parametrize("name", MALFORMED)
 def test_a_malformed_request_is_refused_in_the_envelope(name: str, server: Server) -> None:
-    """Whatever gunicorn cannot parse is answered as JSON, is not logged, and harms no other client."""
+    """What gunicorn cannot parse is answered as JSON, is not logged, and harms no other client."""
     data, status = MALFORMED[name]
     answer = exchange(server.port, data)
     assert answer.outcome == (status, status)
