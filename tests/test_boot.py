@@ -118,7 +118,7 @@ def test_who_brings_a_token_gets_none(shared: Server) -> None:
 
 
 def test_there_is_no_control_socket(shared: Server) -> None:
-    """The master opens no second door."""
+    """The master opens no control socket."""
     assert not list((shared.folder / "home").rglob("*.ctl"))
 
 

@@ -23,7 +23,7 @@ class ImpatientWorker(Worker):
 
 
 class Extension:
-    """Stands where the running parts of Siteswap stand; tells of its life on standard output."""
+    """Takes the place of the running parts of Siteswap; tells of its life on standard output."""
 
     def start(self) -> None:
         """Called in each worker after the fork."""

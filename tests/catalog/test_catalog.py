@@ -77,7 +77,7 @@ def test_a_broken_file_is_reported_once(
 def test_the_log_quotes_no_secret(
     catalog: Catalog, folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The warning of a secret in a file says where it stands, not what it is."""
+    """The warning of a secret in a file names the line, not the secret."""
     secret = "inputs:\n  key: {type: string, secret: true, default: hunter2-in-clear}\n"
     (folder / "one" / "v1.yaml").write_text(f"{secret}steps: [1]\n")
     assert catalog.refresh()

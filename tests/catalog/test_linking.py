@@ -116,7 +116,7 @@ def test_a_flow_that_is_gone_is_missed(folder: Folder) -> None:
 def test_a_change_that_a_caller_cannot_live_with(
     folder: Folder, text: str, diagnostic: str
 ) -> None:
-    """It is the caller's mistake; the caller serves as before, with what it called before."""
+    """It is the caller's error; the caller serves as before, with what it called before."""
     folder.write(c=text)
     assert diagnostic in folder.diagnostics
     assert (folder.run("a"), folder.run("b")) == (1, 1)
@@ -136,7 +136,7 @@ def test_an_edit_that_closes_a_circle(folder: Folder) -> None:
 
 
 def test_a_circle_from_the_start(tmp_path: Path) -> None:
-    """None of its flows is served; those beside it are."""
+    """None of its flows is served; the others are."""
     folder = Folder(tmp_path / "flows")
     folder.write(a=calling("b"), b=calling("a"), c=ONE, d=calling("d"))
     assert folder.diagnostics == ["a call-cycle", "b call-cycle", "d call-cycle"]
@@ -152,7 +152,7 @@ def test_two_ways_to_one_flow(folder: Folder) -> None:
 
 
 def test_a_program_is_made_of_one_text_of_each_flow(folder: Folder, tmp_path: Path) -> None:
-    """Where one way stays behind, so does the caller of both: a run could not be replayed else."""
+    """Where one of two ways is outdated, so is the caller of both: runs could not be replayed else."""
     folder.write(d=calling("b", "c"))
     folder.write(c=RENAMED)
     text = calling("b").replace("steps:", "steps:\n  - {id: c, call: c/v1}")

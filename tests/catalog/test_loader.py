@@ -32,7 +32,7 @@ some = settings(deadline=None, max_examples=150)
 
 
 def check(text: str | bytes) -> LoadedFlow:
-    """Load a text, and hold the result against all that is promised about it."""
+    """Load a text, and check the result against all that is promised about it."""
     loaded = load_flow(PurePath("flow/v1.yaml"), text, ALONE)
     decoded = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
     lines = re.split(r"\r\n|\r|\n", decoded.removeprefix("\ufeff"))
@@ -57,7 +57,7 @@ def check(text: str | bytes) -> LoadedFlow:
 
 
 def test_shipped_flows_are_flows() -> None:
-    """The flows of the package and the starter file load without a finding."""
+    """The flows of the package and the starter file load without a diagnostic."""
     for text in TEXTS:
         loaded = check(text)
         assert loaded.flow is not None
@@ -65,7 +65,7 @@ def test_shipped_flows_are_flows() -> None:
 
 
 def test_broken_files_keep_the_promises_too() -> None:
-    """Every finding in the broken folder has a real place."""
+    """Every diagnostic of the broken folder has a real place."""
     for data in BROKEN:
         check(data)
 
@@ -73,7 +73,7 @@ def test_broken_files_keep_the_promises_too() -> None:
 @some
 @given(st.text())
 def test_any_text(text: str) -> None:
-    """Text that is no flow gives findings, never an exception."""
+    """Text that is no flow gives diagnostics, never an exception."""
     check(text)
 
 
@@ -244,7 +244,7 @@ def test_flows_with_slips_of_the_keyboard(change: tuple[str, int, int, str]) -> 
 @some
 @given(st.text(max_size=20), st.text(max_size=20))
 def test_any_path(folder: str, name: str) -> None:
-    """A path names a flow exactly when its key and version do; a wrong one is a finding."""
+    """A path names a flow exactly when its key and version do; a wrong one is an error."""
     path = PurePath("/") / folder.replace("/", "") / name.replace("/", "")
     loaded = load_flow(path, SHIPPED[0], Environment())
     assert (loaded.flow is None) == (identity(path) is None)

@@ -1,4 +1,4 @@
-"""What flows use of the world around them, as files change; see also tests/blackbox."""
+"""What flows use of services.yaml and of secrets, as files change; see also tests/blackbox."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_a_service_that_comes_and_goes(world: World) -> None:
 
 
 def test_a_broken_file_blames_no_flow(world: World) -> None:
-    """Its names are known all the same, so each mistake is told once, where it stands."""
+    """Its names are known all the same, so each error is told once, in its own file."""
     world.flow(CALL)
     world.write(BROKEN)
     assert world.services.is_broken

@@ -1,4 +1,4 @@
-"""The tokens file: what may stand in it, and what is said of the rest."""
+"""The tokens file: what it may hold, and what is said of the rest."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def registry(path: Path) -> TokenRegistry:
-    """A registry whose clock stands still and whose tokens are ``token-1``, ``token-2`` …"""
+    """A registry whose clock does not move and whose tokens are ``token-1``, ``token-2`` …"""
     numbers = count(1)
     return TokenRegistry(path, clock=lambda: NOW, make_token=lambda: f"token-{next(numbers)}")
 
@@ -55,7 +55,7 @@ def other(path: Path, **inline: str) -> TokenRegistry:
 
 
 def test_a_new_token_is_known_at_once(registry: TokenRegistry) -> None:
-    """Its text stands for its name."""
+    """Its text is answered with its name."""
     text = registry.new("crm")
     assert registry.authenticate(text, NOW) == Caller("crm")
 
@@ -116,7 +116,7 @@ def test_a_random_token_is_long_and_safe_in_a_query_and_a_shell() -> None:
 
 @pytest.mark.parametrize("name", ["", "-a", "a b", "a/b", "x" * 65, "name\n", "名"])
 def test_a_name_is_plain(registry: TokenRegistry, path: Path, name: str) -> None:
-    """A name that cannot stand in a log line or a table is refused, and nothing is written."""
+    """A name that does not fit in a log line or a table is refused, and nothing is written."""
     with pytest.raises(TokenError, match="a token's name"):
         registry.new(name)
     assert not path.exists()
@@ -124,7 +124,7 @@ def test_a_name_is_plain(registry: TokenRegistry, path: Path, name: str) -> None
 
 @pytest.mark.parametrize("pattern", ["", "a b", "a,b", "order/v1", "名*"])
 def test_a_pattern_must_be_able_to_match(registry: TokenRegistry, pattern: str) -> None:
-    """A pattern with characters that no flow key has is a mistake."""
+    """A pattern with characters that no flow key has is refused."""
     with pytest.raises(TokenError, match="is not a flow key or a pattern"):
         registry.new("crm", [pattern])
 
@@ -151,10 +151,10 @@ def test_a_revoked_token_is_nobody(registry: TokenRegistry, path: Path) -> None:
 
 
 def test_only_what_is_there_can_be_revoked(path: Path) -> None:
-    """An unknown name and one of the environment are different mistakes."""
+    """An unknown name and one of the environment are told apart."""
     registry = other(path, ci="inline-token")
-    with pytest.raises(TokenError, match="there is no token named nobody"):
-        registry.revoke("nobody")
+    with pytest.raises(TokenError, match="there is no token named unknown"):
+        registry.revoke("unknown")
     with pytest.raises(TokenError, match="set in SITESWAP_TOKENS"):
         registry.revoke("ci")
 

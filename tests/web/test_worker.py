@@ -94,7 +94,7 @@ MALFORMED = {
 
 @pytest.mark.parametrize("name", MALFORMED)
 def test_a_malformed_request_is_refused_in_the_envelope(name: str, server: Server) -> None:
-    """Whatever gunicorn cannot parse is answered as JSON, told to nobody, and hurts nobody else."""
+    """What gunicorn cannot parse is answered as JSON, is not logged, and harms no other client."""
     data, status = MALFORMED[name]
     answer = exchange(server.port, data)
     assert answer.outcome == (status, status)
@@ -163,7 +163,7 @@ def test_a_body_that_nobody_reads_does_not_cost_the_answer(server: Server) -> No
 
 
 def test_a_small_unread_body_does_not_cost_the_connection(server: Server) -> None:
-    """The next request on the connection begins behind it."""
+    """The next request on the connection begins after it."""
     with connect(server) as client:
         client.sendall(POST.replace(b"/echo", b"/x") + b"Content-Length: 5\r\n\r\n12345")
         first = read_answer(client)
@@ -174,7 +174,7 @@ def test_a_small_unread_body_does_not_cost_the_connection(server: Server) -> Non
 
 
 def read_answers(client: socket.socket, number: int) -> list[bytes]:
-    """The bodies of answers that come one behind the other."""
+    """The bodies of answers that come one after the other."""
     data = b""
     while data.count(b"HTTP/1.1 200 OK") < number or not data.endswith(b"}}"):
         received = client.recv(65_536)
@@ -246,7 +246,7 @@ def test_every_reason_of_gunicorn_has_an_answer(kind: type[Exception]) -> None:
 
 
 def test_nothing_of_the_package_keeps_a_blocking_function() -> None:
-    """The master imports the package before a worker patches: no module may hold an original."""
+    """The master imports the package before a worker patches: no module may keep an original."""
     command = [sys.executable, "-m", "tests.patched_late"]
     run = subprocess.run(command, cwd=PROJECT, capture_output=True, check=False)
     assert (run.returncode, run.stdout.decode()) == (0, ""), run.stderr.decode()
