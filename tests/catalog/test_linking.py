@@ -152,7 +152,7 @@ def test_two_ways_to_one_flow(folder: Folder) -> None:
 
 
 def test_a_program_is_made_of_one_text_of_each_flow(folder: Folder, tmp_path: Path) -> None:
-    """Where one of two ways is outdated, so is the caller of both: runs could not be replayed else."""
+    """Where one of two ways is outdated, so is the caller of both; else a run had no replay."""
     folder.write(d=calling("b", "c"))
     folder.write(c=RENAMED)
     text = calling("b").replace("steps:", "steps:\n  - {id: c, call: c/v1}")

@@ -122,7 +122,7 @@ def test_what_is_too_deep_is_a_failure() -> None:
     """Flows that call each other, each from deep within its blocks, end with a sentence."""
     names = [f"c{number}/v1" for number in range(9)]
     flows = {name: deep(after) for name, after in zip(names, [*names[1:], None], strict=True)}
-    with pytest.raises(FlowFailed, match="too deep within each other"):
+    with pytest.raises(FlowFailed, match="nested too deep"):
         World(flows=flows).run(deep(names[0]))
 
 
