@@ -96,7 +96,7 @@ class InputsInvalid(SiteswapError):
 
 
 class RunNotFound(SiteswapError):
-    """No instance has this id (or its id is malformed)."""
+    """No run has this id (or it is malformed)."""
 
     code = 2000061005
     words = "流程实例不存在"
@@ -140,7 +140,7 @@ class RunCrashed(SiteswapError):
 
 
 class RunCancelled(SiteswapError):
-    """Somebody cancelled it."""
+    """A person or a program cancelled it."""
 
     code = 2000061010
     words = "流程已取消"

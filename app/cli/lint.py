@@ -33,7 +33,7 @@ class Report:
 
 
 def lint(paths: Sequence[Path], services: Services) -> list[Report]:
-    """Check files, and all files of folders: flows, and the ``services.yaml`` beside them.
+    """Check files, and all files of folders: flows, and the ``services.yaml`` next to them.
 
     A flow may call the flows of its own folder, and those of the flows folder.
 
@@ -117,7 +117,7 @@ def _files(path: Path) -> Iterator[Path]:
 def flows_to_call(
     home: Path, linted: Sequence[Draft], others: Iterable[Draft], environment: Environment
 ) -> CallableFlows:
-    """What the flows of the folder ``home`` can call: those beside them, and ``others``.
+    """What the flows of the folder ``home`` can call: those next to them, and ``others``.
 
     That is also one with mistakes, if it is linted: they are reported in their own file.
 
@@ -138,7 +138,7 @@ def flows_to_call(
 
 
 def _reached(home: Path, linted: Sequence[Draft], named: dict[str, Draft]) -> set[str]:
-    """What these call, also through others; ``named`` gets those that lie beside them."""
+    """What these call, also through others; ``named`` gets those next to them."""
     told = {draft.name for draft in linted}
     reached: set[str] = set()
     pending = [name for draft in linted for name in draft.calls]

@@ -1,4 +1,4 @@
-"""``siteswap runs …``: look after the runs of async flows, beside the servers or without them."""
+"""``siteswap runs …``: look after the runs of async flows, next to servers or without them."""
 
 from __future__ import annotations
 

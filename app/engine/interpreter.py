@@ -47,7 +47,7 @@ class Interpreter:
             FlowFailed: a step failed and nothing handled it, or the flow said ``fail``.
             FlowTimeout: the flow passed its deadline.
             RunInterrupted: a step had begun before, and may not be run twice.
-            HoldLost, HandedBack, Parked: the run goes on elsewhere, or later.
+            ClaimLost, ShuttingDown, Suspended: the run goes on elsewhere, or later.
         """
         flow, dependencies = program.flow, self.dependencies
         scope = self.scope(program, inputs, request, run_id)

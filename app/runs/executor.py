@@ -1,4 +1,4 @@
-"""The Executor contract: who runs accepted instances. Only an instance id crosses this seam."""
+"""The Executor contract: where accepted runs are executed. It gets ids of runs and nothing else."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Executor(Protocol):
     def reserve(self, lane: str = "") -> None:
         """Take a place in the queue for one submission to come.
 
-        Called before the instance is stored, so that an instance which was accepted always has
+        Called before the run is stored, so that a run which was accepted always has
         a place. Every successful call is followed by exactly one ``submit`` or ``cancel``. ``lane``
         is the key of the lane of a new run: where the queue knows lanes, one that has many waiting
         leaves places for the others.
@@ -34,7 +34,7 @@ class Executor(Protocol):
         """
 
     def submit(self, run_id: str, lane: Lane, *, first: bool = False) -> None:
-        """Hand over an instance that is committed in the store; uses up one reservation.
+        """Hand over a run that is committed in the store; uses up one reservation.
 
         ``first`` is for a run that has begun before, whose time is passing: it goes before those of
         its lane that have not, where the queue can do that.
@@ -43,7 +43,7 @@ class Executor(Protocol):
         """
 
     def cancel(self) -> None:
-        """Give a reservation back: the instance could not be stored."""
+        """Give a reservation back: the run could not be stored."""
 
     def lost(self, instance_ids: Sequence[str]) -> Sequence[str]:
         """Those of these queued instances that will not be executed unless submitted again."""

@@ -41,7 +41,7 @@ _BIASED = bytes(range(248, 256))
 
 
 def new_id(mode: str, token_bytes: Callable[[int], bytes]) -> str:
-    """A new instance id for a flow of this mode; ``token_bytes`` is ``secrets.token_bytes``."""
+    """A new id of a run for a flow of this mode; ``token_bytes`` is ``secrets.token_bytes``."""
     text = b""
     while len(text) < 16:
         text += token_bytes(24).translate(_TABLE, _BIASED)

@@ -271,7 +271,7 @@ class Runner:
         """An accepted run as it is now.
 
         Raises:
-            InstanceNotFound: there is none, or the id is malformed.
+            RunNotFound: there is none, or the id is malformed.
             Busy: the store cannot be read now.
         """
         known = ID_PATTERN.fullmatch(run_id) and self.store.get(run_id)
@@ -311,7 +311,7 @@ class Runner:
         A step that is under way goes on to its own end; nothing follows it.
 
         Raises:
-            InstanceNotFound, Busy: as :meth:`result`.
+            RunNotFound, Busy: as :meth:`result`.
         """
         run = self.result(run_id)
         if not run.status.is_terminal:
@@ -325,7 +325,7 @@ class Runner:
         """Accept a new run from the inputs of another, of the flow as its file is now.
 
         Raises:
-            InstanceNotFound, FlowNotFound, FlowDisabled, InputsInvalid, Busy: as :meth:`trigger`.
+            RunNotFound, FlowNotFound, FlowDisabled, InputsInvalid, Busy: as :meth:`trigger`.
         """
         run = self.result(run_id)
         program = self._program_now(run)

@@ -15,7 +15,7 @@ from app.runtime.record import StepRecord
 
 
 class Store(Protocol):
-    """Keeps instances, their journals, and the signs of life of those who execute them.
+    """Keeps runs, their journals, and the heartbeats of the processes that execute them.
 
     Every method raises :class:`app.errors.Busy` when the store cannot take the call now (locked,
     full, unreachable). Nothing has changed then, unless the store is on another machine: an answer
@@ -26,19 +26,19 @@ class Store(Protocol):
     # The life of a run
 
     def add(self, run: RunRecord, source: str) -> None:
-        """Keep a new instance, which is ``INIT`` and queued; committed when this returns.
+        """Keep a new run, which is ``INIT`` and queued; committed when this returns.
 
         ``source`` is the text that ``instance.source`` names; it is kept at least as long as a run
         that has not ended names it.
 
         Raises:
-            ValueError: an instance with this id exists already.
+            ValueError: a run with this id exists already.
         """
 
     def claim(self, run_id: str, owner: str, now: float) -> RunRecord | None:
         """Take a queued run: it becomes ``RUNNING``, ``owner``'s, not queued, one attempt more.
 
-        ``started_at`` becomes ``now`` with the first claim. Returns the instance as it is then, or
+        ``started_at`` becomes ``now`` with the first claim. Returns the run as it is then, or
         ``None`` if it was not queued. Of any number of callers, exactly one gets it.
         """
 

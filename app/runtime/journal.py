@@ -110,9 +110,9 @@ class Journal:
 
         Raises:
             Interrupted: it had begun before, and may not be repeated.
-            HandedBack: the process goes down; the step is for another.
-            HoldLost: the run is not ours any more.
-            Beyond: the journal is closed.
+            ShuttingDown: the process shuts down; another one does the step.
+            ClaimLost: another process has the run, or it has ended.
+            ReplayEnded: the journal is closed.
         """
         if self._is_closed:
             raise ReplayEnded
@@ -132,7 +132,7 @@ class Journal:
         """Write down how a step ended.
 
         Raises:
-            HoldLost: the run is not ours any more.
+            ClaimLost: another process has the run, or it has ended.
         """
         now = self._clock()
         self._keep(
@@ -156,7 +156,7 @@ class Journal:
         Nothing of it is under way meanwhile, so another attempt may go on with it.
 
         Raises:
-            HoldLost: the run is not ours any more.
+            ClaimLost: another process has the run, or it has ended.
         """
         until = self._clock() + seconds
         value = dumps([repetition, until])
@@ -173,7 +173,7 @@ class Journal:
         """The entry of a step with steps inside, which are replayed themselves; written if new.
 
         Raises:
-            HandedBack, HoldLost, Beyond: as :meth:`begin`.
+            ShuttingDown, ClaimLost, ReplayEnded: as :meth:`begin`.
         """
         record = self._records.get(path)
         if record is None:
@@ -194,7 +194,7 @@ class Journal:
         """Write down what a step found out, begun and ended at once.
 
         Raises:
-            HoldLost: the run is not ours any more.
+            ClaimLost: another process has the run, or it has ended.
         """
         begun = StepRecord(path, step.label, step.verb, self._attempt, self._clock())
         self.end(begun, "ok", value, detail)

@@ -16,7 +16,7 @@ def pause(run: Run, seconds: float, place: str, step: Step) -> None:
 
     Raises:
         DeadlinePassed: at once, if the wait would end after the deadline.
-        Parked: the wait is for later.
+        Suspended: the wait is for later.
     """
     journal = run.journal
     if journal is None:

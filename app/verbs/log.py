@@ -89,7 +89,7 @@ class Log(Verb):
 
 
 def write(run: Run, level: int, text: str) -> None:
-    """Write one line, with the flow and the instance before it; secrets are masked already."""
+    """Write one line, with the flow and the id of the run before it; secrets are masked already."""
     flow = run.scope.flow
     where = f"{flow['key']}/{flow['version']} {flow['instanceId']}"
     run.dependencies.log.log(level, "%s: %s", where, one_line(text, MAX_LINE))

@@ -36,7 +36,7 @@ def make_celery(
     *,
     check: Callable[[], None],
 ) -> Celery:
-    """The Celery application. Its one task calls ``execute`` with an instance id.
+    """The Celery application. Its one task calls ``execute`` with the id of a run.
 
     ``on_worker_start`` and ``on_worker_stop`` are called once in each process that executes: after
     the fork in a prefork pool, otherwise in the worker itself. ``check`` is called by the worker

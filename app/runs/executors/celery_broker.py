@@ -51,7 +51,7 @@ class Broker:
         return self._breaker.is_open
 
     def send(self, run_id: str, *, first: bool = False) -> None:
-        """Send a message, ``first`` before those that wait, or leave it to the sweep."""
+        """Send a message, ``first`` before those that wait, or leave it to the reaper."""
         self._attempt(partial(_send, self._celery, run_id, FIRST if first else LAST))
 
     def depth(self) -> int | None:

@@ -3,7 +3,7 @@
 ``KEYS[1]`` is the prefix of all keys. Under it are:
 
 ==========================  ======================================================================
-``run:ID``                  hash: the fields of the instance; one that is not set is not there
+``run:ID``                  hash: the fields of the run; one that is not set is not there
 ``steps:ID``                hash: path → number in the order of the beginnings, space, JSON
 ``values:ID``               hash: path → what the step got; dropped when the run ends
 ``held:OWNER``              sorted set: the runs of an owner that have not ended, by ``created_at``

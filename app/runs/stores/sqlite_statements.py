@@ -25,7 +25,7 @@ _UNDER_CLAIM = "id = ? AND owner = ? AND attempt = ? AND queued = ? AND ended_at
 
 
 def insert(connection: sqlite3.Connection, *, run: RunRecord, source: str) -> bool:
-    """Keep a new instance and its source; False if there is one with this id."""
+    """Keep a new run and its source; False if there is one with this id."""
     connection.execute(
         "INSERT INTO source (digest, text) VALUES (?, ?) ON CONFLICT (digest) DO NOTHING",
         (run.source, source),
@@ -145,7 +145,7 @@ def _end(
 
 
 def release(connection: sqlite3.Connection, *, claim: Claim, owner: str) -> bool:
-    """Queue a run for anybody, or for an owner."""
+    """Queue a run, without an owner or for one."""
     cursor = connection.execute(
         f"UPDATE instance SET owner = ?, queued = 1 WHERE {_UNDER_CLAIM}",
         (owner, *_claim_key(claim)),
@@ -154,7 +154,7 @@ def release(connection: sqlite3.Connection, *, claim: Claim, owner: str) -> bool
 
 
 def select(connection: sqlite3.Connection, *, run_id: str) -> RunRecord | None:
-    """One instance, with its payload."""
+    """One run, with its payload."""
     row = connection.execute(
         f"SELECT {_INSTANCE}, payload FROM instance WHERE id = ?", (run_id,)
     ).fetchone()
@@ -205,7 +205,7 @@ def select_source(connection: sqlite3.Connection, *, digest: str) -> str | None:
 
 
 def beat(connection: sqlite3.Connection, *, owner: str, count: int) -> None:
-    """Keep an owner's sign of life."""
+    """Keep an owner's heartbeat."""
     connection.execute(
         "INSERT INTO owner (id, beat) VALUES (?, ?) "
         "ON CONFLICT (id) DO UPDATE SET beat = excluded.beat",
@@ -219,7 +219,7 @@ def retire(connection: sqlite3.Connection, *, owner: str) -> None:
 
 
 def select_owners(connection: sqlite3.Connection) -> Mapping[str, int | None]:
-    """Those who have runs, and those who gave a sign of life."""
+    """Owners that have runs, and those that sent a heartbeat."""
     holders = connection.execute("SELECT DISTINCT owner FROM instance WHERE ended_at IS NULL")
     beats: dict[str, int | None] = dict.fromkeys((owner for (owner,) in holders), None)
     beats.update(connection.execute("SELECT id, beat FROM owner").fetchall())
